@@ -1,0 +1,171 @@
+# vgg: build, test and run. `make list` shows the targets.
+#
+# Everything is built below $(BUILD). Variables a user may set: MODEL, RUN_ARGS, EMBED, CC, CFLAGS,
+# DESTDIR, PREFIX, V=1 (show commands).
+
+BUILD ?= build
+CC ?= gcc
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+# A file ending in .safetensors, one of vgg16 vgg19 vgg16_bn vgg19_bn, or empty: the embedded model.
+MODEL ?=
+RUN_ARGS ?=
+# The model linked into the binary; the default is untrained and made by the build itself.
+EMBED ?= $(BUILD)/untrained.safetensors
+SANITIZE ?=
+
+Q := $(if $(V),,@)
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+OPENBLAS_INCLUDE := /usr/include/$(MULTIARCH)/openblas-pthread
+OPENBLAS_LIB := /usr/lib/$(MULTIARCH)/openblas-pthread/libopenblas.a
+# Linked statically: the shared library alone is four times the size of the program.
+BLAS := $(if $(wildcard $(OPENBLAS_LIB)),$(OPENBLAS_LIB),-lopenblas)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+    $(if $(CI),-Werror)
+# No contraction: an fma is written where one is meant, so that every build gives the same bits.
+BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $(WARNINGS) \
+    -Iinclude $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2) \
+    -fstack-protector-strong -fPIE
+LINK := -pie -pthread -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+CORE_LIBS := -ljansson -ljpeg -lnettle $(BLAS) -lm
+SERVER_LIBS := -lmicrohttpd $(CORE_LIBS)
+TEST_LIBS := -lcmocka -lcurl $(SERVER_LIBS)
+
+core_sources := $(wildcard core/*/*.c) core/model/imagenet_labels.S
+server_sources := $(wildcard server/*.c)
+unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests/unit -name 'test_*.c' | sort))
+unit_helpers := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/*.c)) \
+    $(BUILD)/tests/oracle/oracle_layers.o
+e2e_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/e2e/test_*.c)))
+e2e_helpers := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c))) \
+    $(BUILD)/tests/unit/jpeg_maker.o
+
+core_objects := $(patsubst %,$(BUILD)/%.o,$(basename $(core_sources)))
+server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources))
+# The server's parts without main, for unit tests and the bootstrap binary.
+part_objects := $(filter-out $(BUILD)/server/main.o,$(server_objects))
+oracle_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/oracle/*.c))
+
+## all        build/vgg, build/libvgg.a
+all: $(BUILD)/vgg
+
+## run        install what is missing, build, serve (MODEL=vgg16 downloads it first)
+run:
+	$(Q)sh docker/deps.sh build $(if $(filter vgg%,$(MODEL)),fetch)
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/vgg
+	$(Q)model='$(MODEL)'; \
+	case "$$model" in \
+	'' | *.safetensors) ;; \
+	*) model=$$(sh docker/fetch-model.sh "$$model" models) || exit 1 ;; \
+	esac; \
+	exec $(BUILD)/vgg serve $${model:+--model "$$model"} $(RUN_ARGS)
+
+# ---------------------------------------------------------------- building
+
+$(BUILD)/core/%.o: core/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -I$(OPENBLAS_INCLUDE) -MMD -MP -c $< -o $@
+
+$(BUILD)/core/%.o: core/%.S core/model/imagenet_labels.txt
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c $< -o $@
+
+$(BUILD)/server/%.o: server/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(CFLAGS) -Iserver -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -Iserver -Itests/unit -Itests/oracle -Itests/e2e \
+	    -MMD -MP -c $< -o $@
+
+$(BUILD)/libvgg.a: $(core_objects)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/embedded_none.o: server/embedded.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c $< -o $@
+
+$(BUILD)/embedded.o: server/embedded.S $(EMBED)
+	$(Q)$(CC) -DEMBEDDED_MODEL='"$(EMBED)"' -c $< -o $@
+
+# The same program without an embedded model, to make the untrained one with.
+$(BUILD)/vgg-bootstrap: $(server_objects) $(BUILD)/embedded_none.o $(BUILD)/libvgg.a
+	$(Q)$(CC) $(LINK) $^ $(SERVER_LIBS) -o $@
+
+$(BUILD)/untrained.safetensors: $(BUILD)/vgg-bootstrap
+	$(Q)$< init --arch D --width 8 --fc 128 --seed 1 -o $@
+
+$(BUILD)/vgg: $(server_objects) $(BUILD)/embedded.o $(BUILD)/libvgg.a
+	$(Q)$(CC) $(LINK) $^ $(SERVER_LIBS) -o $@
+
+$(BUILD)/oracle: $(oracle_objects)
+	$(Q)$(CC) $(LINK) $^ -ljansson -lm -o $@
+
+# ---------------------------------------------------------------- testing
+
+$(BUILD)/tests/oracle/%.o: CFLAGS := -O3 -g
+
+$(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(part_objects) \
+    $(BUILD)/embedded_none.o $(BUILD)/libvgg.a
+	$(Q)$(CC) $(LINK) $^ $(TEST_LIBS) -o $@
+
+$(e2e_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
+	$(Q)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lm -o $@
+
+$(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a
+	$(Q)$(CC) $(LINK) $^ $(CORE_LIBS) -o $@
+
+test_programs: $(unit_tests) $(e2e_tests) $(BUILD)/vgg $(BUILD)/oracle $(BUILD)/dump_pixels
+
+## test       install what is missing, build, run the unit and end-to-end tests
+test:
+	$(Q)sh docker/deps.sh test
+	$(Q)$(MAKE) --no-print-directory test_programs
+	$(Q)sh tests/run.sh $(BUILD) all
+
+## check-long what takes minutes: full-size networks against the oracle, a soak under wrk
+check-long: test_programs
+	$(Q)sh tests/run.sh $(BUILD) long
+
+## asan ubsan tsan  the unit and end-to-end tests under a sanitizer
+asan:
+	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined \
+	    CFLAGS="-O1 -g" test_programs
+	$(Q)sh tests/run.sh build/asan programs
+
+ubsan: asan
+
+tsan:
+	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g" test_programs
+	$(Q)sh tests/run.sh build/tsan programs
+
+# ---------------------------------------------------------------- the rest
+
+sources = $(shell git ls-files '*.c' '*.h' 2>/dev/null || find include core server tests -name '*.[ch]')
+
+## format     rewrite the sources by .clang-format; format-check only compares
+format:
+	$(Q)clang-format -i $(sources)
+
+format-check:
+	$(Q)clang-format --dry-run -Werror $(sources)
+
+## list       this list
+list:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+
+## install    the binary below $(DESTDIR)$(PREFIX)
+install: $(BUILD)/vgg
+	install -D -m 755 $(BUILD)/vgg $(DESTDIR)$(PREFIX)/bin/vgg
+
+clean:
+	rm -rf build
+
+.PHONY: all run test_programs test check-long asan ubsan tsan format format-check list install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+-include $(patsubst %.o,%.d,$(core_objects) $(server_objects) $(oracle_objects) $(unit_helpers) \
+    $(e2e_helpers)) $(addsuffix .d,$(unit_tests) $(e2e_tests))

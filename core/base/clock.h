@@ -1,0 +1,16 @@
+/* Monotonic time. */
+#ifndef VGG_CORE_BASE_CLOCK_H
+#define VGG_CORE_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t vgg_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+#endif

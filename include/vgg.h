@@ -1,0 +1,336 @@
+/*
+ * libvgg: VGG-16/19 image classification on CPUs by the test protocol of Simonyan & Zisserman,
+ * "Very Deep Convolutional Networks for Large-Scale Image Recognition" (arXiv 1409.1556): the image
+ * is rescaled to several sizes, each size and its mirror image (a "view") goes through the network
+ * as a fully-convolutional one, and the soft-max posteriors of all views are averaged.
+ *
+ * The path of one image:
+ *
+ *     vgg_image_peek -> vgg_request_check -> vgg_image_decode -> vgg_views_create
+ *         -> vgg_engine_submit -> vgg_job_wait -> vgg_job_posterior, vgg_top_k
+ *
+ * Functions that can fail return a status. Where they take a `struct vgg_error *` (which may be
+ * NULL) they also describe the failure in one line of text; a status is never stored twice: the
+ * first error wins. No function writes to standard output or ends the process.
+ */
+#ifndef VGG_H
+#define VGG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VGG_VERSION "0.1.0"
+
+/* ---------------------------------------------------------------- status and errors ---------- */
+
+/* X(name, text): everything that can go wrong, once. */
+#define VGG_STATUS_MAP(X)                                                                          \
+    X(OK, "ok")                                                                                    \
+    X(NO_MEMORY, "out of memory")                                                                  \
+    X(BAD_ARGUMENT, "bad argument")                                                                \
+    X(UNSUPPORTED_FORMAT, "unsupported image format")                                              \
+    X(BAD_IMAGE, "image cannot be decoded")                                                        \
+    X(TOO_LARGE, "over a limit")                                                                   \
+    X(BAD_MODEL, "invalid model file")                                                             \
+    X(IO, "input/output error")                                                                    \
+    X(BUSY, "too much work queued")                                                                \
+    X(DEADLINE, "deadline passed")                                                                 \
+    X(CANCELLED, "cancelled")
+
+enum vgg_status {
+#define VGG_STATUS_ENUM(name, text) VGG_##name,
+    VGG_STATUS_MAP(VGG_STATUS_ENUM)
+#undef VGG_STATUS_ENUM
+};
+
+/* A failure: its status and one line for people. Zero-initialise before the first use. */
+struct vgg_error {
+    enum vgg_status status;
+    char text[384];
+};
+
+/* The general text of a status ("out of memory"). Never NULL; static storage. */
+const char *vgg_status_text(enum vgg_status status);
+
+#if defined(__GNUC__)
+#define VGG_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#define VGG_PRINTF(text, first)
+#endif
+
+/*
+ * Record a failure and return its status, so that `return vgg_fail(error, ...)` reads as one step.
+ * An error already recorded stays; `error` may be NULL.
+ */
+enum vgg_status vgg_fail(struct vgg_error *error, enum vgg_status status, const char *format, ...)
+    VGG_PRINTF(3, 4);
+
+/* ---------------------------------------------------------------- images --------------------- */
+
+/* Bounds checked before anything of the image's size is allocated. */
+struct vgg_image_limits {
+    uint64_t pixels_max; /* width * height of the picture; 0: 64 Mi */
+    uint32_t scans_max;  /* scans of a progressive JPEG; 0: 100 */
+};
+
+/* What the header says. width and height in pixels, after EXIF orientation. */
+struct vgg_image_info {
+    const char *format; /* "jpeg"; static storage */
+    uint32_t width;
+    uint32_t height;
+};
+
+/* A decoded picture: 8-bit RGB, upright. Immutable once made; any thread may read it. */
+struct vgg_image;
+
+/*
+ * Read format and dimensions from the first bytes of an encoded picture, without decoding and
+ * without allocating anything of its size. `bytes[size]` stays the caller's; `limits` may be NULL.
+ * Errors: UNSUPPORTED_FORMAT (not a format we read), BAD_IMAGE (damaged or an unsupported kind,
+ * such as 12-bit or lossless JPEG), TOO_LARGE (over pixels_max), NO_MEMORY. Thread-safe.
+ */
+enum vgg_status vgg_image_peek(const void *bytes, size_t size,
+                               const struct vgg_image_limits *limits, struct vgg_image_info *info,
+                               struct vgg_error *error);
+
+/*
+ * Decode a picture: accurate integer IDCT, fancy upsampling, CMYK and YCCK as inverted, EXIF
+ * orientation applied. Damage is an error, never a partly grey picture. Errors as vgg_image_peek.
+ * The caller owns *image. Thread-safe.
+ */
+enum vgg_status vgg_image_decode(const void *bytes, size_t size,
+                                 const struct vgg_image_limits *limits, struct vgg_image **image,
+                                 struct vgg_error *error);
+
+/*
+ * Rescale isotropically so that the shorter side is `scale` pixels and the longer is
+ * floor(scale * long / short). Bit-identical to Pillow's resize(BILINEAR). Errors: BAD_ARGUMENT
+ * (scale 0), TOO_LARGE (a side over 2^24), NO_MEMORY. The caller owns *out. Thread-safe.
+ */
+enum vgg_status vgg_image_rescale(const struct vgg_image *image, uint32_t scale,
+                                  struct vgg_image **out, struct vgg_error *error);
+
+/* Format and dimensions of a decoded image. */
+struct vgg_image_info vgg_image_get_info(const struct vgg_image *image);
+
+/* Pixels [height][width][3], R G B, rows without padding. Valid until the image is destroyed. */
+const uint8_t *vgg_image_pixels(const struct vgg_image *image);
+
+/* Free an image. NULL is allowed. */
+void vgg_image_destroy(struct vgg_image *image);
+
+/* ---------------------------------------------------------------- models --------------------- */
+
+enum { VGG_SCALES_MAX = 8, VGG_SCALE_MAX = 1024 };
+
+/* A loaded network: immutable, reference-counted, shared freely between threads. */
+struct vgg_model;
+
+/* What a model says of itself. All pointers live as long as the model. */
+struct vgg_model_info {
+    const char *name;
+    const char *arch;    /* column of the paper's table 1: "A", "A-LRN", "B", "C", "D" or "E" */
+    const char *version; /* "sha256:" and 64 hexadecimal digits of the whole file */
+    bool trained;
+    bool batch_norm;   /* the file held batch-norm, folded into the convolutions */
+    const char *dtype; /* of the file's weights: "F32", "F16", "BF16" or "mixed" */
+    uint32_t classes;
+    uint32_t crop;       /* pixels: the side that gives one position (224 for the published nets) */
+    uint64_t parameters; /* weights and biases of the network as evaluated */
+    uint64_t file_bytes;
+    uint32_t scales[VGG_SCALES_MAX]; /* default test scales, ascending */
+    size_t scales_n;
+    double mean[3]; /* on the 0-1 range, in channel order */
+    double std[3];
+    const char *channels;   /* "RGB" or "BGR" */
+    const char *kernel;     /* the kernels that will run it: "portable", ... */
+    const char *fc_weights; /* how FC weights are held: "f32" */
+};
+
+/* One convolution; FC layers are convolutions whose kernel covers the map. */
+struct vgg_layer_info {
+    const char *name; /* "conv3_1", "fc6" */
+    uint32_t in, out; /* channels */
+    uint32_t kernel;  /* side of the square kernel */
+    bool lrn;         /* local response normalisation follows the ReLU */
+    bool pool;        /* 2x2 max-pool, stride 2, follows */
+    uint64_t parameters;
+};
+
+/*
+ * Load a safetensors file (F32, F16, BF16; torchvision and timm tensor names, batch-norm folded).
+ * The file is read once, front to back, and hashed, checked and packed on the way; it must not
+ * change meanwhile and is not needed afterwards. Errors: IO (missing, unreadable, not a regular
+ * file, changed while read), BAD_MODEL (anything wrong in it; the text names tensor and reason),
+ * NO_MEMORY. The caller owns one reference. Thread-safe.
+ */
+enum vgg_status vgg_model_load(const char *path, struct vgg_model **model, struct vgg_error *error);
+
+/* The same for a file held in memory; `bytes` is not needed after the call. */
+enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char *name,
+                                      struct vgg_model **model, struct vgg_error *error);
+
+/* Take and drop a reference; the last one frees the model. NULL is allowed. Thread-safe. */
+struct vgg_model *vgg_model_retain(struct vgg_model *model);
+void vgg_model_release(struct vgg_model *model);
+
+const struct vgg_model_info *vgg_model_get_info(const struct vgg_model *model);
+
+/* Class `index` < classes: its id ("n02123045") and label; NULL where the model has none. */
+void vgg_model_get_label(const struct vgg_model *model, uint32_t index, const char **id,
+                         const char **label);
+
+size_t vgg_model_layer_count(const struct vgg_model *model);
+struct vgg_layer_info vgg_model_get_layer(const struct vgg_model *model, size_t index);
+
+/* Multiply-accumulates of one view of width x height pixels, as direct convolution. */
+uint64_t vgg_model_view_macs(const struct vgg_model *model, uint32_t width, uint32_t height);
+
+/* A new, untrained network for vgg_model_init_file. Zero fields take the value in brackets. */
+struct vgg_init_options {
+    const char *arch; /* "A" .. "E" ["D"] */
+    uint32_t
+        width;   /* channels of the first convolution [64]; the stages have 1, 2, 4, 8, 8 of it */
+    uint32_t fc; /* units of the two hidden FC layers [4096] */
+    uint32_t classes; /* [1000] */
+    uint32_t crop;    /* pixels, a multiple of 32 [224] */
+    uint64_t seed;    /* any; the same seed gives the same bytes */
+};
+
+/*
+ * Write an F32 safetensors file with seeded He-normal weights and zero biases, marked untrained.
+ * The file appears under its name only when it is whole; an older one is replaced then. Errors:
+ * BAD_ARGUMENT, IO (the text says what: a full disk leaves nothing behind), NO_MEMORY.
+ */
+enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_options *options,
+                                    struct vgg_error *error);
+
+/* ---------------------------------------------------------------- requests ------------------- */
+
+/* What to compute of one image. Zero fields take the model's or the library's defaults. */
+struct vgg_request {
+    uint32_t scales[VGG_SCALES_MAX]; /* shorter sides in pixels, ascending, distinct */
+    size_t scales_n;
+    bool flip; /* the mirror image of each scale is evaluated too */
+};
+
+/*
+ * Check a request against a model and a picture of width x height, before any decoding, and
+ * predict its cost: *macs is the number of multiply-accumulates over all views. Errors:
+ * BAD_ARGUMENT (a scale below the model's crop or over VGG_SCALE_MAX), TOO_LARGE (a view of more
+ * than view_pixels_max pixels). Pure; thread-safe.
+ */
+enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vgg_request *request,
+                                  uint32_t width, uint32_t height, uint64_t view_pixels_max,
+                                  uint64_t *macs, struct vgg_error *error);
+
+/*
+ * Sort and de-duplicate scales[n] in place and return how many are left. Pure.
+ */
+size_t vgg_scales_normalise(uint32_t *scales, size_t n);
+
+/* An image rescaled to each scale of a request, ready for the network. */
+struct vgg_views;
+
+/*
+ * Rescale `image` for each scale of `request`. The image stays the caller's and is not needed
+ * afterwards. Errors: NO_MEMORY. The caller owns *views. Thread-safe.
+ */
+enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg_request *request,
+                                 struct vgg_views **views, struct vgg_error *error);
+void vgg_views_destroy(struct vgg_views *views);
+
+/* ---------------------------------------------------------------- the engine ----------------- */
+
+/* Threads that this process may keep busy: affinity mask and cgroup quota (v1, v2), at least 1. */
+unsigned vgg_threads_default(void);
+
+struct vgg_engine_options {
+    unsigned threads;         /* 0: vgg_threads_default() */
+    uint64_t view_pixels_max; /* pixels of the largest view, and of a batch of views; 0: 1 Mi */
+    /* Called from the engine's thread after every pass over the weights; may be NULL. */
+    void (*on_batch)(void *user, size_t views, uint64_t macs, uint64_t duration_ns);
+    void *user;
+};
+
+/*
+ * The executor: its threads work together on one batch of views of equal shape, taken from all
+ * submitted jobs in the order in which they came. One engine serves any number of models and of
+ * submitting threads.
+ */
+struct vgg_engine;
+
+/* Errors: BAD_ARGUMENT, NO_MEMORY (also where threads cannot be started). */
+enum vgg_status vgg_engine_create(const struct vgg_engine_options *options,
+                                  struct vgg_engine **engine, struct vgg_error *error);
+
+/* Stop and free. Every job must have been waited for. NULL is allowed. */
+void vgg_engine_destroy(struct vgg_engine *engine);
+
+/*
+ * Allocate what the largest view needs on `model`, so that no later job can fail for want of it.
+ * Errors: NO_MEMORY. Thread-safe.
+ */
+enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_model *model,
+                                   struct vgg_error *error);
+
+/*
+ * Evaluate a fixed picture of the model's crop: a model that has passed gives finite scores, and
+ * its weights and working memory have been touched. Errors: BAD_MODEL, NO_MEMORY. Thread-safe.
+ */
+enum vgg_status vgg_engine_canary(struct vgg_engine *engine, struct vgg_model *model,
+                                  struct vgg_error *error);
+
+struct vgg_job_options {
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC; views not begun by then are dropped; 0: none */
+    /* Polled before each view from the engine's thread; true drops the job. May be NULL. */
+    bool (*cancelled)(void *user);
+    void *user;
+};
+
+/* One image's views on their way through the engine, then its posteriors. */
+struct vgg_job;
+
+/*
+ * Queue `views` for evaluation on `model` (retained meanwhile). On success the job owns the views;
+ * on failure they stay the caller's. Errors: BAD_ARGUMENT (a view below the model's crop or over
+ * the engine's limit), NO_MEMORY. Thread-safe, never blocks on compute.
+ */
+enum vgg_status vgg_engine_submit(struct vgg_engine *engine, struct vgg_model *model,
+                                  struct vgg_views *views, const struct vgg_job_options *options,
+                                  struct vgg_job **job, struct vgg_error *error);
+
+/* Wait until the job is done. Errors: DEADLINE, CANCELLED, NO_MEMORY. Then only destroy it. */
+enum vgg_status vgg_job_wait(struct vgg_job *job, struct vgg_error *error);
+
+/* Nanoseconds from submission to the first pass that held a view of this job. */
+uint64_t vgg_job_wait_ns(const struct vgg_job *job);
+
+/*
+ * Posterior [classes] of a finished job: over all views, or of one view alone (`view` counts
+ * scale 0 original, scale 0 mirrored, scale 1 original ...; without flip the scales). Computed in
+ * double precision and rounded once. Valid until vgg_job_destroy.
+ */
+const float *vgg_job_posterior(const struct vgg_job *job);
+size_t vgg_job_view_count(const struct vgg_job *job);
+const float *vgg_job_view_posterior(const struct vgg_job *job, size_t view);
+
+/* Free a job that was waited for. NULL is allowed. */
+void vgg_job_destroy(struct vgg_job *job);
+
+/*
+ * Indices of the k best of posterior[classes], descending; ties go to the lower index. k is cut to
+ * `classes`. Returns how many were written to top[]. O(classes * log k). Pure.
+ */
+size_t vgg_top_k(const float *posterior, uint32_t classes, size_t k, uint32_t *top);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
