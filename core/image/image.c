@@ -1,0 +1,188 @@
+/*
+ * Images: creation, the choice of a decoder, rescaling to a scale.
+ * Path of a request: bytes -> [peek, on the network thread] -> queue -> [decode, rescale] -> views.
+ */
+#include "image/image.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#define READABLE "JPEG" /* what decoders[] reads, for people */
+
+static const struct vgg_decoder *const decoders[] = {&vgg_decoder_jpeg};
+
+static const uint64_t PIXELS_MAX_DEFAULT = UINT64_C(64) << 20;
+static const uint32_t SCANS_MAX_DEFAULT = 100; /* encoders make 18 at most, for CMYK */
+
+/* Sides beyond this are not exact as a float, which is how Pillow hands them to its filter. */
+static const uint32_t SIDE_MAX = 1u << 24;
+
+/* Formats that people send although we do not read them: `length` bytes at `offset`. */
+static const struct {
+    const char *name;
+    size_t offset;
+    size_t length;
+    const char *magic;
+} strangers[] = {
+    {"PNG", 0, 4, "\x89PNG"},
+    {"GIF", 0, 4, "GIF8"},
+    {"WebP", 8, 4, "WEBP"},
+    {"TIFF", 0, 4, "II*\0"},
+    {"TIFF", 0, 4, "MM\0*"},
+    {"AVIF", 4, 8, "ftypavif"},
+    {"AVIF", 4, 8, "ftypavis"},
+    {"HEIC", 4, 7, "ftyphei"},
+    {"HEIC", 4, 7, "ftyphev"},
+    {"HEIC or AVIF", 4, 8, "ftypmif1"},
+    {"HEIC or AVIF", 4, 8, "ftypmsf1"},
+    {"JPEG XL", 0, 2, "\xff\x0a"},
+    {"JPEG XL", 4, 4, "JXL "},
+    {"JPEG 2000", 0, 4, "\xff\x4f\xff\x51"},
+    {"JPEG 2000", 4, 4, "jP  "},
+    {"PDF", 0, 5, "%PDF-"},
+    {"BMP", 0, 2, "BM"},
+};
+
+static const char *name_stranger(const uint8_t *bytes, size_t size)
+{
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
+        if (size >= strangers[i].offset + strangers[i].length &&
+            memcmp(bytes + strangers[i].offset, strangers[i].magic, strangers[i].length) == 0)
+            return strangers[i].name;
+    return NULL;
+}
+
+static enum vgg_status find_decoder(const uint8_t *bytes, size_t size,
+                                    const struct vgg_decoder **decoder, struct vgg_error *error)
+{
+    const char *name;
+
+    if (size == 0)
+        return vgg_fail(error, VGG_UNSUPPORTED_FORMAT,
+                        "no bytes at all: expected an image (" READABLE ")");
+    for (size_t i = 0; i < sizeof decoders / sizeof *decoders; i++) {
+        if (decoders[i]->matches(bytes, size)) {
+            *decoder = decoders[i];
+            return VGG_OK;
+        }
+    }
+    name = name_stranger(bytes, size);
+    if (name != NULL)
+        return vgg_fail(error, VGG_UNSUPPORTED_FORMAT,
+                        "not an image format we read (" READABLE "); the bytes look like %s", name);
+    return vgg_fail(error, VGG_UNSUPPORTED_FORMAT,
+                    "not an image format we read (" READABLE "); the first byte is 0x%02x",
+                    (unsigned)bytes[0]);
+}
+
+static struct vgg_image_limits fill_limits(const struct vgg_image_limits *limits)
+{
+    struct vgg_image_limits filled = {0};
+
+    if (limits != NULL)
+        filled = *limits;
+    if (filled.pixels_max == 0)
+        filled.pixels_max = PIXELS_MAX_DEFAULT;
+    if (filled.scans_max == 0)
+        filled.scans_max = SCANS_MAX_DEFAULT;
+    return filled;
+}
+
+enum vgg_status vgg_image_peek(const void *bytes, size_t size,
+                               const struct vgg_image_limits *limits, struct vgg_image_info *info,
+                               struct vgg_error *error)
+{
+    struct vgg_image_limits filled = fill_limits(limits);
+    const struct vgg_decoder *decoder;
+    enum vgg_status status = find_decoder(bytes, size, &decoder, error);
+
+    if (status != VGG_OK)
+        return status;
+    return decoder->peek(bytes, size, &filled, info, error);
+}
+
+enum vgg_status vgg_image_decode(const void *bytes, size_t size,
+                                 const struct vgg_image_limits *limits, struct vgg_image **image,
+                                 struct vgg_error *error)
+{
+    struct vgg_image_limits filled = fill_limits(limits);
+    const struct vgg_decoder *decoder;
+    enum vgg_status status = find_decoder(bytes, size, &decoder, error);
+
+    if (status != VGG_OK)
+        return status;
+    return decoder->decode(bytes, size, &filled, image, error);
+}
+
+enum vgg_status vgg_image_rescale(const struct vgg_image *image, uint32_t scale,
+                                  struct vgg_image **out, struct vgg_error *error)
+{
+    uint32_t width = image->info.width;
+    uint32_t height = image->info.height;
+    uint32_t shorter = width < height ? width : height;
+    uint32_t longer = width < height ? height : width;
+    uint64_t side = (uint64_t)scale * longer / shorter;
+    struct vgg_image *scaled;
+    enum vgg_status status;
+
+    if (scale == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "a scale of 0 pixels");
+    if (side > SIDE_MAX || longer > SIDE_MAX)
+        return vgg_fail(error, VGG_TOO_LARGE,
+                        "%u x %u pixels at scale %u: a side would be over %u pixels", width, height,
+                        scale, SIDE_MAX);
+    scaled = vgg_image_create(image->info.format, width < height ? scale : (uint32_t)side,
+                              width < height ? (uint32_t)side : scale);
+    if (scaled == NULL)
+        return vgg_fail_memory(error);
+    status = vgg_resample(image->pixels, width, height, scaled->pixels, scaled->info.width,
+                          scaled->info.height, error);
+    if (status != VGG_OK) {
+        vgg_image_destroy(scaled);
+        return status;
+    }
+    *out = scaled;
+    return VGG_OK;
+}
+
+struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t height)
+{
+    struct vgg_image *image;
+    size_t pixels;
+
+    assert(width >= 1 && height >= 1);
+    if (!vgg_size_mul(width, height, &pixels))
+        return NULL;
+    image = vgg_calloc(1, sizeof *image);
+    if (image == NULL)
+        return NULL;
+    image->info = (struct vgg_image_info){.format = format, .width = width, .height = height};
+    image->pixels = vgg_alloc_aligned(pixels, 3);
+    if (image->pixels == NULL) {
+        vgg_image_destroy(image);
+        return NULL;
+    }
+    return image;
+}
+
+struct vgg_image_info vgg_image_get_info(const struct vgg_image *image)
+{
+    return image->info;
+}
+
+const uint8_t *vgg_image_pixels(const struct vgg_image *image)
+{
+    return image->pixels;
+}
+
+void vgg_image_destroy(struct vgg_image *image)
+{
+    if (image == NULL)
+        return;
+    free(image->pixels);
+    free(image);
+}

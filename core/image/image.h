@@ -1,0 +1,50 @@
+/*
+ * Decoded pictures, and the decoder interface behind vgg_image_peek and vgg_image_decode.
+ * Path of a request: bytes -> [this] -> views.
+ */
+#ifndef VGG_CORE_IMAGE_IMAGE_H
+#define VGG_CORE_IMAGE_IMAGE_H
+
+#include "vgg.h"
+
+struct vgg_image {
+    struct vgg_image_info info; /* upright dimensions */
+    uint8_t *pixels;            /* [height][width][3] RGB, owned */
+};
+
+/*
+ * One image format. `matches` looks at the first bytes only. `peek` fills dimensions after
+ * orientation; `decode` gives upright RGB. Both get limits without zero fields, and both must
+ * refuse a picture over limits->pixels_max before they allocate anything of its size.
+ */
+struct vgg_decoder {
+    const char *format;
+    bool (*matches)(const uint8_t *bytes, size_t size);
+    enum vgg_status (*peek)(const uint8_t *bytes, size_t size,
+                            const struct vgg_image_limits *limits, struct vgg_image_info *info,
+                            struct vgg_error *error);
+    enum vgg_status (*decode)(const uint8_t *bytes, size_t size,
+                              const struct vgg_image_limits *limits, struct vgg_image **image,
+                              struct vgg_error *error);
+};
+
+extern const struct vgg_decoder vgg_decoder_jpeg;
+
+/* An image with room for its pixels; width and height at least 1. NULL when out of memory. */
+struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t height);
+
+/* EXIF orientation (1..8) from an APP1 segment's payload; 1 where there is none or it is broken. */
+unsigned vgg_exif_orientation(const uint8_t *payload, size_t size);
+
+/*
+ * Turn `image` upright for an EXIF orientation (1..8), replacing *image where width and height
+ * swap. On VGG_NO_MEMORY *image is unchanged.
+ */
+enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,
+                                 struct vgg_error *error);
+
+/* Triangle-filter resize of src[h][w][3] to exactly out_w x out_h, as Pillow's BILINEAR. */
+enum vgg_status vgg_resample(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,
+                             uint32_t out_width, uint32_t out_height, struct vgg_error *error);
+
+#endif

@@ -1,0 +1,196 @@
+/*
+ * Resizing by a triangle filter, bit for bit what Pillow's BILINEAR gives: the filter is as wide as
+ * the reduction asks for, weights are normalised in double precision and rounded to 22 fractional
+ * bits, columns are done first, and each pass rounds to 8 bits. An axis that keeps its size is left
+ * alone.
+ * Path of a request: decode -> orient -> image.c -> [this] -> views.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "image/image.h"
+#include "image/resample.h"
+
+enum {
+    CHANNELS = VGG_RESAMPLE_CHANNELS,
+    STEP = VGG_RESAMPLE_STEP,
+    OVERREAD_BYTES = (STEP - 1) * CHANNELS, /* by the horizontal loop, after the end of a row */
+    REPEAT_VERTICAL = 1,
+    REPEAT_HORIZONTAL = CHANNELS
+};
+
+static const uint32_t SIDE_MAX = 1u << 24;
+
+/* ---- weights ---- */
+
+/*
+ * The window and the weights of output pixel `index`. The order of these operations, and that none
+ * are fused, decides the last bit of a weight; it has to stay.
+ */
+static struct vgg_resample_window weigh(uint32_t in, uint32_t out, uint32_t index, double *weights)
+{
+    double scale = (double)in / out;
+    double reduction = scale < 1.0 ? 1.0 : scale;
+    double center = (index + 0.5) * scale;
+    double sharpness = 1.0 / reduction;
+    double first = center - reduction + 0.5;
+    double end = center + reduction + 0.5;
+    double sum = 0.0;
+    struct vgg_resample_window window;
+
+    window.first = first < 0.0 ? 0 : (uint32_t)first;
+    window.taps = (end > in ? in : (uint32_t)end) - window.first;
+    for (uint32_t i = 0; i < window.taps; i++) {
+        double distance = fabs((i + window.first - center + 0.5) * sharpness);
+
+        weights[i] = distance < 1.0 ? 1.0 - distance : 0.0;
+        sum += weights[i];
+    }
+    if (sum != 0.0)
+        for (uint32_t i = 0; i < window.taps; i++)
+            weights[i] /= sum;
+    return window;
+}
+
+static int32_t to_fixed(double weight)
+{
+    return (int32_t)(0.5 + weight * (1 << VGG_RESAMPLE_FRACTION_BITS));
+}
+
+static void axis_fini(struct vgg_resample_axis *axis)
+{
+    free(axis->windows);
+    free(axis->weights);
+}
+
+static enum vgg_status axis_init(struct vgg_resample_axis *axis, uint32_t in, uint32_t out,
+                                 unsigned repeat, struct vgg_error *error)
+{
+    double scale = (double)in / out;
+    size_t taps_max = (size_t)ceil(scale < 1.0 ? 1.0 : scale) * 2 + 1;
+    double *exact = vgg_alloc(taps_max, sizeof *exact);
+    size_t count;
+
+    *axis = (struct vgg_resample_axis){.out = out};
+    axis->stride = (taps_max + STEP - 1) / STEP * STEP * repeat;
+    axis->windows = vgg_alloc(out, sizeof *axis->windows);
+    if (vgg_size_mul(out, axis->stride, &count))
+        axis->weights = vgg_calloc(count, sizeof *axis->weights);
+    if (exact == NULL || axis->windows == NULL || axis->weights == NULL)
+        goto fail;
+    for (uint32_t i = 0; i < out; i++) {
+        int32_t *weights = axis->weights + i * axis->stride;
+
+        axis->windows[i] = weigh(in, out, i, exact);
+        for (uint32_t tap = 0; tap < axis->windows[i].taps; tap++)
+            for (unsigned c = 0; c < repeat; c++)
+                *weights++ = to_fixed(exact[tap]);
+    }
+    free(exact);
+    return VGG_OK;
+
+fail:
+    free(exact);
+    axis_fini(axis);
+    return vgg_fail_memory(error);
+}
+
+/* ---- passes ---- */
+
+/* Rows in pairs. Rows so near the end of src that reading on would leave it go through a copy. */
+static enum vgg_status pass_horizontal(const struct vgg_resample_kernels *kernels,
+                                       const uint8_t *src, uint32_t width, uint32_t height,
+                                       uint8_t *dst, uint32_t out_width, struct vgg_error *error)
+{
+    size_t in_bytes = (size_t)width * CHANNELS;
+    size_t out_bytes = (size_t)out_width * CHANNELS;
+    size_t src_bytes = in_bytes * height;
+    struct vgg_resample_axis axis;
+    uint8_t *copies = vgg_calloc(2, in_bytes + OVERREAD_BYTES);
+    enum vgg_status status;
+
+    if (copies == NULL)
+        return vgg_fail_memory(error);
+    status = axis_init(&axis, width, out_width, REPEAT_HORIZONTAL, error);
+    if (status != VGG_OK)
+        goto fail;
+    for (uint32_t y = 0; y < height; y += 2) {
+        const uint8_t *in[2];
+        uint8_t *out[2];
+
+        for (unsigned i = 0; i < 2; i++) {
+            size_t row = y + i < height ? y + i : y; /* an odd last row is its own partner */
+
+            in[i] = src + row * in_bytes;
+            out[i] = dst + row * out_bytes;
+            if (row * in_bytes + in_bytes + OVERREAD_BYTES > src_bytes)
+                in[i] = memcpy(copies + i * (in_bytes + OVERREAD_BYTES), in[i], in_bytes);
+        }
+        kernels->horizontal(&axis, in, out);
+    }
+    axis_fini(&axis);
+
+fail:
+    free(copies);
+    return status;
+}
+
+static enum vgg_status pass_vertical(const struct vgg_resample_kernels *kernels, const uint8_t *src,
+                                     size_t row_bytes, uint32_t height, uint8_t *dst,
+                                     uint32_t out_height, struct vgg_error *error)
+{
+    struct vgg_resample_axis axis;
+    enum vgg_status status = axis_init(&axis, height, out_height, REPEAT_VERTICAL, error);
+
+    if (status != VGG_OK)
+        return status;
+    for (uint32_t y = 0; y < out_height; y++)
+        kernels->vertical(src + axis.windows[y].first * row_bytes, row_bytes,
+                          axis.weights + y * axis.stride, axis.windows[y].taps,
+                          dst + y * row_bytes);
+    axis_fini(&axis);
+    return VGG_OK;
+}
+
+enum vgg_status vgg_resample_with(const struct vgg_resample_kernels *kernels, const uint8_t *src,
+                                  uint32_t width, uint32_t height, uint8_t *dst, uint32_t out_width,
+                                  uint32_t out_height, struct vgg_error *error)
+{
+    size_t row_bytes = (size_t)out_width * CHANNELS;
+    uint8_t *between;
+    enum vgg_status status;
+
+    if (width == 0 || height == 0 || out_width == 0 || out_height == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "cannot resize %u x %u to %u x %u pixels", width,
+                        height, out_width, out_height);
+    if (width > SIDE_MAX || height > SIDE_MAX || out_width > SIDE_MAX || out_height > SIDE_MAX)
+        return vgg_fail(error, VGG_TOO_LARGE, "resizing %u x %u to %u x %u: a side is over %u",
+                        width, height, out_width, out_height, SIDE_MAX);
+    if (width == out_width && height == out_height) {
+        memcpy(dst, src, row_bytes * height);
+        return VGG_OK;
+    }
+    if (height == out_height)
+        return pass_horizontal(kernels, src, width, height, dst, out_width, error);
+    if (width == out_width)
+        return pass_vertical(kernels, src, row_bytes, height, dst, out_height, error);
+
+    between = vgg_alloc_aligned(height, row_bytes);
+    if (between == NULL)
+        return vgg_fail_memory(error);
+    status = pass_horizontal(kernels, src, width, height, between, out_width, error);
+    if (status == VGG_OK)
+        status = pass_vertical(kernels, between, row_bytes, height, dst, out_height, error);
+    free(between);
+    return status;
+}
+
+enum vgg_status vgg_resample(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,
+                             uint32_t out_width, uint32_t out_height, struct vgg_error *error)
+{
+    return vgg_resample_with(vgg_resample_kernels()[0], src, width, height, dst, out_width,
+                             out_height, error);
+}
