@@ -1,0 +1,14 @@
+/* Single-precision matrix product, by OpenBLAS (the only file that includes cblas.h is gemm.c). */
+#ifndef VGG_CORE_KERNELS_GEMM_H
+#define VGG_CORE_KERNELS_GEMM_H
+
+#include <stddef.h>
+
+/* Keep OpenBLAS to the calling thread; the pool above it is the only parallelism. Idempotent. */
+void vgg_gemm_init(void);
+
+/* c[m][n] += a[m][k] * b[k][n], row-major with leading dimensions lda, ldb, ldc (elements). */
+void vgg_gemm_add(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
+                  size_t ldb, float *c, size_t ldc);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * Kernels: everything that touches an activation, behind one table of functions.
+ *
+ * The layers above (nn) know shapes and order, never a memory layout: activations ("maps") and
+ * packed weights are opaque blocks whose size the table tells. A new instruction set is a new
+ * table. The portable table is the reference and always there.
+ *
+ * Rules for every table: an output element is one fixed sequence of operations that depends on the
+ * layer and the shape of its own view alone, never on the batch, the thread count or addresses;
+ * nothing is allocated; several pools may use one table at once.
+ */
+#ifndef VGG_CORE_KERNELS_KERNELS_H
+#define VGG_CORE_KERNELS_KERNELS_H
+
+#include "base/pool.h"
+
+/*
+ * One layer as the network sees it: convolution (stride 1), bias, then what follows it, in this
+ * order: ReLU, local response normalisation, 2x2 max-pool with stride 2 (floor).
+ */
+struct vgg_conv {
+    uint32_t in, out; /* channels */
+    uint32_t kernel;  /* side */
+    uint32_t pad;     /* zeros on each side */
+    bool relu, lrn, pool;
+};
+
+/* Shape of a batch of maps: n views of c channels, h rows, w columns. */
+struct vgg_shape {
+    uint32_t n, c, h, w;
+};
+
+/* Shape after `conv`; h or w is 0 where the kernel does not fit. */
+struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape in);
+
+/* One view's 8-bit picture [h][w][3] (R G B) and whether to read its rows backwards. */
+struct vgg_view_pixels {
+    const uint8_t *rgb;
+    bool mirror;
+};
+
+/* Pixel value -> network input: table[c][v] for input channel c, read from RGB byte source[c]. */
+struct vgg_normalisation {
+    float table[3][256];
+    unsigned source[3];
+};
+
+struct vgg_kernels {
+    const char *name; /* shown by /model */
+
+    /* Bytes of a batch of maps. */
+    size_t (*map_bytes)(struct vgg_shape shape);
+
+    /* Bytes of the packed weights of a layer (biases stay with the caller). */
+    size_t (*weights_bytes)(const struct vgg_conv *conv);
+
+    /* Pack output channels [row, row + rows) given as weights[rows][in][kernel][kernel]. */
+    void (*weights_pack)(const struct vgg_conv *conv, uint32_t row, uint32_t rows,
+                         const float *weights, void *packed);
+
+    /* Normalise and mirror views[shape.n] into a map; shape.c is 3. */
+    void (*input)(struct vgg_pool *pool, const struct vgg_view_pixels *views,
+                  struct vgg_shape shape, const struct vgg_normalisation *normalisation, void *out);
+
+    /* Bytes of scratch that conv() needs for a batch of shape `in`. */
+    size_t (*conv_scratch_bytes)(const struct vgg_conv *conv, struct vgg_shape in);
+
+    /* One layer: in (of shape `in`) -> out (of vgg_conv_output). bias[out]. */
+    void (*conv)(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+                 const float *bias, const void *in, struct vgg_shape in_shape, void *out,
+                 void *scratch);
+
+    /* Mean over positions, in double, row by row: mean[n][c]. */
+    void (*spatial_mean)(const void *map, struct vgg_shape shape, double *mean);
+};
+
+extern const struct vgg_kernels vgg_kernels_portable;
+
+/* The table this machine should use. */
+const struct vgg_kernels *vgg_kernels_select(void);
+
+#endif

@@ -1,0 +1,410 @@
+/*
+ * The portable kernels: im2col in bands of pixels, then OpenBLAS SGEMM. The reference for every
+ * other table, and what runs where there is none.
+ *
+ * Maps are float [n][c][h][w]; packed weights are float [out][in * kernel * kernel].
+ *
+ * A layer is computed view by view and band by band. A band is as many output pixels, counted row
+ * by row, as keep the im2col matrix within COLUMNS_BYTES, so that memory does not follow the
+ * picture. Bands, and the blocks of one SGEMM call within them, depend on the layer and on the
+ * view's shape alone: OpenBLAS gives other bits for another block, so this is what makes a view's
+ * result independent of its neighbours and of the number of threads.
+ */
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels/gemm.h"
+#include "kernels/kernels.h"
+
+enum {
+    COLUMNS_BYTES = 8 << 20, /* im2col matrix: in L3, and long enough rows for SGEMM */
+    BAND_MIN = 16,           /* pixels */
+    BLOCK_ROWS = 128,        /* output channels of one SGEMM call */
+    BLOCK_PIXELS = 512,      /* pixels of one SGEMM call */
+    LRN_PIXELS = 256,        /* pixels of one LRN item: its squares stay in L1 */
+    LRN_CHANNELS = 5         /* the window */
+};
+
+static size_t ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static float max_float(float a, float b)
+{
+    return a > b ? a : b; /* unlike fmaxf, one instruction: nobody asks for NaN here */
+}
+
+static size_t pixels_of(struct vgg_shape shape)
+{
+    return (size_t)shape.h * shape.w;
+}
+
+/* Rows of the im2col matrix: the length of one dot product. */
+static size_t depth_of(const struct vgg_conv *conv)
+{
+    return (size_t)conv->in * conv->kernel * conv->kernel;
+}
+
+/* A 1x1 convolution multiplies the map as it lies in memory. */
+static bool needs_columns(const struct vgg_conv *conv)
+{
+    return conv->kernel != 1 || conv->pad != 0;
+}
+
+/* Shape of the convolution's own output, before pooling. */
+static struct vgg_shape unpooled_output(const struct vgg_conv *conv, struct vgg_shape in)
+{
+    struct vgg_conv plain = *conv;
+
+    plain.pool = false;
+    return vgg_conv_output(&plain, in);
+}
+
+static size_t band_pixels(const struct vgg_conv *conv, size_t pixels)
+{
+    size_t band = COLUMNS_BYTES / sizeof(float) / depth_of(conv);
+
+    if (!needs_columns(conv))
+        return pixels;
+    if (band >= BLOCK_PIXELS)
+        band = band / BLOCK_PIXELS * BLOCK_PIXELS;
+    if (band < BAND_MIN)
+        band = BAND_MIN;
+    return min_size(band, pixels);
+}
+
+static size_t columns_floats(const struct vgg_conv *conv, struct vgg_shape in)
+{
+    struct vgg_shape out = unpooled_output(conv, in);
+
+    return needs_columns(conv) ? depth_of(conv) * band_pixels(conv, pixels_of(out)) : 0;
+}
+
+/* ---------------------------------------------------------------- sizes and packing ---------- */
+
+static size_t map_bytes(struct vgg_shape shape)
+{
+    return (size_t)shape.n * shape.c * pixels_of(shape) * sizeof(float);
+}
+
+static size_t weights_bytes(const struct vgg_conv *conv)
+{
+    return conv->out * depth_of(conv) * sizeof(float);
+}
+
+static void weights_pack(const struct vgg_conv *conv, uint32_t row, uint32_t rows,
+                         const float *weights, void *packed)
+{
+    size_t depth = depth_of(conv);
+
+    assert(row + rows <= conv->out);
+    memcpy((float *)packed + row * depth, weights, rows * depth * sizeof(float));
+}
+
+static size_t conv_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape in)
+{
+    size_t bytes = columns_floats(conv, in) * sizeof(float);
+
+    /* One view at a time passes through the full-resolution map between convolution and pool. */
+    if (conv->pool) {
+        struct vgg_shape full = unpooled_output(conv, in);
+
+        full.n = 1;
+        bytes += map_bytes(full);
+    }
+    return bytes;
+}
+
+/* ---------------------------------------------------------------- input ---------------------- */
+
+struct input_loop {
+    const struct vgg_view_pixels *views;
+    struct vgg_shape shape;
+    const struct vgg_normalisation *normalisation;
+    float *out;
+};
+
+/* Item: one row of one view. */
+static void input_row(void *context, size_t item, unsigned thread)
+{
+    const struct input_loop *loop = context;
+    size_t w = loop->shape.w, h = loop->shape.h;
+    size_t n = item / h, y = item % h;
+    const struct vgg_view_pixels *view = &loop->views[n];
+    const uint8_t *row = view->rgb + y * w * 3;
+
+    (void)thread;
+    for (size_t c = 0; c < 3; c++) {
+        const float *table = loop->normalisation->table[c];
+        const uint8_t *source = row + loop->normalisation->source[c];
+        float *out = loop->out + ((n * 3 + c) * h + y) * w;
+
+        for (size_t x = 0; x < w; x++)
+            out[x] = table[source[3 * (view->mirror ? w - 1 - x : x)]];
+    }
+}
+
+static void input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
+                  struct vgg_shape shape, const struct vgg_normalisation *normalisation, void *out)
+{
+    struct input_loop loop = {views, shape, normalisation, out};
+
+    assert(shape.c == 3);
+    vgg_pool_run(pool, input_row, &loop, (size_t)shape.n * shape.h);
+}
+
+/* ---------------------------------------------------------------- convolution ---------------- */
+
+/* One band of one view. */
+struct band {
+    const struct vgg_conv *conv;
+    const float *weights;
+    const float *bias;
+    const float *in; /* [in][in_h][in_w] */
+    size_t in_h, in_w;
+    size_t out_w, out_pixels;
+    size_t first, count; /* output pixels of this band */
+    float *columns;      /* [depth][count]; for 1x1 the input itself, row stride out_pixels */
+    size_t columns_stride;
+    float *out; /* [out][out_pixels] */
+};
+
+/* Copy `count` input pixels from x onwards, with zeros outside [0, width). */
+static void copy_padded(const float *row, ptrdiff_t x, size_t width, size_t count, float *out)
+{
+    size_t left = x < 0 ? min_size((size_t)-x, count) : 0;
+    size_t start = (size_t)(x + (ptrdiff_t)left);
+    size_t inside = start < width ? min_size(width - start, count - left) : 0;
+
+    memset(out, 0, left * sizeof *out);
+    memcpy(out + left, row + (inside != 0 ? start : 0), inside * sizeof *out);
+    memset(out + left + inside, 0, (count - left - inside) * sizeof *out);
+}
+
+/* One row of the im2col matrix: input channel c seen through kernel element (ky, kx). */
+static void fill_column_row(const struct band *band, size_t c, size_t ky, size_t kx, float *out)
+{
+    const float *plane = band->in + c * band->in_h * band->in_w;
+    ptrdiff_t pad = (ptrdiff_t)band->conv->pad;
+    size_t done = 0;
+
+    while (done < band->count) {
+        size_t pixel = band->first + done;
+        size_t x = pixel % band->out_w;
+        size_t run = min_size(band->out_w - x, band->count - done);
+        ptrdiff_t in_y = (ptrdiff_t)(pixel / band->out_w + ky) - pad;
+
+        if (in_y < 0 || in_y >= (ptrdiff_t)band->in_h)
+            memset(out + done, 0, run * sizeof *out);
+        else
+            copy_padded(plane + (size_t)in_y * band->in_w, (ptrdiff_t)(x + kx) - pad, band->in_w,
+                        run, out + done);
+        done += run;
+    }
+}
+
+/* Item: one input channel and kernel row. */
+static void fill_columns(void *context, size_t item, unsigned thread)
+{
+    const struct band *band = context;
+    size_t kernel = band->conv->kernel;
+    size_t c = item / kernel, ky = item % kernel;
+
+    (void)thread;
+    for (size_t kx = 0; kx < kernel; kx++)
+        fill_column_row(band, c, ky, kx,
+                        band->columns + (item * kernel + kx) * band->columns_stride);
+}
+
+static size_t row_blocks(const struct vgg_conv *conv)
+{
+    return ceil_div(conv->out, BLOCK_ROWS);
+}
+
+/* Item: one block of output channels by pixels; bias first, then the product, then ReLU. */
+static void multiply_block(void *context, size_t item, unsigned thread)
+{
+    const struct band *band = context;
+    const struct vgg_conv *conv = band->conv;
+    size_t row = item % row_blocks(conv) * BLOCK_ROWS;
+    size_t rows = min_size(conv->out - row, BLOCK_ROWS);
+    size_t pixel = item / row_blocks(conv) * BLOCK_PIXELS;
+    size_t pixels = min_size(band->count - pixel, BLOCK_PIXELS);
+    size_t depth = depth_of(conv);
+    float *out = band->out + row * band->out_pixels + band->first + pixel;
+
+    (void)thread;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t p = 0; p < pixels; p++)
+            out[r * band->out_pixels + p] = band->bias[row + r];
+    vgg_gemm_add(rows, pixels, depth, band->weights + row * depth, depth, band->columns + pixel,
+                 band->columns_stride, out, band->out_pixels);
+    if (!conv->relu)
+        return;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t p = 0; p < pixels; p++)
+            out[r * band->out_pixels + p] = max_float(out[r * band->out_pixels + p], 0.0F);
+}
+
+static void convolve_view(struct vgg_pool *pool, struct band *band, float *columns)
+{
+    const struct vgg_conv *conv = band->conv;
+    size_t step = band_pixels(conv, band->out_pixels);
+
+    for (band->first = 0; band->first < band->out_pixels; band->first += step) {
+        band->count = min_size(step, band->out_pixels - band->first);
+        if (needs_columns(conv)) {
+            band->columns = columns;
+            band->columns_stride = band->count;
+            vgg_pool_run(pool, fill_columns, band, (size_t)conv->in * conv->kernel);
+        }
+        vgg_pool_run(pool, multiply_block, band,
+                     row_blocks(conv) * ceil_div(band->count, BLOCK_PIXELS));
+    }
+}
+
+/* ---------------------------------------------------------------- LRN and pool --------------- */
+
+struct plane_loop {
+    const float *in;
+    struct vgg_shape shape; /* of one view */
+    float *out;
+};
+
+/* Squares of channel c over `count` pixels from `first`; zeros past the last channel. */
+static void lrn_squares(const struct plane_loop *loop, size_t c, size_t first, size_t count,
+                        float *squares)
+{
+    const float *a = loop->in + c * pixels_of(loop->shape) + first;
+
+    for (size_t p = 0; p < count; p++)
+        squares[p] = c < loop->shape.c ? a[p] * a[p] : 0.0F;
+}
+
+/*
+ * Item: LRN_PIXELS pixels of all channels, in place:
+ * b = a / (2 + 1e-4 * sum of squares over 5 neighbouring channels)^0.75.
+ * A ring of squares holds the window, so that overwriting channel c harms no later sum.
+ */
+static void lrn_pixels(void *context, size_t item, unsigned thread)
+{
+    const struct plane_loop *loop = context;
+    size_t pixels = pixels_of(loop->shape);
+    size_t first = item * LRN_PIXELS, count = min_size(LRN_PIXELS, pixels - first);
+    float squares[LRN_CHANNELS][LRN_PIXELS] = {{0}};
+
+    (void)thread;
+    for (size_t c = 0; c < LRN_CHANNELS / 2; c++)
+        lrn_squares(loop, c, first, count, squares[c]);
+    for (size_t c = 0; c < loop->shape.c; c++) {
+        float *b = loop->out + c * pixels + first;
+        size_t ahead = c + LRN_CHANNELS / 2;
+
+        lrn_squares(loop, ahead, first, count, squares[ahead % LRN_CHANNELS]);
+        for (size_t p = 0; p < count; p++) {
+            float sum =
+                squares[0][p] + squares[1][p] + squares[2][p] + squares[3][p] + squares[4][p];
+            float root = sqrtf(2.0F + 1e-4F * sum);
+
+            b[p] /= root * sqrtf(root); /* x^0.75 */
+        }
+    }
+}
+
+static void lrn(struct vgg_pool *pool, float *map, struct vgg_shape shape)
+{
+    struct plane_loop loop = {map, shape, map};
+
+    vgg_pool_run(pool, lrn_pixels, &loop, ceil_div(pixels_of(shape), LRN_PIXELS));
+}
+
+/* Item: one channel; 2x2 maximum, stride 2, an odd last row or column is dropped. */
+static void pool_plane(void *context, size_t item, unsigned thread)
+{
+    const struct plane_loop *loop = context;
+    size_t w = loop->shape.w, out_h = loop->shape.h / 2, out_w = w / 2;
+    const float *in = loop->in + item * pixels_of(loop->shape);
+    float *out = loop->out + item * out_h * out_w;
+
+    (void)thread;
+    for (size_t y = 0; y < out_h; y++) {
+        const float *top = in + 2 * y * w, *bottom = top + w;
+
+        for (size_t x = 0; x < out_w; x++)
+            out[y * out_w + x] = max_float(max_float(top[2 * x], top[2 * x + 1]),
+                                           max_float(bottom[2 * x], bottom[2 * x + 1]));
+    }
+}
+
+static void conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+                 const float *bias, const void *in, struct vgg_shape in_shape, void *out,
+                 void *scratch)
+{
+    struct vgg_shape full = unpooled_output(conv, in_shape);
+    size_t in_floats = (size_t)in_shape.c * pixels_of(in_shape);
+    size_t out_floats = map_bytes(vgg_conv_output(conv, in_shape)) / sizeof(float) / in_shape.n;
+    float *columns = scratch;
+    float *unpooled = columns + columns_floats(conv, in_shape);
+
+    full.n = 1;
+    for (size_t n = 0; n < in_shape.n; n++) {
+        const float *view = (const float *)in + n * in_floats;
+        float *result = (float *)out + n * out_floats;
+        struct band band = {
+            .conv = conv,
+            .weights = packed,
+            .bias = bias,
+            .in = view,
+            .in_h = in_shape.h,
+            .in_w = in_shape.w,
+            .out_w = full.w,
+            .out_pixels = pixels_of(full),
+            .columns = (float *)view, /* 1x1 reads the map itself */
+            .columns_stride = pixels_of(full),
+            .out = conv->pool ? unpooled : result,
+        };
+
+        convolve_view(pool, &band, columns);
+        if (conv->lrn)
+            lrn(pool, band.out, full);
+        if (conv->pool) {
+            struct plane_loop loop = {unpooled, full, result};
+
+            vgg_pool_run(pool, pool_plane, &loop, full.c);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- output --------------------- */
+
+static void spatial_mean(const void *map, struct vgg_shape shape, double *mean)
+{
+    const float *scores = map;
+    size_t pixels = pixels_of(shape);
+
+    for (size_t plane = 0; plane < (size_t)shape.n * shape.c; plane++) {
+        double sum = 0;
+
+        for (size_t p = 0; p < pixels; p++)
+            sum += (double)scores[plane * pixels + p];
+        mean[plane] = sum / (double)pixels;
+    }
+}
+
+const struct vgg_kernels vgg_kernels_portable = {
+    .name = "portable",
+    .map_bytes = map_bytes,
+    .weights_bytes = weights_bytes,
+    .weights_pack = weights_pack,
+    .input = input,
+    .conv_scratch_bytes = conv_scratch_bytes,
+    .conv = conv,
+    .spatial_mean = spatial_mean,
+};

@@ -1,0 +1,66 @@
+/* The forward pass: two maps that the layers write in turn, and one scratch block. */
+#include "nn/forward.h"
+
+#include <assert.h>
+
+#include "base/mem.h"
+
+/* The arena: map[0], map[1], scratch, each aligned. The input is map[0], layer i writes map[(i + 1)
+ * % 2]. */
+struct layout {
+    size_t map[2];
+    size_t scratch;
+};
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + VGG_ALIGN - 1) / VGG_ALIGN * VGG_ALIGN;
+}
+
+static void grow(size_t *size, size_t bytes)
+{
+    if (aligned(bytes) > *size)
+        *size = aligned(bytes);
+}
+
+static struct layout plan(const struct vgg_net *net, struct vgg_shape shape)
+{
+    const struct vgg_kernels *kernels = net->kernels;
+    struct layout sizes = {{0, 0}, 0};
+
+    grow(&sizes.map[0], kernels->map_bytes(shape));
+    for (size_t i = 0; i < net->layers_n; i++) {
+        grow(&sizes.scratch, kernels->conv_scratch_bytes(&net->layers[i].conv, shape));
+        shape = vgg_conv_output(&net->layers[i].conv, shape);
+        grow(&sizes.map[(i + 1) % 2], kernels->map_bytes(shape));
+    }
+    return sizes;
+}
+
+size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape)
+{
+    struct layout sizes = plan(net, shape);
+
+    return sizes.map[0] + sizes.map[1] + sizes.scratch;
+}
+
+void vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
+                 const struct vgg_normalisation *normalisation, const struct vgg_view_pixels *views,
+                 struct vgg_shape shape, void *arena, double *mean)
+{
+    const struct vgg_kernels *kernels = net->kernels;
+    struct layout sizes = plan(net, shape);
+    unsigned char *map[2] = {arena, (unsigned char *)arena + sizes.map[0]};
+    unsigned char *scratch = map[1] + sizes.map[1];
+
+    kernels->input(pool, views, shape, normalisation, map[0]);
+    for (size_t i = 0; i < net->layers_n; i++) {
+        const struct vgg_layer *layer = &net->layers[i];
+
+        kernels->conv(pool, &layer->conv, layer->packed, layer->bias, map[i % 2], shape,
+                      map[(i + 1) % 2], scratch);
+        shape = vgg_conv_output(&layer->conv, shape);
+        assert(shape.h != 0 && shape.w != 0);
+    }
+    kernels->spatial_mean(map[net->layers_n % 2], shape, mean);
+}

@@ -1,0 +1,22 @@
+/*
+ * One pass of a batch of views through a network: pixels in, mean logits out. The fully-connected
+ * layers are convolutions, so any size from the crop upwards is evaluated densely (section 3.2).
+ */
+#ifndef VGG_CORE_NN_FORWARD_H
+#define VGG_CORE_NN_FORWARD_H
+
+#include "nn/net.h"
+
+/* Bytes of working memory for a batch of `shape` (c is 3): found by a dry run over the layers. */
+size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape);
+
+/*
+ * Evaluate views[shape.n], each of shape.h x shape.w pixels, both at least the crop. `arena` is
+ * aligned to VGG_ALIGN and of at least vgg_forward_arena_bytes. Writes the spatial mean of the
+ * class score map, mean[n][classes], in double. Allocates nothing, cannot fail.
+ */
+void vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
+                 const struct vgg_normalisation *normalisation, const struct vgg_view_pixels *views,
+                 struct vgg_shape shape, void *arena, double *mean);
+
+#endif
