@@ -1,0 +1,112 @@
+/* What a request asks of an image: its scales, their cost, and the rescaled pictures. */
+#include "eval/views.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+static int ascending(const void *a, const void *b)
+{
+    uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
+
+    return (first > second) - (first < second);
+}
+
+size_t vgg_scales_normalise(uint32_t *scales, size_t n)
+{
+    size_t kept = 0;
+
+    qsort(scales, n, sizeof *scales, ascending);
+    for (size_t i = 0; i < n; i++)
+        if (kept == 0 || scales[i] != scales[kept - 1])
+            scales[kept++] = scales[i];
+    return kept;
+}
+
+void vgg_view_size(uint32_t width, uint32_t height, uint32_t scale, uint64_t *view_width,
+                   uint64_t *view_height)
+{
+    if (width <= height) {
+        *view_width = scale;
+        *view_height = (uint64_t)scale * height / width;
+    } else {
+        *view_width = (uint64_t)scale * width / height;
+        *view_height = scale;
+    }
+}
+
+enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vgg_request *request,
+                                  uint32_t width, uint32_t height, uint64_t view_pixels_max,
+                                  uint64_t *macs, struct vgg_error *error)
+{
+    uint32_t crop = vgg_model_get_info(model)->crop;
+
+    *macs = 0;
+    for (size_t i = 0; i < request->scales_n; i++) {
+        uint32_t scale = request->scales[i];
+        uint64_t view_width, view_height;
+
+        if (scale < crop || scale > VGG_SCALE_MAX)
+            return vgg_fail(error, VGG_BAD_ARGUMENT,
+                            "scale %" PRIu32 " is not in %" PRIu32
+                            "..%d: the shorter side of a view must cover this model's crop",
+                            scale, crop, VGG_SCALE_MAX);
+        vgg_view_size(width, height, scale, &view_width, &view_height);
+        if (view_width * view_height > view_pixels_max)
+            return vgg_fail(error, VGG_TOO_LARGE,
+                            "at scale %" PRIu32 " the %" PRIu32 "x%" PRIu32
+                            " image becomes a view of %" PRIu64 "x%" PRIu64
+                            ", over the limit of %" PRIu64 " pixels",
+                            scale, width, height, view_width, view_height, view_pixels_max);
+        *macs += vgg_model_view_macs(model, (uint32_t)view_width, (uint32_t)view_height);
+    }
+    if (request->flip)
+        *macs *= 2;
+    return VGG_OK;
+}
+
+enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg_request *request,
+                                 struct vgg_views **out, struct vgg_error *error)
+{
+    struct vgg_views *views = vgg_calloc(1, sizeof *views);
+
+    assert(request->scales_n >= 1 && request->scales_n <= VGG_SCALES_MAX);
+    if (views == NULL)
+        return vgg_fail_memory(error);
+    views->flip = request->flip;
+    for (; views->scales_n < request->scales_n; views->scales_n++) {
+        enum vgg_status status = vgg_image_rescale(image, request->scales[views->scales_n],
+                                                   &views->images[views->scales_n], error);
+
+        if (status != VGG_OK) {
+            vgg_views_destroy(views);
+            return status;
+        }
+    }
+    *out = views;
+    return VGG_OK;
+}
+
+void vgg_views_destroy(struct vgg_views *views)
+{
+    if (views == NULL)
+        return;
+    for (size_t i = 0; i < views->scales_n; i++)
+        vgg_image_destroy(views->images[i]);
+    free(views);
+}
+
+size_t vgg_views_count(const struct vgg_views *views)
+{
+    return views->flip ? 2 * views->scales_n : views->scales_n;
+}
+
+const struct vgg_image *vgg_views_get(const struct vgg_views *views, size_t view, bool *mirror)
+{
+    assert(view < vgg_views_count(views));
+    *mirror = views->flip && view % 2 == 1;
+    return views->images[views->flip ? view / 2 : view];
+}

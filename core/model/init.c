@@ -1,0 +1,333 @@
+/* Writing an untrained network: seeded He-normal weights in torchvision's names. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "model/names.h"
+
+enum {
+    CHUNK_FLOATS = 1 << 18, /* of the file at a time */
+    NAME_BYTES = 48,
+    TENSORS_MAX = 2 * VGG_LAYERS_MAX,
+    DIM_MAX = 1 << 16 /* of width, FC size and classes: far beyond what memory allows */
+};
+
+/* ---------------------------------------------------------------- random numbers ------------- */
+
+/* xoshiro256** by Blackman and Vigna (public domain algorithm), seeded by splitmix64. */
+struct rng {
+    uint64_t state[4];
+    double spare;
+    bool has_spare;
+};
+
+static uint64_t splitmix64(uint64_t *state)
+{
+    uint64_t z = *state += 0x9E3779B97F4A7C15U;
+
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9U;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBU;
+    return z ^ z >> 31;
+}
+
+static void rng_init(struct rng *rng, uint64_t seed)
+{
+    *rng = (struct rng){0};
+    for (size_t i = 0; i < 4; i++)
+        rng->state[i] = splitmix64(&seed);
+}
+
+static uint64_t rotate_left(uint64_t x, unsigned bits)
+{
+    return x << bits | x >> (64 - bits);
+}
+
+static uint64_t rng_next(struct rng *rng)
+{
+    uint64_t *s = rng->state;
+    uint64_t result = rotate_left(s[1] * 5, 7) * 9, t = s[1] << 17;
+
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = rotate_left(s[3], 45);
+    return result;
+}
+
+/* Uniform in (-1, 1), 53 bits. */
+static double rng_symmetric(struct rng *rng)
+{
+    return (double)(rng_next(rng) >> 11) * 0x1p-52 - 1.0;
+}
+
+/* Standard normal by Marsaglia's polar method. */
+static double rng_normal(struct rng *rng)
+{
+    double u, v, s;
+
+    if (rng->has_spare) {
+        rng->has_spare = false;
+        return rng->spare;
+    }
+    do {
+        u = rng_symmetric(rng);
+        v = rng_symmetric(rng);
+        s = u * u + v * v;
+    } while (s >= 1 || s == 0);
+    s = sqrt(-2 * log(s) / s);
+    rng->spare = v * s;
+    rng->has_spare = true;
+    return u * s;
+}
+
+/* ---------------------------------------------------------------- header --------------------- */
+
+struct plan {
+    struct vgg_net net;
+    struct vgg_tensor tensors[TENSORS_MAX]; /* weight, bias, weight, bias ... */
+    char names[TENSORS_MAX][NAME_BYTES];
+    struct vgg_metadata metadata[4];
+    char name[64], seed[24];
+    struct vgg_header header;
+};
+
+static void plan_layer(struct plan *plan, size_t index)
+{
+    const struct vgg_conv *conv = &plan->net.layers[index].conv;
+    size_t convs = plan->net.arch->convs_n;
+    char module[NAME_BYTES - 8];
+    uint64_t depth = (uint64_t)conv->in * conv->kernel * conv->kernel;
+    struct vgg_tensor *weight = &plan->tensors[2 * index], *bias = weight + 1;
+
+    if (index < convs) {
+        snprintf(module, sizeof module, "features.%u",
+                 vgg_names_feature_index(plan->net.arch, index));
+        *weight = (struct vgg_tensor){.dims = 4,
+                                      .shape = {conv->out, conv->in, conv->kernel, conv->kernel}};
+    } else {
+        snprintf(module, sizeof module, "classifier.%zu", 3 * (index - convs));
+        *weight = (struct vgg_tensor){.dims = 2, .shape = {conv->out, depth}};
+    }
+    *bias = (struct vgg_tensor){.dims = 1, .shape = {conv->out}};
+    weight->begin = index == 0 ? 0 : weight[-1].end;
+    weight->end = weight->begin + conv->out * depth * sizeof(float);
+    bias->begin = weight->end;
+    bias->end = bias->begin + conv->out * sizeof(float);
+    weight->name = plan->names[2 * index];
+    bias->name = plan->names[2 * index + 1];
+    snprintf(weight->name, NAME_BYTES, "%s.weight", module);
+    snprintf(bias->name, NAME_BYTES, "%s.bias", module);
+}
+
+static void plan_file(struct plan *plan, const struct vgg_init_options *options)
+{
+    char *arch = (char *)plan->net.arch->name;
+
+    for (size_t i = 0; i < plan->net.layers_n; i++)
+        plan_layer(plan, i);
+    snprintf(plan->name, sizeof plan->name, "untrained-%s-%" PRIu32, arch, options->width);
+    snprintf(plan->seed, sizeof plan->seed, "%" PRIu64, options->seed);
+    plan->metadata[0] = (struct vgg_metadata){(char *)"vgg.arch", arch};
+    plan->metadata[1] = (struct vgg_metadata){(char *)"vgg.name", plan->name};
+    plan->metadata[2] = (struct vgg_metadata){(char *)"vgg.trained", (char *)"false"};
+    plan->metadata[3] = (struct vgg_metadata){(char *)"vgg.seed", plan->seed};
+    plan->header = (struct vgg_header){
+        .tensors = plan->tensors,
+        .tensors_n = 2 * plan->net.layers_n,
+        .metadata = plan->metadata,
+        .metadata_n = sizeof plan->metadata / sizeof *plan->metadata,
+    };
+}
+
+/* ---------------------------------------------------------------- writing -------------------- */
+
+static enum vgg_status write_all(int fd, const void *bytes, size_t size, struct vgg_error *error)
+{
+    const unsigned char *next = bytes;
+
+    while (size != 0) {
+        ssize_t n = write(fd, next, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return vgg_fail(error, VGG_IO, "cannot write it: %s", strerror(errno));
+        next += n;
+        size -= (size_t)n;
+    }
+    return VGG_OK;
+}
+
+static enum vgg_status write_header(int fd, const struct vgg_header *header,
+                                    struct vgg_error *error)
+{
+    char *json = vgg_header_format(header);
+    unsigned char prefix[8];
+    enum vgg_status status;
+
+    if (json == NULL)
+        return vgg_fail_memory(error);
+    for (size_t i = 0; i < sizeof prefix; i++)
+        prefix[i] = (unsigned char)(strlen(json) >> (8 * i));
+    status = write_all(fd, prefix, sizeof prefix, error);
+    if (status == VGG_OK)
+        status = write_all(fd, json, strlen(json), error);
+    free(json);
+    return status;
+}
+
+/* Floats as little-endian bytes, in place. */
+static void to_little_endian(float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char bytes[4];
+        uint32_t bits;
+
+        memcpy(&bits, &values[i], sizeof bits);
+        for (unsigned b = 0; b < 4; b++)
+            bytes[b] = (unsigned char)(bits >> (8 * b));
+        memcpy(&values[i], bytes, sizeof bytes);
+    }
+}
+
+/* He et al. 2015: variance 2 / fan-in keeps the scale of activations through ReLUs. */
+static enum vgg_status write_layer(int fd, const struct vgg_layer *layer, uint64_t seed,
+                                   float *chunk, struct vgg_error *error)
+{
+    uint64_t weights = vgg_layer_weights(layer), total = weights + layer->conv.out;
+    double deviation = sqrt(2.0 * layer->conv.out / (double)weights);
+    enum vgg_status status = VGG_OK;
+    struct rng rng;
+
+    rng_init(&rng, seed);
+    for (uint64_t done = 0; done < total && status == VGG_OK;) {
+        size_t n = total - done < CHUNK_FLOATS ? (size_t)(total - done) : CHUNK_FLOATS;
+
+        for (size_t i = 0; i < n; i++)
+            chunk[i] = done + i < weights ? (float)(deviation * rng_normal(&rng)) : 0.0F;
+        to_little_endian(chunk, n);
+        status = write_all(fd, chunk, n * sizeof *chunk, error);
+        done += n;
+    }
+    return status;
+}
+
+static enum vgg_status write_file(int fd, const struct plan *plan, uint64_t seed,
+                                  struct vgg_error *error)
+{
+    float *chunk = vgg_alloc(CHUNK_FLOATS, sizeof *chunk);
+    enum vgg_status status;
+
+    if (chunk == NULL)
+        return vgg_fail_memory(error);
+    status = write_header(fd, &plan->header, error);
+    for (size_t i = 0; i < plan->net.layers_n && status == VGG_OK; i++)
+        status = write_layer(fd, &plan->net.layers[i], splitmix64(&seed), chunk, error);
+    free(chunk);
+    if (status == VGG_OK && fsync(fd) != 0)
+        status = vgg_fail(error, VGG_IO, "cannot write it: %s", strerror(errno));
+    return status;
+}
+
+/* Write the whole file under a temporary name. */
+static enum vgg_status write_temporary(const char *temporary, const struct plan *plan,
+                                       uint64_t seed, struct vgg_error *error)
+{
+    enum vgg_status status;
+    int fd;
+
+    (void)unlink(temporary); /* left by a killed process of the same number */
+    fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return vgg_fail(error, VGG_IO, "cannot create it: %s", strerror(errno));
+    status = write_file(fd, plan, seed, error);
+    if (close(fd) != 0 && status == VGG_OK)
+        status = vgg_fail(error, VGG_IO, "cannot write it: %s", strerror(errno));
+    return status;
+}
+
+/* Write beside the target, then rename: nobody ever sees half a model. */
+static enum vgg_status write_whole(const char *path, const struct plan *plan, uint64_t seed,
+                                   struct vgg_error *error)
+{
+    size_t size = strlen(path) + 32;
+    char *temporary = vgg_alloc(size, 1);
+    enum vgg_status status;
+    struct stat target;
+
+    if (temporary == NULL)
+        return vgg_fail_memory(error);
+    snprintf(temporary, size, "%s.%ld.tmp", path, (long)getpid());
+    if (stat(path, &target) == 0 && !S_ISREG(target.st_mode))
+        status = vgg_fail(error, VGG_IO, "it exists and is not a regular file");
+    else {
+        status = write_temporary(temporary, plan, seed, error);
+        if (status == VGG_OK && rename(temporary, path) != 0)
+            status = vgg_fail(error, VGG_IO, "cannot put it in place: %s", strerror(errno));
+        if (status != VGG_OK)
+            (void)unlink(temporary);
+    }
+    free(temporary);
+    return status;
+}
+
+/* ---------------------------------------------------------------- options -------------------- */
+
+static enum vgg_status complete_options(const struct vgg_init_options *given,
+                                        struct vgg_init_options *options, struct vgg_error *error)
+{
+    *options = *given;
+    if (options->arch == NULL)
+        options->arch = "D";
+    if (options->width == 0)
+        options->width = 64;
+    if (options->fc == 0)
+        options->fc = 4096;
+    if (options->classes == 0)
+        options->classes = 1000;
+    if (options->crop == 0)
+        options->crop = 224;
+    if (vgg_arch_find(options->arch) == NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "architecture \"%.40s\" is not A, A-LRN, B, C, D or E", options->arch);
+    if (options->width > DIM_MAX || options->fc > DIM_MAX || options->classes > DIM_MAX)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "width, fc and classes must be at most %d",
+                        DIM_MAX);
+    if (options->crop % VGG_STRIDE != 0 || options->crop > VGG_SCALE_MAX)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "crop must be a multiple of %d, at most %d",
+                        VGG_STRIDE, VGG_SCALE_MAX);
+    return VGG_OK;
+}
+
+enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_options *given,
+                                    struct vgg_error *error)
+{
+    struct vgg_init_options options;
+    struct vgg_error reason = {0};
+    struct vgg_net_sizes sizes;
+    enum vgg_status status = complete_options(given, &options, error);
+    struct plan *plan;
+
+    if (status != VGG_OK)
+        return status;
+    plan = vgg_calloc(1, sizeof *plan);
+    if (plan == NULL)
+        return vgg_fail_memory(error);
+    sizes = vgg_net_sizes_regular(vgg_arch_find(options.arch), options.width, options.fc,
+                                  options.classes, options.crop);
+    vgg_net_describe(&plan->net, vgg_arch_find(options.arch), vgg_kernels_select(), &sizes);
+    plan_file(plan, &options);
+    status = write_whole(path, plan, options.seed, &reason);
+    free(plan);
+    return status == VGG_OK ? status : vgg_fail(error, status, "%s: %s", path, reason.text);
+}

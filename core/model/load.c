@@ -1,0 +1,324 @@
+/*
+ * One pass over a model file. Every byte is read once, in order, and hashed as it comes; tensors
+ * are converted and checked in chunks of whole rows (a row is one output channel) and handed to
+ * the kernels' packing. Convolutions that have a batch-norm wait in a plain copy until its
+ * statistics have been read, then they are folded in double precision.
+ */
+#include "model/load.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "model/names.h"
+
+enum {
+    LENGTH_BYTES = 8,      /* the header's length, little-endian */
+    HEADER_MAX = 16 << 20, /* bytes; a thousand labels need 64 KiB */
+    CHUNK_BYTES = 1 << 20  /* of the file at a time, or one row where that is longer */
+};
+
+static const double BN_EPSILON = 1e-5; /* of PyTorch's batch-norm, which the files were made with */
+
+struct reader {
+    const struct vgg_source *source;
+    uint64_t offset;
+    struct vgg_sha256 sha;
+};
+
+/* A layer's tensors that cannot be packed as they are read. */
+struct pending {
+    float *weights;            /* [out][in * k * k], only with batch-norm */
+    float *vectors[VGG_ROLES]; /* bias and batch-norm statistics, [out] each */
+};
+
+struct loader {
+    struct reader reader;
+    struct vgg_loaded *loaded;
+    struct vgg_binding binding;
+    struct pending layers[VGG_LAYERS_MAX];
+    unsigned char *raw; /* chunk as it lies in the file */
+    float *floats;      /* the same converted */
+    size_t raw_bytes, floats_n;
+    struct vgg_error *error;
+};
+
+/* ---------------------------------------------------------------- bytes ---------------------- */
+
+/* Read the next `size` bytes and hash them. */
+static enum vgg_status read_bytes(struct reader *reader, void *out, size_t size,
+                                  struct vgg_error *error)
+{
+    size_t done = 0;
+
+    if (reader->source->fd < 0) {
+        memcpy(out, reader->source->bytes + reader->offset, size);
+        done = size;
+    }
+    while (done < size) {
+        ssize_t n = pread(reader->source->fd, (unsigned char *)out + done, size - done,
+                          (off_t)(reader->offset + done));
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return vgg_fail(error, VGG_IO, "cannot read it: %s", strerror(errno));
+        if (n == 0)
+            return vgg_fail(error, VGG_IO, "it was truncated while it was read");
+        done += (size_t)n;
+    }
+    reader->offset += size;
+    vgg_sha256_update(&reader->sha, out, size);
+    return VGG_OK;
+}
+
+static enum vgg_status read_header(struct reader *reader, struct vgg_header *header,
+                                   struct vgg_error *error)
+{
+    uint64_t size = reader->source->size, length = 0;
+    unsigned char prefix[LENGTH_BYTES];
+    enum vgg_status status;
+    char *json;
+
+    if (size == 0)
+        return vgg_fail(error, VGG_BAD_MODEL, "it is empty");
+    if (size < LENGTH_BYTES)
+        return vgg_fail(error, VGG_BAD_MODEL, "%" PRIu64 " bytes are no safetensors file", size);
+    status = read_bytes(reader, prefix, sizeof prefix, error);
+    if (status != VGG_OK)
+        return status;
+    for (size_t i = LENGTH_BYTES; i-- > 0;)
+        length = length << 8 | prefix[i];
+    if (length > HEADER_MAX)
+        return vgg_fail(error, VGG_BAD_MODEL,
+                        "not a safetensors file: its first 8 bytes ask for a header of %" PRIu64
+                        " bytes",
+                        length);
+    if (length > size - LENGTH_BYTES)
+        return vgg_fail(error, VGG_BAD_MODEL,
+                        "truncated: a header of %" PRIu64 " bytes in a file of %" PRIu64, length,
+                        size);
+    json = vgg_alloc(length, 1);
+    if (json == NULL)
+        return vgg_fail_memory(error);
+    status = read_bytes(reader, json, length, error);
+    if (status == VGG_OK)
+        status = vgg_header_parse(json, length, size - LENGTH_BYTES - length, header, error);
+    free(json);
+    return status;
+}
+
+/* ---------------------------------------------------------------- tensors -------------------- */
+
+/* A tensor as a matrix: rows of output channels; a vector is one row. */
+static void tensor_matrix(const struct vgg_tensor *tensor, uint64_t *rows, uint64_t *columns)
+{
+    *rows = tensor->dims > 1 ? tensor->shape[0] : 1;
+    *columns = (tensor->end - tensor->begin) / vgg_dtype_bytes(tensor->dtype) / *rows;
+}
+
+static uint64_t chunk_rows(const struct vgg_tensor *tensor)
+{
+    uint64_t rows, columns, fit;
+
+    tensor_matrix(tensor, &rows, &columns);
+    fit = CHUNK_BYTES / (columns * vgg_dtype_bytes(tensor->dtype));
+    if (fit < 1)
+        fit = 1;
+    return fit < rows ? fit : rows;
+}
+
+static enum vgg_status allocate_chunk(struct loader *loader)
+{
+    const struct vgg_header *header = &loader->loaded->header;
+
+    for (size_t i = 0; i < header->tensors_n; i++) {
+        uint64_t rows, columns;
+        size_t n;
+
+        tensor_matrix(&header->tensors[i], &rows, &columns);
+        n = chunk_rows(&header->tensors[i]) * columns;
+        if (n > loader->floats_n)
+            loader->floats_n = n;
+        if (n * vgg_dtype_bytes(header->tensors[i].dtype) > loader->raw_bytes)
+            loader->raw_bytes = n * vgg_dtype_bytes(header->tensors[i].dtype);
+    }
+    loader->raw = vgg_alloc_aligned(loader->raw_bytes, 1);
+    loader->floats = vgg_alloc_aligned(loader->floats_n, sizeof *loader->floats);
+    return loader->raw != NULL && loader->floats != NULL ? VGG_OK : vgg_fail_memory(loader->error);
+}
+
+/* Room for what has to wait: all vectors, and the weights of layers with batch-norm. */
+static enum vgg_status allocate_pending(struct loader *loader)
+{
+    const struct vgg_net *net = &loader->loaded->net;
+
+    for (size_t i = 0; i < net->layers_n; i++)
+        for (size_t role = 0; role < VGG_ROLES; role++) {
+            struct pending *pending = &loader->layers[i];
+            bool folded = loader->binding.tensors[i][VGG_ROLE_BN_VAR] != NULL;
+            float **block = &pending->vectors[role];
+            size_t n = net->layers[i].conv.out;
+
+            if (loader->binding.tensors[i][role] == NULL || (role == VGG_ROLE_WEIGHT && !folded))
+                continue;
+            if (role == VGG_ROLE_WEIGHT) {
+                block = &pending->weights;
+                n = vgg_layer_weights(&net->layers[i]);
+            }
+            *block = vgg_alloc(n, sizeof **block);
+            if (*block == NULL)
+                return vgg_fail_memory(loader->error);
+        }
+    return VGG_OK;
+}
+
+/* Put converted rows where they belong. */
+static void store_rows(struct loader *loader, size_t layer, enum vgg_role role, uint64_t row,
+                       uint64_t rows, uint64_t columns)
+{
+    struct vgg_net *net = &loader->loaded->net;
+    struct pending *pending = &loader->layers[layer];
+
+    if (role != VGG_ROLE_WEIGHT)
+        memcpy(pending->vectors[role], loader->floats, rows * columns * sizeof(float));
+    else if (pending->weights != NULL)
+        memcpy(pending->weights + row * columns, loader->floats, rows * columns * sizeof(float));
+    else
+        net->kernels->weights_pack(&net->layers[layer].conv, (uint32_t)row, (uint32_t)rows,
+                                   loader->floats, net->layers[layer].packed);
+}
+
+static enum vgg_status read_tensor(struct loader *loader, const struct vgg_tensor *tensor)
+{
+    size_t layer;
+    enum vgg_role role = vgg_binding_role(&loader->binding, tensor, &layer);
+    uint64_t rows, columns, step = chunk_rows(tensor);
+
+    tensor_matrix(tensor, &rows, &columns);
+    for (uint64_t row = 0; row < rows; row += step) {
+        uint64_t count = rows - row < step ? rows - row : step;
+        size_t n = count * columns;
+        enum vgg_status status = read_bytes(&loader->reader, loader->raw,
+                                            n * vgg_dtype_bytes(tensor->dtype), loader->error);
+
+        if (status != VGG_OK)
+            return status;
+        if (role == VGG_ROLE_IGNORED)
+            continue;
+        if (!vgg_floats_convert(tensor->dtype, loader->raw, n, loader->floats))
+            return vgg_fail(loader->error, VGG_BAD_MODEL, "tensor %s holds NaN or infinite values",
+                            tensor->name);
+        store_rows(loader, layer, role, row, count, columns);
+    }
+    return VGG_OK;
+}
+
+/* ---------------------------------------------------------------- folding -------------------- */
+
+/* w' = w * g, b' = (b - mean) * g + beta with g = gamma / sqrt(var + epsilon). */
+static enum vgg_status fold_batch_norm(struct loader *loader, size_t index)
+{
+    struct vgg_layer *layer = &loader->loaded->net.layers[index];
+    struct pending *pending = &loader->layers[index];
+    size_t columns = vgg_layer_weights(layer) / layer->conv.out;
+    float *const *v = pending->vectors;
+
+    for (size_t row = 0; row < layer->conv.out; row++) {
+        double gain =
+            (double)v[VGG_ROLE_BN_WEIGHT][row] / sqrt((double)v[VGG_ROLE_BN_VAR][row] + BN_EPSILON);
+        double bias = ((double)v[VGG_ROLE_BIAS][row] - (double)v[VGG_ROLE_BN_MEAN][row]) * gain +
+                      (double)v[VGG_ROLE_BN_BIAS][row];
+        float *weights = pending->weights + row * columns;
+        bool finite = v[VGG_ROLE_BN_VAR][row] >= 0 && isfinite((float)bias);
+
+        layer->bias[row] = (float)bias;
+        for (size_t i = 0; i < columns; i++) {
+            weights[i] = (float)((double)weights[i] * gain);
+            finite = finite && isfinite(weights[i]);
+        }
+        if (!finite)
+            return vgg_fail(loader->error, VGG_BAD_MODEL,
+                            "%s: batch-norm of channel %zu does not fold into finite weights",
+                            layer->name, row);
+    }
+    loader->loaded->net.kernels->weights_pack(&layer->conv, 0, layer->conv.out, pending->weights,
+                                              layer->packed);
+    return VGG_OK;
+}
+
+static enum vgg_status finish_layers(struct loader *loader)
+{
+    struct vgg_net *net = &loader->loaded->net;
+    enum vgg_status status = VGG_OK;
+
+    for (size_t i = 0; i < net->layers_n && status == VGG_OK; i++) {
+        if (loader->layers[i].weights != NULL)
+            status = fold_batch_norm(loader, i);
+        else
+            memcpy(net->layers[i].bias, loader->layers[i].vectors[VGG_ROLE_BIAS],
+                   net->layers[i].conv.out * sizeof(float));
+    }
+    return status;
+}
+
+/* ---------------------------------------------------------------- the pass ------------------- */
+
+static void loader_fini(struct loader *loader)
+{
+    for (size_t i = 0; i < VGG_LAYERS_MAX; i++) {
+        free(loader->layers[i].weights);
+        for (size_t role = 0; role < VGG_ROLES; role++)
+            free(loader->layers[i].vectors[role]);
+    }
+    free(loader->raw);
+    free(loader->floats);
+}
+
+static enum vgg_status load_weights(struct loader *loader)
+{
+    struct vgg_loaded *loaded = loader->loaded;
+    enum vgg_status status = vgg_net_allocate(&loaded->net, loader->error);
+
+    if (status == VGG_OK)
+        status = allocate_chunk(loader);
+    if (status == VGG_OK)
+        status = allocate_pending(loader);
+    for (size_t i = 0; i < loaded->header.tensors_n && status == VGG_OK; i++)
+        status = read_tensor(loader, &loaded->header.tensors[i]);
+    if (status == VGG_OK)
+        status = finish_layers(loader);
+    return status;
+}
+
+enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kernels *kernels,
+                         struct vgg_loaded *loaded, struct vgg_error *error)
+{
+    struct loader loader = {.reader = {.source = source}, .loaded = loaded, .error = error};
+    enum vgg_status status;
+
+    *loaded = (struct vgg_loaded){.file_bytes = source->size};
+    vgg_sha256_init(&loader.reader.sha);
+    status = read_header(&loader.reader, &loaded->header, error);
+    if (status == VGG_OK)
+        status = vgg_names_bind(&loaded->header, kernels, &loaded->net, &loader.binding, error);
+    if (status == VGG_OK)
+        status = load_weights(&loader);
+    loaded->batch_norm = loader.binding.batch_norm;
+    vgg_sha256_final(&loader.reader.sha, loaded->sha256);
+    loader_fini(&loader);
+    if (status != VGG_OK)
+        vgg_loaded_fini(loaded);
+    return status;
+}
+
+void vgg_loaded_fini(struct vgg_loaded *loaded)
+{
+    vgg_net_fini(&loaded->net);
+    vgg_header_fini(&loaded->header);
+}

@@ -1,0 +1,33 @@
+/* Reading a safetensors file in one pass: hash, check, convert, fold batch-norm, pack. */
+#ifndef VGG_CORE_MODEL_LOAD_H
+#define VGG_CORE_MODEL_LOAD_H
+
+#include "base/sha256.h"
+#include "model/json.h"
+#include "nn/net.h"
+
+/* What a file turned out to hold. */
+struct vgg_loaded {
+    struct vgg_header header;
+    struct vgg_net net;
+    bool batch_norm;
+    uint64_t file_bytes;
+    char sha256[VGG_SHA256_HEX_BYTES];
+};
+
+/* Where the bytes come from: a file descriptor, or memory where fd is -1. */
+struct vgg_source {
+    int fd;
+    const unsigned char *bytes;
+    uint64_t size;
+};
+
+/* Read it all. On failure *loaded is empty. Errors: IO, BAD_MODEL, NO_MEMORY. */
+enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kernels *kernels,
+                         struct vgg_loaded *loaded, struct vgg_error *error);
+void vgg_loaded_fini(struct vgg_loaded *loaded);
+
+/* Little-endian IEEE bytes -> float; false where an element is NaN or infinite. */
+bool vgg_floats_convert(enum vgg_dtype dtype, const unsigned char *bytes, size_t n, float *out);
+
+#endif

@@ -1,0 +1,349 @@
+/* Models: opening the file, its metadata, the public accessors and the reference count. */
+#include "model/model.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "kernels/gemm.h"
+
+enum { IMAGENET_CLASSES = 1000 };
+
+uint32_t vgg_net_crop(const struct vgg_net *net)
+{
+    return net->positions_kernel * VGG_STRIDE;
+}
+
+/* ---------------------------------------------------------------- preprocessing -------------- */
+
+static enum vgg_status read_triple(const struct vgg_header *header, const char *key,
+                                   double values[3], struct vgg_error *error)
+{
+    const char *json = vgg_header_get(header, key);
+    double parsed[3];
+    size_t n;
+
+    if (json == NULL)
+        return VGG_OK;
+    if (!vgg_json_numbers(json, parsed, 3, &n) || n != 3)
+        return vgg_fail(error, VGG_BAD_MODEL, "%s must be a list of three numbers", key);
+    memcpy(values, parsed, sizeof parsed);
+    return VGG_OK;
+}
+
+/* (pixel / 255 - mean) / std for each of the 256 pixel values, rounded once. */
+static enum vgg_status fill_normalisation(struct vgg_model *model, struct vgg_error *error)
+{
+    const struct vgg_model_info *info = &model->info;
+    bool bgr = strcmp(info->channels, "BGR") == 0;
+
+    for (unsigned c = 0; c < 3; c++) {
+        model->normalisation.source[c] = bgr ? 2 - c : c;
+        for (unsigned v = 0; v < 256; v++) {
+            float value = (float)(((double)v / 255.0 - info->mean[c]) / info->std[c]);
+
+            if (!isfinite(value) || !(info->std[c] > 0))
+                return vgg_fail(error, VGG_BAD_MODEL,
+                                "vgg.mean and vgg.std do not give finite inputs");
+            model->normalisation.table[c][v] = value;
+        }
+    }
+    return VGG_OK;
+}
+
+static enum vgg_status read_preprocessing(struct vgg_model *model, const struct vgg_header *header,
+                                          struct vgg_error *error)
+{
+    static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
+    const char *channels = vgg_header_get(header, "vgg.channels");
+    enum vgg_status status;
+
+    memcpy(model->info.mean, mean, sizeof mean);
+    memcpy(model->info.std, std, sizeof std);
+    model->info.channels = "RGB";
+    if (channels != NULL && strcmp(channels, "BGR") == 0)
+        model->info.channels = "BGR";
+    else if (channels != NULL && strcmp(channels, "RGB") != 0)
+        return vgg_fail(error, VGG_BAD_MODEL, "vgg.channels \"%.40s\" is neither RGB nor BGR",
+                        channels);
+    status = read_triple(header, "vgg.mean", model->info.mean, error);
+    if (status == VGG_OK)
+        status = read_triple(header, "vgg.std", model->info.std, error);
+    return status == VGG_OK ? fill_normalisation(model, error) : status;
+}
+
+/* ---------------------------------------------------------------- other metadata ------------- */
+
+/* The paper's {256, 384, 512}, without those below the crop; then the crop itself. */
+static void default_scales(struct vgg_model_info *info)
+{
+    static const uint32_t scales[] = {256, 384, 512};
+
+    info->scales_n = 0;
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
+        if (scales[i] >= info->crop)
+            info->scales[info->scales_n++] = scales[i];
+    if (info->scales_n == 0)
+        info->scales[info->scales_n++] = info->crop;
+}
+
+static enum vgg_status read_scales(struct vgg_model_info *info, const struct vgg_header *header,
+                                   struct vgg_error *error)
+{
+    const char *json = vgg_header_get(header, "vgg.scales");
+    double values[VGG_SCALES_MAX];
+
+    if (json == NULL) {
+        default_scales(info);
+        return VGG_OK;
+    }
+    if (!vgg_json_numbers(json, values, VGG_SCALES_MAX, &info->scales_n) || info->scales_n == 0)
+        return vgg_fail(error, VGG_BAD_MODEL, "vgg.scales must be a list of 1 to %d numbers",
+                        VGG_SCALES_MAX);
+    for (size_t i = 0; i < info->scales_n; i++) {
+        if (!(values[i] >= info->crop && values[i] <= VGG_SCALE_MAX) ||
+            floor(values[i]) != values[i])
+            return vgg_fail(error, VGG_BAD_MODEL,
+                            "vgg.scales: %g is not a whole number from %" PRIu32 " to %d",
+                            values[i], info->crop, VGG_SCALE_MAX);
+        info->scales[i] = (uint32_t)values[i];
+    }
+    info->scales_n = vgg_scales_normalise(info->scales, info->scales_n);
+    return VGG_OK;
+}
+
+static enum vgg_status read_labels(struct vgg_model *model, const struct vgg_header *header,
+                                   struct vgg_error *error)
+{
+    const char *json = vgg_header_get(header, "vgg.labels");
+    enum vgg_status status;
+
+    if (json == NULL)
+        return model->net.classes == IMAGENET_CLASSES ? vgg_labels_imagenet(&model->labels, error)
+                                                      : VGG_OK;
+    status = vgg_json_labels(json, &model->labels, error);
+    if (status == VGG_OK && model->labels.items_n != model->net.classes)
+        return vgg_fail(error, VGG_BAD_MODEL, "vgg.labels has %zu labels for %" PRIu32 " classes",
+                        model->labels.items_n, model->net.classes);
+    return status;
+}
+
+/* One name where all weights agree. */
+static const char *weights_dtype(const struct vgg_header *header)
+{
+    const char *dtype = NULL;
+
+    for (size_t i = 0; i < header->tensors_n; i++) {
+        const struct vgg_tensor *tensor = &header->tensors[i];
+
+        if (tensor->dtype == VGG_DTYPE_I64)
+            continue;
+        if (dtype != NULL && strcmp(dtype, vgg_dtype_name(tensor->dtype)) != 0)
+            return "mixed";
+        dtype = vgg_dtype_name(tensor->dtype);
+    }
+    return dtype;
+}
+
+/* ---------------------------------------------------------------- loading -------------------- */
+
+static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded *loaded,
+                                const char *name, struct vgg_error *error)
+{
+    const struct vgg_header *header = &loaded->header;
+    const char *own_name = vgg_header_get(header, "vgg.name");
+    const char *trained = vgg_header_get(header, "vgg.trained");
+    enum vgg_status status;
+
+    model->name = strdup(own_name != NULL ? own_name : name);
+    if (model->name == NULL)
+        return vgg_fail_memory(error);
+    snprintf(model->version, sizeof model->version, "sha256:%s", loaded->sha256);
+    model->info = (struct vgg_model_info){
+        .name = model->name,
+        .arch = model->net.arch->name,
+        .version = model->version,
+        .trained = trained == NULL || strcmp(trained, "false") != 0,
+        .batch_norm = loaded->batch_norm,
+        .dtype = weights_dtype(header),
+        .classes = model->net.classes,
+        .crop = vgg_net_crop(&model->net),
+        .parameters = vgg_net_parameters(&model->net),
+        .file_bytes = loaded->file_bytes,
+        .kernel = model->net.kernels->name,
+        .fc_weights = "f32",
+    };
+    status = read_preprocessing(model, header, error);
+    if (status == VGG_OK)
+        status = read_scales(&model->info, header, error);
+    if (status == VGG_OK)
+        status = read_labels(model, header, error);
+    return status;
+}
+
+static enum vgg_status load(const struct vgg_source *source, const char *name,
+                            struct vgg_model **out, struct vgg_error *error)
+{
+    struct vgg_model *model = vgg_calloc(1, sizeof *model);
+    struct vgg_loaded loaded;
+    enum vgg_status status;
+
+    if (model == NULL)
+        return vgg_fail_memory(error);
+    vgg_gemm_init();
+    atomic_init(&model->references, 1);
+    status = vgg_load(source, vgg_kernels_select(), &loaded, error);
+    if (status != VGG_OK) {
+        free(model);
+        return status;
+    }
+    model->net = loaded.net;
+    loaded.net = (struct vgg_net){0};
+    status = describe(model, &loaded, name, error);
+    vgg_loaded_fini(&loaded);
+    if (status != VGG_OK) {
+        vgg_model_release(model);
+        return status;
+    }
+    *out = model;
+    return VGG_OK;
+}
+
+enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char *name,
+                                      struct vgg_model **model, struct vgg_error *error)
+{
+    struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
+
+    return load(&source, name, model, error);
+}
+
+/* The file's own name without directory and ".safetensors". */
+static void base_name(const char *path, char *name, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    char *suffix;
+
+    snprintf(name, size, "%s", slash != NULL ? slash + 1 : path);
+    suffix = strstr(name, ".safetensors");
+    if (suffix != NULL && suffix != name)
+        *suffix = '\0';
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static enum vgg_status load_file(int fd, const char *path, struct vgg_model **model,
+                                 struct vgg_error *error)
+{
+    struct stat before, after;
+    struct vgg_source source = {.fd = fd};
+    enum vgg_status status;
+    char name[256];
+
+    if (fstat(fd, &before) != 0)
+        return vgg_fail(error, VGG_IO, "%s", strerror(errno));
+    if (!S_ISREG(before.st_mode))
+        return vgg_fail(error, VGG_IO, "it is %s, not a regular file",
+                        S_ISDIR(before.st_mode) ? "a directory" : "a device, pipe or socket");
+    source.size = (uint64_t)before.st_size;
+    base_name(path, name, sizeof name);
+    status = load(&source, name, model, error);
+    if (fstat(fd, &after) == 0 && same_file(&before, &after))
+        return status;
+    /* Whatever was found in a file that is being written is not worth reporting. */
+    if (status == VGG_OK)
+        vgg_model_release(*model);
+    *model = NULL;
+    if (error != NULL)
+        *error = (struct vgg_error){0};
+    return vgg_fail(error, VGG_IO, "it changed while it was read");
+}
+
+enum vgg_status vgg_model_load(const char *path, struct vgg_model **model, struct vgg_error *error)
+{
+    struct vgg_error reason = {0};
+    enum vgg_status status;
+    /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0)
+        return vgg_fail(error, VGG_IO, "model %s: %s", path, strerror(errno));
+    status = load_file(fd, path, model, &reason);
+    close(fd);
+    return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
+}
+
+/* ---------------------------------------------------------------- accessors ------------------ */
+
+struct vgg_model *vgg_model_retain(struct vgg_model *model)
+{
+    if (model != NULL)
+        atomic_fetch_add(&model->references, 1);
+    return model;
+}
+
+void vgg_model_release(struct vgg_model *model)
+{
+    if (model == NULL || atomic_fetch_sub(&model->references, 1) != 1)
+        return;
+    vgg_net_fini(&model->net);
+    vgg_labels_fini(&model->labels);
+    free(model->name);
+    free(model);
+}
+
+const struct vgg_model_info *vgg_model_get_info(const struct vgg_model *model)
+{
+    return &model->info;
+}
+
+void vgg_model_get_label(const struct vgg_model *model, uint32_t index, const char **id,
+                         const char **label)
+{
+    assert(index < model->net.classes);
+    *id = NULL;
+    *label = NULL;
+    if (model->labels.items_n != 0) {
+        *id = model->labels.items[index].id;
+        *label = model->labels.items[index].label;
+    }
+}
+
+size_t vgg_model_layer_count(const struct vgg_model *model)
+{
+    return model->net.layers_n;
+}
+
+struct vgg_layer_info vgg_model_get_layer(const struct vgg_model *model, size_t index)
+{
+    const struct vgg_layer *layer = &model->net.layers[index];
+
+    assert(index < model->net.layers_n);
+    return (struct vgg_layer_info){
+        .name = layer->name,
+        .in = layer->conv.in,
+        .out = layer->conv.out,
+        .kernel = layer->conv.kernel,
+        .lrn = layer->conv.lrn,
+        .pool = layer->conv.pool,
+        .parameters = vgg_layer_weights(layer) + layer->conv.out,
+    };
+}
+
+uint64_t vgg_model_view_macs(const struct vgg_model *model, uint32_t width, uint32_t height)
+{
+    return vgg_net_macs(&model->net, height, width);
+}

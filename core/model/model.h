@@ -1,0 +1,31 @@
+/* A model: a loaded network with its preprocessing and labels, immutable and reference-counted. */
+#ifndef VGG_CORE_MODEL_MODEL_H
+#define VGG_CORE_MODEL_MODEL_H
+
+#include <stdatomic.h>
+
+#include "model/load.h"
+
+enum { VGG_VERSION_BYTES = sizeof("sha256:") - 1 + VGG_SHA256_HEX_BYTES };
+
+struct vgg_model {
+    atomic_uint references;
+    struct vgg_model_info info;
+    struct vgg_net net;
+    struct vgg_normalisation normalisation;
+    struct vgg_labels labels; /* empty where the model has none */
+    char *name;
+    char version[VGG_VERSION_BYTES];
+};
+
+/* Pixels of the side that gives one position. */
+uint32_t vgg_net_crop(const struct vgg_net *net);
+
+/* ImageNet's 1000 classes in order, [wnid, words]. Errors: NO_MEMORY. */
+enum vgg_status vgg_labels_imagenet(struct vgg_labels *labels, struct vgg_error *error);
+
+/* Labels from text of one "id label" a line. Errors: NO_MEMORY. */
+enum vgg_status vgg_labels_parse(const char *text, size_t size, struct vgg_labels *labels,
+                                 struct vgg_error *error);
+
+#endif

@@ -1,0 +1,43 @@
+/* From tensor names and shapes to a network: torchvision's and timm's names, with and without _bn.
+ */
+#ifndef VGG_CORE_MODEL_NAMES_H
+#define VGG_CORE_MODEL_NAMES_H
+
+#include "model/json.h"
+#include "nn/net.h"
+
+/* What a tensor is to its layer. */
+enum vgg_role {
+    VGG_ROLE_WEIGHT,
+    VGG_ROLE_BIAS,
+    VGG_ROLE_BN_WEIGHT,
+    VGG_ROLE_BN_BIAS,
+    VGG_ROLE_BN_MEAN,
+    VGG_ROLE_BN_VAR,
+    VGG_ROLES,
+    VGG_ROLE_IGNORED = VGG_ROLES /* num_batches_tracked */
+};
+
+/* tensors[layer][role] of a recognised file; NULL where the layer has none. */
+struct vgg_binding {
+    const struct vgg_tensor *tensors[VGG_LAYERS_MAX][VGG_ROLES];
+    bool batch_norm;
+};
+
+/*
+ * Recognise the configuration of table 1 in a header and describe `net` (no weights yet), with
+ * every tensor bound to its place and every shape checked. Errors: BAD_MODEL; the text names the
+ * tensor.
+ */
+enum vgg_status vgg_names_bind(const struct vgg_header *header, const struct vgg_kernels *kernels,
+                               struct vgg_net *net, struct vgg_binding *binding,
+                               struct vgg_error *error);
+
+/* Layer and role of a bound tensor; VGG_ROLE_IGNORED for one that is not used. */
+enum vgg_role vgg_binding_role(const struct vgg_binding *binding, const struct vgg_tensor *tensor,
+                               size_t *layer);
+
+/* torchvision's index under "features" of a configuration's convolution, without batch-norm. */
+unsigned vgg_names_feature_index(const struct vgg_arch *arch, size_t conv);
+
+#endif
