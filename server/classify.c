@@ -1,0 +1,354 @@
+/*
+ * POST /classify. On a network thread: parameters, headers of the images, cost, admission. On a
+ * worker: decode, rescale, submit, wait for the engine, encode the answer.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "evaluate.h"
+#include "json.h"
+#include "server.h"
+
+/* A request on its way from the network threads to a worker. */
+struct task {
+    struct queue_item item; /* first */
+    struct http_request *request;
+    struct vgg_model *model; /* one reference */
+    struct evaluation_params params;
+    uint64_t admitted_ns;
+    bool several;
+    size_t n;
+    struct evaluation evaluations[];
+};
+
+static struct vgg_image_limits image_limits(const struct server *server)
+{
+    return (struct vgg_image_limits){.pixels_max = server->options->pixels_max};
+}
+
+static void task_destroy(struct task *task)
+{
+    if (task == NULL)
+        return;
+    for (size_t i = 0; i < task->n; i++)
+        evaluation_fini(&task->evaluations[i]);
+    vgg_model_release(task->model);
+    free(task);
+}
+
+/* ---------------------------------------------------------------- parameters ----------------- */
+
+enum parameter { PARAMETER_TOP_K, PARAMETER_SCALES, PARAMETER_FLIP, PARAMETER_VIEWS, PARAMETERS_N };
+
+struct query {
+    struct evaluation_params *params;
+    struct option_scales scales;
+    bool seen[PARAMETERS_N];
+    bool valid;
+    struct problem problem;
+};
+
+/* Digits only; more than fits means all classes. */
+static bool parse_top_k(const char *text, uint32_t *top_k)
+{
+    unsigned long long value;
+
+    if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text))
+        return false;
+    value = strtoull(text, NULL, 10);
+    *top_k = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+    return value >= 1;
+}
+
+static bool set_parameter(struct query *query, enum parameter parameter, const char *value,
+                          char *reason, size_t reason_size)
+{
+    switch (parameter) {
+    case PARAMETER_TOP_K:
+        snprintf(reason, reason_size, "a whole number, at least 1");
+        return parse_top_k(value, &query->params->top_k);
+    case PARAMETER_SCALES:
+        return scales_parse(value, &query->scales, reason, reason_size);
+    case PARAMETER_FLIP:
+        snprintf(reason, reason_size, "on or off");
+        return switch_parse(value, &query->params->request.flip);
+    case PARAMETER_VIEWS:
+        snprintf(reason, reason_size, "1 or 0");
+        return switch_parse(value, &query->params->views);
+    case PARAMETERS_N:
+        break;
+    }
+    return false;
+}
+
+static bool on_parameter(void *context, const char *name, const char *value)
+{
+    static const char *const names[PARAMETERS_N] = {"top_k", "scales", "flip", "views"};
+    struct query *query = context;
+    char reason[160] = "";
+    size_t i = 0;
+
+    while (i < PARAMETERS_N && strcmp(name, names[i]) != 0)
+        i++;
+    query->valid = false;
+    if (i == PARAMETERS_N)
+        problem_set(&query->problem, PROBLEM_BAD_PARAMETER,
+                    "unknown parameter \"%.40s\": there are top_k, scales, flip and views", name);
+    else if (query->seen[i])
+        problem_set(&query->problem, PROBLEM_BAD_PARAMETER, "parameter %s is repeated", name);
+    else if (!set_parameter(query, (enum parameter)i, value != NULL ? value : "", reason,
+                            sizeof reason))
+        problem_set(&query->problem, PROBLEM_BAD_PARAMETER, "%s=%.40s: expected %s", name,
+                    value != NULL ? value : "", reason);
+    else
+        query->valid = query->seen[i] = true;
+    return query->valid;
+}
+
+/* The query over the server's defaults. */
+static bool read_params(const struct server *server, const struct http_request *request,
+                        struct task *task, struct problem *problem)
+{
+    struct query query = {
+        .params = &task->params, .scales = server->options->scales, .valid = true};
+
+    task->params.top_k = server->options->top_k;
+    task->params.request.flip = server->options->flip;
+    http_query(request, on_parameter, &query);
+    if (!query.valid) {
+        *problem = query.problem;
+        return false;
+    }
+    return evaluation_params_complete(&task->params, task->model, query.scales.scales,
+                                      query.scales.n, problem);
+}
+
+/* ---------------------------------------------------------------- admission ------------------ */
+
+static bool check_body(const struct server *server, const struct http_request *request,
+                       struct problem *problem)
+{
+    switch (request->body) {
+    case HTTP_BODY_PLAIN:
+    case HTTP_BODY_MULTIPART:
+        return true;
+    case HTTP_BODY_BAD:
+        problem_set(problem, PROBLEM_BAD_MULTIPART, "%s", request->body_error);
+        return false;
+    case HTTP_BODY_MANY:
+        problem_set(problem, PROBLEM_TOO_MANY_IMAGES,
+                    "a request may hold at most %u images (--max-images)",
+                    server->options->images_max);
+        return false;
+    case HTTP_BODY_NO_MEMORY:
+        break;
+    }
+    problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");
+    return false;
+}
+
+/* The cost of one image by which the default limit is measured. */
+static uint64_t cost_limit(const struct server *server, const struct vgg_model *model)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    const struct option_scales *own = &server->options->scales;
+    const uint32_t *scales = own->n != 0 ? own->scales : info->scales;
+    size_t n = own->n != 0 ? own->n : info->scales_n;
+    uint64_t macs = 0;
+
+    if (server->options->cost_max != 0)
+        return server->options->cost_max;
+    for (size_t i = 0; i < n; i++)
+        macs += vgg_model_view_macs(model, scales[i], scales[i]);
+    return 4 * 2 * macs; /* four images and their mirrors */
+}
+
+/* Look at every image's header; the sum of their costs must stay under the limit. */
+static bool check_images(struct server *server, struct task *task, struct problem *problem)
+{
+    const struct vgg_image_limits limits = image_limits(server);
+    uint64_t limit = cost_limit(server, task->model);
+
+    for (size_t i = 0; i < task->n; i++) {
+        struct evaluation *evaluation = &task->evaluations[i];
+
+        evaluation->bytes = task->request->parts[i].bytes;
+        evaluation->size = task->request->parts[i].size;
+        evaluation_check(evaluation, task->model, &task->params, &limits,
+                         server->options->view_pixels_max);
+        if (!evaluation->failed)
+            task->item.macs += evaluation->macs;
+    }
+    if (!task->several && task->evaluations[0].failed) {
+        *problem = task->evaluations[0].problem;
+        return false;
+    }
+    if (task->item.macs <= limit)
+        return true;
+    problem_set(problem, PROBLEM_TOO_COSTLY,
+                "the request needs %.1f GMAC, over the limit of %.1f (--max-cost): ask for fewer "
+                "or smaller scales, flip=off, or fewer images",
+                (double)task->item.macs / 1e9, (double)limit / 1e9);
+    return false;
+}
+
+/* A task ready to be queued, or NULL with the problem. */
+static struct task *make_task(struct server *server, struct http_request *request,
+                              struct problem *problem)
+{
+    struct task *task;
+
+    if (!check_body(server, request, problem))
+        return NULL;
+    task = calloc(1, sizeof *task + request->parts_n * sizeof *task->evaluations);
+    if (task == NULL) {
+        problem_set(problem, PROBLEM_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    task->request = request;
+    task->n = request->parts_n;
+    task->several = task->n > 1;
+    task->model = model_slot_get(&server->model);
+    if (read_params(server, request, task, problem) && check_images(server, task, problem))
+        return task;
+    task_destroy(task);
+    return NULL;
+}
+
+void classify_handle(struct server *server, struct http_request *request)
+{
+    unsigned retry_after_s = 0;
+    struct problem problem;
+    struct task *task;
+
+    if (server->phase >= PHASE_CLOSING && !request->first) {
+        problem_set(&problem, PROBLEM_DRAINING, "the server is shutting down");
+        server_respond_problem(server, request, &problem, 0);
+        return;
+    }
+    task = make_task(server, request, &problem);
+    if (task == NULL) {
+        server_respond_problem(server, request, &problem, 0);
+        return;
+    }
+    http_defer(request);
+    task->admitted_ns = now_ns();
+    if (queue_try_push(server->queue, &task->item, &retry_after_s))
+        return;
+    task_destroy(task);
+    problem_set(&problem, PROBLEM_QUEUE_FULL,
+                "the work ahead would take too long; try again in %us", retry_after_s);
+    server_respond_problem(server, request, &problem, retry_after_s);
+}
+
+/* ---------------------------------------------------------------- on a worker ---------------- */
+
+static bool aborted(void *user)
+{
+    const struct server *server = user;
+
+    return server->phase == PHASE_ABORTING;
+}
+
+/* Nothing is computed for a request whose deadline passed in the queue. */
+static void drop_late(struct task *task)
+{
+    for (size_t i = 0; i < task->n; i++)
+        if (!task->evaluations[i].failed) {
+            task->evaluations[i].failed = true;
+            problem_set(&task->evaluations[i].problem, PROBLEM_DEADLINE,
+                        "the deadline passed while the request was queued");
+        }
+}
+
+static void evaluate(struct server *server, struct task *task)
+{
+    const struct vgg_image_limits limits = image_limits(server);
+    const struct vgg_job_options options = {
+        .deadline_ns = task->request->deadline_ns, .cancelled = aborted, .user = server};
+
+    for (size_t i = 0; i < task->n; i++) {
+        struct evaluation *evaluation = &task->evaluations[i];
+        uint64_t pixels = (uint64_t)evaluation->info.width * evaluation->info.height;
+
+        if (evaluation->failed)
+            continue;
+        budget_take(&server->decode_budget, pixels);
+        evaluation_begin(evaluation, server->engine, task->model, &task->params, &limits, &options);
+        budget_give(&server->decode_budget, pixels);
+    }
+    for (size_t i = 0; i < task->n; i++)
+        evaluation_end(&task->evaluations[i]);
+}
+
+/* Stage times of the images that got that far. */
+static void record(struct server *server, struct task *task, uint64_t queue_ns)
+{
+    struct http_timing *timing = &task->request->timing;
+
+    timing->queue_ns = queue_ns;
+    metrics_stage(server->metrics, STAGE_QUEUE, queue_ns);
+    for (size_t i = 0; i < task->n; i++) {
+        const struct evaluation *evaluation = &task->evaluations[i];
+
+        if (evaluation->failed)
+            continue;
+        metrics_stage(server->metrics, STAGE_DECODE, evaluation->decode_ns);
+        metrics_stage(server->metrics, STAGE_RESCALE, evaluation->rescale_ns);
+        metrics_stage(server->metrics, STAGE_INFER, evaluation->infer_ns);
+        timing->decode_ns += evaluation->decode_ns;
+        timing->rescale_ns += evaluation->rescale_ns;
+        timing->infer_ns += evaluation->wait_ns + evaluation->infer_ns;
+    }
+}
+
+static char *encode(struct server *server, struct task *task, uint64_t queue_ns, size_t *size)
+{
+    uint64_t start_ns = now_ns();
+    const struct json_answer answer = {
+        .request_id = task->request->id,
+        .model = task->model,
+        .params = &task->params,
+        .evaluations = task->evaluations,
+        .evaluations_n = task->n,
+        .several = task->several,
+        .queue_ns = queue_ns,
+        .total_ns = start_ns - task->request->received_ns,
+    };
+    char *json = json_answer(&answer, size);
+
+    task->request->timing.encode_ns = now_ns() - start_ns;
+    metrics_stage(server->metrics, STAGE_ENCODE, task->request->timing.encode_ns);
+    return json;
+}
+
+void classify_run(struct server *server, struct queue_item *item)
+{
+    struct task *task = (struct task *)(void *)item;
+    struct http_request *request = task->request;
+    uint64_t start_ns = now_ns(), queue_ns = start_ns - task->admitted_ns, macs = item->macs;
+    struct problem problem;
+    size_t size = 0;
+    char *json = NULL;
+    bool failed;
+
+    if (start_ns >= request->deadline_ns)
+        drop_late(task);
+    evaluate(server, task);
+    record(server, task, queue_ns);
+    snprintf(request->model_version, sizeof request->model_version, "%s",
+             vgg_model_get_info(task->model)->version);
+    failed = !task->several && task->evaluations[0].failed;
+    if (failed)
+        problem = task->evaluations[0].problem;
+    else
+        json = encode(server, task, queue_ns, &size);
+    task_destroy(task);
+    queue_finish(server->queue, macs);
+    if (failed)
+        server_respond_problem(server, request, &problem, 0);
+    else
+        server_respond_json(server, request, 200, json, size);
+}

@@ -1,0 +1,69 @@
+/* vgg init: an untrained model. */
+#include <stddef.h>
+#include <stdio.h>
+
+#include "commands.h"
+#include "options.h"
+
+struct init_options {
+    const char *arch, *output;
+    uint32_t width, fc, classes, crop;
+    uint64_t seed;
+};
+
+#define FIELD(name) offsetof(struct init_options, name)
+
+static const struct option options[] = {
+    {"arch", "ARCH", OPTION_STRING, FIELD(arch), 0, 0, "A, A-LRN, B, C, D or E [D]"},
+    {"width", "N", OPTION_COUNT, FIELD(width), 1, 1 << 16, "channels of the first layer [64]"},
+    {"fc", "N", OPTION_COUNT, FIELD(fc), 1, 1 << 16, "units of the hidden FC layers [4096]"},
+    {"classes", "N", OPTION_COUNT, FIELD(classes), 1, 1 << 16, "classes [1000]"},
+    {"crop", "PIXELS", OPTION_COUNT, FIELD(crop), 32, VGG_SCALE_MAX,
+     "side of a training crop, a multiple of 32 [224]"},
+    {"seed", "N", OPTION_SEED, FIELD(seed), 0, 0, "seed of the weights [1]"},
+    {"output", "FILE", OPTION_STRING, FIELD(output), 0, 0, "the file to write; also -o FILE"},
+};
+
+static const struct command_usage usage = {
+    .command = "vgg init",
+    .operands = "[OPTIONS] -o FILE",
+    .summary =
+        "Write an untrained F32 model (safetensors) with seeded He-normal weights: for load\n"
+        "tests, and as the start of training. The same options give the same bytes.",
+    .options = options,
+    .options_n = sizeof options / sizeof *options,
+};
+
+int command_init(int argc, char **argv)
+{
+    struct init_options given = {.seed = 1};
+    struct vgg_error error = {0};
+    struct operands operands;
+    struct vgg_init_options init;
+
+    switch (options_parse(&usage, argc, argv, &given, &operands)) {
+    case OPTIONS_HELP:
+        return 0;
+    case OPTIONS_BAD:
+        return EXIT_USAGE;
+    case OPTIONS_RUN:
+        break;
+    }
+    if (operands.n != 0 || given.output == NULL) {
+        fprintf(stderr,
+                operands.n != 0 ? "vgg: init takes no operand \"%s\"; the file is -o FILE\n"
+                                : "vgg: init needs -o FILE%s\n",
+                operands.n != 0 ? operands.items[0] : "");
+        return EXIT_USAGE;
+    }
+    init = (struct vgg_init_options){.arch = given.arch,
+                                     .width = given.width,
+                                     .fc = given.fc,
+                                     .classes = given.classes,
+                                     .crop = given.crop,
+                                     .seed = given.seed};
+    if (vgg_model_init_file(given.output, &init, &error) == VGG_OK)
+        return 0;
+    fprintf(stderr, "vgg: %s\n", error.text);
+    return EXIT_USAGE;
+}

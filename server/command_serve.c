@@ -1,0 +1,358 @@
+/*
+ * vgg serve: start-up, the wait for a signal, and the orderly end.
+ *
+ * Start: bind, load, measure the engine, then accept. End: SIGTERM makes /readyz 503; after
+ * --drain-delay no new connections are taken and everything accepted is answered.
+ */
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "commands.h"
+#include "evaluate.h"
+#include "listener.h"
+#include "server.h"
+#include "signals.h"
+#include "token.h"
+#include "workers.h"
+
+enum {
+    WORKERS = 8, /* requests in the engine at a time: enough to fill its batches */
+    CONNECTIONS_MAX = 4096,
+    BODIES_HELD = 16, /* largest bodies that all requests together may hold */
+    DRAIN_STEP_MS = 20,
+    QUIET_STEPS = 3 /* without a request before the network threads are stopped */
+};
+
+static const uint64_t ABORT_NS = NS_PER_S;     /* for the last answers after the drain timeout */
+static const uint64_t IDLE_NS = 60 * NS_PER_S; /* of a connection without a request */
+
+#define FIELD(name) offsetof(struct serve_options, name)
+
+static const struct option options[] = {
+    {"model", "FILE", OPTION_STRING, FIELD(model), 0, 0, "model (safetensors) [the embedded one]"},
+    {"listen", "ADDR:PORT", OPTION_STRING, FIELD(listen), 0, 0,
+     "address for clients; port 0 picks one [0.0.0.0:8080]"},
+    {"admin-listen", "ADDR:PORT", OPTION_STRING, FIELD(admin_listen), 0, 0,
+     "address for operators [127.0.0.1:8081]"},
+    {"api-token-file", "FILE", OPTION_STRING, FIELD(api_token_file), 0, 0,
+     "bearer token that clients must send [none]"},
+    {"admin-token-file", "FILE", OPTION_STRING, FIELD(admin_token_file), 0, 0,
+     "bearer token that operators must send [none]"},
+    {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0,
+     "default scales of a request [the model's, else 256,384,512]"},
+    {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "evaluate mirror images too [on]"},
+    {"top-k", "N", OPTION_COUNT, FIELD(top_k), 1, UINT32_MAX, "default top_k of a request [5]"},
+    {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
+     "compute threads [the CPUs this process may use]"},
+    {"max-body", "SIZE", OPTION_SIZE, FIELD(body_max), 1, UINT32_MAX, "bytes of a body [16MiB]"},
+    {"max-pixels", "N", OPTION_SIZE, FIELD(pixels_max), 1, UINT32_MAX, "pixels of a picture [64M]"},
+    {"max-view-pixels", "N", OPTION_SIZE, FIELD(view_pixels_max), 1, 1 << 28,
+     "pixels of a rescaled picture [1M]"},
+    {"max-images", "N", OPTION_COUNT, FIELD(images_max), 1, 1024, "images of a request [16]"},
+    {"max-cost", "GMAC", OPTION_GMAC, FIELD(cost_max), 0, 0,
+     "1e9 multiply-accumulates of a request [four square photographs]"},
+    {"max-queue", "TIME", OPTION_DURATION, FIELD(queue_ns), 0, 3600 * NS_PER_S,
+     "predicted work ahead of a request [5s]"},
+    {"deadline", "TIME", OPTION_DURATION, FIELD(deadline_ns), 1, 24 * 3600 * NS_PER_S,
+     "from the request line to the answer [30s]"},
+    {"drain-delay", "TIME", OPTION_DURATION, FIELD(drain_delay_ns), 0, 3600 * NS_PER_S,
+     "from SIGTERM to the closing of the listener [0s]"},
+    {"drain-timeout", "TIME", OPTION_DURATION, FIELD(drain_timeout_ns), 0, 3600 * NS_PER_S,
+     "for what was accepted, after that [30s]"},
+    {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, "format of the log on stderr [text]"},
+};
+
+static const struct command_usage usage = {
+    .command = "vgg serve",
+    .operands = "[OPTIONS]",
+    .summary = "Serve POST /classify. One line on standard output says when the server is ready.",
+    .options = options,
+    .options_n = sizeof options / sizeof *options,
+    .footer = "Sizes take K, M and G (powers of 1024), times ms, s and m.\n",
+};
+
+static const struct serve_options defaults = {
+    .listen = "0.0.0.0:8080",
+    .admin_listen = "127.0.0.1:8081",
+    .flip = true,
+    .top_k = 5,
+    .images_max = 16,
+    .body_max = 16 << 20,
+    .pixels_max = 64 << 20,
+    .view_pixels_max = 1 << 20,
+    .queue_ns = 5 * NS_PER_S,
+    .deadline_ns = 30 * NS_PER_S,
+    .drain_timeout_ns = 30 * NS_PER_S,
+};
+
+/* What command_serve owns beside the shared state. */
+struct startup {
+    struct server server;
+    struct endpoint endpoints[2]; /* main, admin */
+    struct workers *workers;
+    struct listener *listener;
+    bool slot_ready;
+};
+
+/* ---------------------------------------------------------------- start ---------------------- */
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0;
+}
+
+static enum vgg_status open_endpoints(struct startup *startup, const struct serve_options *given,
+                                      struct vgg_error *error)
+{
+    enum vgg_status status = endpoint_open(given->listen, &startup->endpoints[0], error);
+
+    if (status == VGG_OK)
+        status = endpoint_open(given->admin_listen, &startup->endpoints[1], error);
+    if (status == VGG_OK && given->admin_token_file == NULL &&
+        !is_loopback(startup->endpoints[1].address))
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "--admin-listen %s can be reached from outside: it needs "
+                        "--admin-token-file",
+                        given->admin_listen);
+    if (status == VGG_OK && given->api_token_file != NULL)
+        status = token_read(given->api_token_file, &startup->server.tokens[0], error);
+    if (status == VGG_OK && given->admin_token_file != NULL)
+        status = token_read(given->admin_token_file, &startup->server.tokens[1], error);
+    return status;
+}
+
+/* Called by the engine after each pass. */
+static void on_batch(void *user, size_t views, uint64_t macs, uint64_t duration_ns)
+{
+    struct server *server = user;
+
+    metrics_batch(server->metrics, views);
+    queue_measured(server->queue, macs, duration_ns);
+}
+
+static enum vgg_status open_model(struct startup *startup, const struct serve_options *given,
+                                  struct vgg_error *error)
+{
+    struct evaluation_params params = {.top_k = 1};
+    struct problem problem = {0};
+    struct vgg_model *model;
+    uint64_t start_ns = now_ns();
+    enum vgg_status status = model_open(given->model, &model, error);
+    const struct vgg_model_info *info;
+
+    if (status != VGG_OK)
+        return status;
+    model_slot_init(&startup->server.model, model, (double)(now_ns() - start_ns) / NS_PER_S);
+    startup->slot_ready = true;
+    info = vgg_model_get_info(model);
+    log_event("info", "model %s: configuration %s, %" PRIu64 " parameters, %s", info->name,
+              info->arch, info->parameters, info->version);
+    if (!info->trained)
+        log_event("warning", "model %s is untrained: its answers mean nothing", info->name);
+    if (!evaluation_params_complete(&params, model, given->scales.scales, given->scales.n,
+                                    &problem))
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "--scales: %s", problem.detail);
+    return VGG_OK;
+}
+
+static enum vgg_status start_engine(struct startup *startup, const struct serve_options *given,
+                                    struct vgg_error *error)
+{
+    struct server *server = &startup->server;
+    const struct vgg_engine_options engine = {
+        .threads = given->threads,
+        .view_pixels_max = given->view_pixels_max,
+        .on_batch = on_batch,
+        .user = server,
+    };
+    enum vgg_status status;
+
+    server->metrics = metrics_create();
+    server->queue = queue_create(given->queue_ns);
+    if (server->metrics == NULL || server->queue == NULL)
+        return vgg_fail(error, VGG_NO_MEMORY, "out of memory");
+    status = vgg_engine_create(&engine, &server->engine, error);
+    if (status == VGG_OK)
+        status = vgg_engine_reserve(server->engine, server->model.model, error);
+    if (status == VGG_OK) /* also the first measurement of the engine's speed */
+        status = vgg_engine_canary(server->engine, server->model.model, error);
+    return status == VGG_OK ? workers_create(server, WORKERS, &startup->workers, error) : status;
+}
+
+static enum vgg_status start_http(struct startup *startup, const struct serve_options *given,
+                                  struct vgg_error *error)
+{
+    struct server *server = &startup->server;
+    const struct http_options http = {
+        .handler = {server, routes_handle, routes_done, routes_refuse, routes_closing},
+        .body_max = given->body_max,
+        .body_total_max = BODIES_HELD * given->body_max,
+        .images_max = given->images_max,
+        .connections_max = CONNECTIONS_MAX,
+        .deadline_ns = given->deadline_ns,
+        .idle_ns = IDLE_NS,
+    };
+    enum vgg_status status = http_create(&http, &server->http, error);
+
+    if (status != VGG_OK)
+        return status;
+    return listener_create(server->http, &startup->endpoints[0], &startup->endpoints[1],
+                           &startup->listener, error);
+}
+
+/* ---------------------------------------------------------------- end ------------------------ */
+
+/* A second signal ends at once. */
+static void pause_ms(int timeout_ms)
+{
+    if (!signals_wait(timeout_ms))
+        return;
+    log_event("warning", "second signal: ending at once");
+    _exit(1);
+}
+
+static void wait_ns(uint64_t duration_ns)
+{
+    for (uint64_t end_ns = now_ns() + duration_ns; now_ns() < end_ns;)
+        pause_ms(DRAIN_STEP_MS);
+}
+
+/* Wait until no request has been seen for a few steps. False: end_ns came first. */
+static bool wait_quiet(struct server *server, uint64_t end_ns)
+{
+    for (int quiet = 0; quiet < QUIET_STEPS; pause_ms(DRAIN_STEP_MS)) {
+        if (http_in_flight(server->http) != 0)
+            quiet = 0;
+        else
+            quiet++;
+        if (now_ns() >= end_ns)
+            return http_in_flight(server->http) == 0;
+    }
+    return true;
+}
+
+/* Answer what was accepted. */
+static bool drain(struct startup *startup, const struct serve_options *given)
+{
+    struct server *server = &startup->server;
+    bool quiet;
+
+    log_event("info", "draining");
+    server->phase = PHASE_DRAINING;
+    wait_ns(given->drain_delay_ns);
+    listener_destroy(startup->listener);
+    startup->listener = NULL;
+    server->phase = PHASE_CLOSING;
+    quiet = wait_quiet(server, now_ns() + given->drain_timeout_ns);
+    if (!quiet) {
+        log_event("warning", "drain timeout: dropping what is not answered yet");
+        server->phase = PHASE_ABORTING;
+        (void)wait_quiet(server, now_ns() + ABORT_NS); /* workers answer 503 and notice */
+    }
+    return quiet;
+}
+
+/* Stop in the order in which work flows; any part may be missing. */
+static void stop(struct startup *startup)
+{
+    struct server *server = &startup->server;
+
+    listener_destroy(startup->listener);
+    if (server->queue != NULL)
+        queue_close(server->queue);
+    workers_destroy(startup->workers); /* every deferred request is answered after this */
+    http_destroy(server->http);
+    vgg_engine_destroy(server->engine);
+    queue_destroy(server->queue);
+    metrics_destroy(server->metrics);
+    if (startup->slot_ready)
+        model_slot_fini(&server->model);
+    budget_fini(&server->decode_budget);
+    for (size_t i = 0; i < 2; i++) {
+        endpoint_close(&startup->endpoints[i]);
+        free(server->tokens[i]);
+    }
+}
+
+/* ---------------------------------------------------------------- the command ---------------- */
+
+static enum vgg_status start(struct startup *startup, const struct serve_options *given,
+                             struct vgg_error *error)
+{
+    enum vgg_status status = signals_init(error);
+
+    if (status == VGG_OK)
+        status = open_endpoints(startup, given, error);
+    if (status == VGG_OK)
+        status = open_model(startup, given, error);
+    if (status == VGG_OK)
+        status = start_engine(startup, given, error);
+    if (status == VGG_OK)
+        status = start_http(startup, given, error);
+    return status;
+}
+
+/* The one line that scripts wait for, unbuffered. */
+static void print_ready(const char *main_address, const char *admin_address)
+{
+    char line[3 * ADDRESS_MAX];
+    int length =
+        snprintf(line, sizeof line, "vgg: ready on %s, admin on %s\n", main_address, admin_address);
+    ssize_t written = write(STDOUT_FILENO, line, (size_t)length);
+
+    (void)written;
+}
+
+static int serve(const struct serve_options *given)
+{
+    struct startup startup = {.server = {.options = given}, .endpoints = {{.fd = -1}, {.fd = -1}}};
+    char addresses[2][ADDRESS_MAX];
+    struct vgg_error error = {0};
+    bool quiet = true;
+
+    budget_init(&startup.server.decode_budget, given->pixels_max);
+    if (start(&startup, given, &error) != VGG_OK) {
+        fprintf(stderr, "vgg: %s\n", error.text);
+        stop(&startup);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < 2; i++)
+        snprintf(addresses[i], ADDRESS_MAX, "%s", startup.endpoints[i].address);
+    log_event("info", "kernels %s, %u threads",
+              vgg_model_get_info(startup.server.model.model)->kernel, given->threads);
+    print_ready(addresses[0], addresses[1]);
+    signals_wait(-1);
+    quiet = drain(&startup, given);
+    stop(&startup);
+    log_event("info", "stopped");
+    return quiet ? 0 : 1;
+}
+
+int command_serve(int argc, char **argv)
+{
+    struct serve_options given = defaults;
+    struct operands operands;
+
+    switch (options_parse(&usage, argc, argv, &given, &operands)) {
+    case OPTIONS_HELP:
+        return 0;
+    case OPTIONS_BAD:
+        return EXIT_USAGE;
+    case OPTIONS_RUN:
+        break;
+    }
+    if (operands.n != 0) {
+        fprintf(stderr, "vgg: serve takes no operand \"%s\" (see vgg serve --help)\n",
+                operands.items[0]);
+        return EXIT_USAGE;
+    }
+    if (given.threads == 0)
+        given.threads = vgg_threads_default();
+    log_init(given.log);
+    return serve(&given);
+}

@@ -1,0 +1,100 @@
+/* Evaluating one image. */
+#include "evaluate.h"
+
+#include <string.h>
+
+#include "clock.h"
+
+static void fail(struct evaluation *evaluation, const struct vgg_error *error)
+{
+    evaluation->failed = true;
+    problem_set_error(&evaluation->problem, error);
+}
+
+bool evaluation_params_complete(struct evaluation_params *params, const struct vgg_model *model,
+                                const uint32_t *scales, size_t scales_n, struct problem *problem)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    struct vgg_error error = {0};
+    uint64_t macs;
+
+    if (scales_n == 0) {
+        scales = info->scales;
+        scales_n = info->scales_n;
+    }
+    memcpy(params->request.scales, scales, scales_n * sizeof *scales);
+    params->request.scales_n = scales_n;
+    /* A square picture at the scale itself: only the scales can be wrong. */
+    if (vgg_request_check(model, &params->request, 1, 1, UINT64_MAX, &macs, &error) == VGG_OK)
+        return true;
+    problem_set_error(problem, &error);
+    return false;
+}
+
+void evaluation_check(struct evaluation *evaluation, const struct vgg_model *model,
+                      const struct evaluation_params *params, const struct vgg_image_limits *limits,
+                      uint64_t view_pixels_max)
+{
+    struct vgg_error error = {0};
+
+    if (evaluation->size == 0) {
+        evaluation->failed = true;
+        problem_set(&evaluation->problem, PROBLEM_EMPTY_BODY,
+                    "there is no image: send one as the body, as curl --data-binary @FILE does");
+        return;
+    }
+    if (vgg_image_peek(evaluation->bytes, evaluation->size, limits, &evaluation->info, &error) !=
+            VGG_OK ||
+        vgg_request_check(model, &params->request, evaluation->info.width, evaluation->info.height,
+                          view_pixels_max, &evaluation->macs, &error) != VGG_OK)
+        fail(evaluation, &error);
+}
+
+void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
+                      struct vgg_model *model, const struct evaluation_params *params,
+                      const struct vgg_image_limits *limits, const struct vgg_job_options *options)
+{
+    struct vgg_error error = {0};
+    struct vgg_image *image = NULL;
+    struct vgg_views *views = NULL;
+    uint64_t decoded_ns;
+
+    if (evaluation->failed)
+        return;
+    evaluation->begun_ns = now_ns();
+    if (vgg_image_decode(evaluation->bytes, evaluation->size, limits, &image, &error) != VGG_OK)
+        goto fail;
+    evaluation->info = vgg_image_get_info(image);
+    decoded_ns = now_ns();
+    evaluation->decode_ns = decoded_ns - evaluation->begun_ns;
+    if (vgg_views_create(image, &params->request, &views, &error) != VGG_OK)
+        goto fail;
+    vgg_image_destroy(image);
+    image = NULL;
+    evaluation->submitted_ns = now_ns();
+    evaluation->rescale_ns = evaluation->submitted_ns - decoded_ns;
+    if (vgg_engine_submit(engine, model, views, options, &evaluation->job, &error) == VGG_OK)
+        return;
+fail:
+    vgg_image_destroy(image);
+    vgg_views_destroy(views);
+    fail(evaluation, &error);
+}
+
+void evaluation_end(struct evaluation *evaluation)
+{
+    struct vgg_error error = {0};
+
+    if (evaluation->failed)
+        return;
+    if (vgg_job_wait(evaluation->job, &error) != VGG_OK)
+        fail(evaluation, &error);
+    evaluation->wait_ns = vgg_job_wait_ns(evaluation->job);
+    evaluation->infer_ns = now_ns() - evaluation->submitted_ns - evaluation->wait_ns;
+}
+
+void evaluation_fini(struct evaluation *evaluation)
+{
+    vgg_job_destroy(evaluation->job);
+    evaluation->job = NULL;
+}

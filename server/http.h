@@ -1,0 +1,140 @@
+/*
+ * HTTP, as the rest of the server sees it: requests with a whole, bounded body, and responses. The
+ * only file that knows libmicrohttpd is http.c.
+ *
+ * Path of a request: listener -> [connections, http] -> routes -> ...
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vgg.h"
+
+enum {
+    HTTP_ID_MAX = 128,         /* characters of X-Request-Id */
+    HTTP_TRACEPARENT_MAX = 55, /* characters, W3C trace context version 00 */
+    HTTP_CLIENT_MAX = 56       /* an IPv6 address with its zone */
+};
+
+/* One file of a multipart body, or the whole of any other body. */
+struct http_part {
+    const uint8_t *bytes;
+    size_t size;
+};
+
+/* What became of the body. */
+enum http_body {
+    HTTP_BODY_PLAIN,     /* parts[0] */
+    HTTP_BODY_MULTIPART, /* parts[parts_n] */
+    HTTP_BODY_BAD,       /* malformed multipart; body_error says how */
+    HTTP_BODY_MANY,      /* more file parts than images_max */
+    HTTP_BODY_NO_MEMORY  /* read to its end, but not kept */
+};
+
+/* An answer. `body` is malloc'ed and passes to the HTTP layer; NULL: the static out-of-memory 503.
+ */
+struct http_response {
+    unsigned status;
+    const char *type; /* media type */
+    char *body;
+    size_t size;
+    unsigned retry_after_s; /* 0: no header */
+    const char *allow;      /* of a 405, else NULL */
+    bool authenticate;      /* of a 401 */
+};
+
+/* Where the time of a request went; in the access log and in the answer. */
+struct http_timing {
+    uint64_t queue_ns, decode_ns, rescale_ns, infer_ns, encode_ns;
+};
+
+struct http_request {
+    /* Fixed once handle() is called. */
+    bool admin; /* came in on the admin listener */
+    const char *method;
+    const char *path;
+    char id[HTTP_ID_MAX + 1];
+    char traceparent[HTTP_TRACEPARENT_MAX + 1]; /* "" where none or invalid */
+    char client[HTTP_CLIENT_MAX];
+    const char *authorization; /* header, or NULL; valid during handle() */
+    bool first;                /* first request of its connection */
+    uint64_t received_ns;      /* request line, CLOCK_MONOTONIC */
+    uint64_t deadline_ns;
+    enum http_body body;
+    const char *body_error;
+    const struct http_part *parts;
+    size_t parts_n;
+    size_t body_bytes;
+
+    /* Filled by whoever answers, for the access log and the metrics. */
+    const char *route; /* static storage */
+    char model_version[80];
+    struct http_timing timing;
+    struct http_response response;
+};
+
+struct http_handler {
+    void *app;
+    /*
+     * A request with its whole body, on a network thread: answer it with http_respond, now or,
+     * after http_defer, later from any thread. Must not block, decode or compute.
+     */
+    void (*handle)(void *app, struct http_request *request);
+    /*
+     * The request is over; it is freed afterwards. `status` is 0 where no answer of ours was sent
+     * whole; `body_cut` where the body did not arrive.
+     */
+    void (*done)(void *app, const struct http_request *request, unsigned status, bool body_cut);
+    /* A request that needs no answer from handle() because its declared body is too large. */
+    void (*refuse)(void *app, struct http_request *request);
+    /* Should the connection close after this answer? */
+    bool (*closing)(void *app);
+};
+
+struct http_options {
+    struct http_handler handler;
+    size_t body_max;       /* bytes */
+    size_t body_total_max; /* bytes of all bodies held at a time */
+    size_t images_max;     /* file parts of one body */
+    unsigned connections_max;
+    uint64_t deadline_ns; /* of a request, from its request line */
+    uint64_t idle_ns;     /* a connection without a request, or not reading its answer */
+};
+
+struct http;
+
+/* Start the network threads. Errors: NO_MEMORY. */
+enum vgg_status http_create(const struct http_options *options, struct http **http,
+                            struct vgg_error *error);
+
+/* Hand over an accepted socket; it is closed in any case. */
+void http_add_connection(struct http *http, bool admin, int fd, const void *address,
+                         unsigned address_size);
+
+/* Requests begun and not finished, and connections with unread bytes. */
+size_t http_in_flight(struct http *http);
+
+/* Stop the network threads and close all connections. Nothing may be deferred any more. */
+void http_destroy(struct http *http);
+
+/*
+ * Keep a request unanswered after handle() returns. Call it before another thread can learn of the
+ * request.
+ */
+void http_defer(struct http_request *request);
+
+/* Send request->response. The request may be gone when this returns. Thread-safe. */
+void http_respond(struct http_request *request);
+
+/*
+ * The query parameters of a request in order; valid during handle(). `value` is NULL where there
+ * is no "=". `visit` returns false to stop.
+ */
+void http_query(const struct http_request *request,
+                bool (*visit)(void *context, const char *name, const char *value), void *context);
+
+#endif

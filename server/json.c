@@ -1,0 +1,371 @@
+/* Building JSON. jansson's setters take NULL and fail, so a chain needs one check at its end. */
+#include "json.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+enum { FLOAT_DIGITS = 9 }; /* read back as the same float */
+
+/* Milliseconds to the microsecond. */
+static json_t *milliseconds(uint64_t ns)
+{
+    return json_real(round((double)ns / 1e3) / 1e3);
+}
+
+/* NULL is left out. */
+static int set_string(json_t *object, const char *key, const char *value)
+{
+    return value != NULL ? json_object_set_new(object, key, json_string(value)) : 0;
+}
+
+/* Text that may hold any bytes: what is not UTF-8 is left out of the log. */
+static int set_untrusted(json_t *object, const char *key, const char *value)
+{
+    json_t *string = json_string(value);
+
+    return json_object_set_new(object, key, string != NULL ? string : json_string("(not UTF-8)"));
+}
+
+/* Print and release. `failed` is the sum of the setters' results. */
+static char *finish(json_t *root, int failed, size_t *size)
+{
+    char *text = NULL, *line = NULL;
+
+    if (root != NULL && failed == 0)
+        text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(FLOAT_DIGITS));
+    json_decref(root);
+    if (text != NULL) {
+        *size = strlen(text) + 1;
+        line = realloc(text, *size + 1);
+        if (line == NULL)
+            free(text);
+        else
+            memcpy(line + *size - 1, "\n", 2);
+    }
+    return line;
+}
+
+/* ---------------------------------------------------------------- answers -------------------- */
+
+static json_t *scales_array(const uint32_t *scales, size_t n)
+{
+    json_t *array = json_array();
+    int failed = 0;
+
+    for (size_t i = 0; i < n; i++)
+        failed += json_array_append_new(array, json_integer(scales[i]));
+    if (failed == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *ranked_class(const struct vgg_model *model, size_t rank, uint32_t index, float score)
+{
+    json_t *entry = json_object();
+    const char *id, *label;
+    int failed = 0;
+
+    vgg_model_get_label(model, index, &id, &label);
+    failed += json_object_set_new(entry, "rank", json_integer((json_int_t)rank + 1));
+    failed += json_object_set_new(entry, "index", json_integer(index));
+    failed += set_string(entry, "id", id);
+    failed += set_string(entry, "label", label);
+    failed += json_object_set_new(entry, "score", json_real((double)score));
+    if (failed == 0)
+        return entry;
+    json_decref(entry);
+    return NULL;
+}
+
+static json_t *top_array(const struct vgg_model *model, const float *posterior, uint32_t top_k)
+{
+    uint32_t classes = vgg_model_get_info(model)->classes;
+    size_t k = top_k < classes ? top_k : classes;
+    uint32_t *top = calloc(k, sizeof *top);
+    json_t *array = top != NULL ? json_array() : NULL;
+    int failed = 0;
+
+    if (array == NULL) {
+        free(top);
+        return NULL;
+    }
+    k = vgg_top_k(posterior, classes, k, top);
+    for (size_t rank = 0; rank < k && failed == 0; rank++)
+        failed += json_array_append_new(array,
+                                        ranked_class(model, rank, top[rank], posterior[top[rank]]));
+    free(top);
+    if (failed == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *views_array(const struct json_answer *answer, const struct evaluation *evaluation)
+{
+    const struct vgg_request *request = &answer->params->request;
+    json_t *array = json_array();
+    int failed = array == NULL;
+
+    for (size_t i = 0; i < vgg_job_view_count(evaluation->job) && failed == 0; i++) {
+        json_t *view = json_object();
+
+        failed += json_object_set_new(view, "scale",
+                                      json_integer(request->scales[request->flip ? i / 2 : i]));
+        failed += json_object_set_new(view, "flip", json_boolean(request->flip && i % 2 == 1));
+        failed +=
+            json_object_set_new(view, "top",
+                                top_array(answer->model, vgg_job_view_posterior(evaluation->job, i),
+                                          answer->params->top_k));
+        failed += json_array_append_new(array, view);
+    }
+    if (failed == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *model_object(const struct vgg_model *model)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+
+    return json_pack("{s:s, s:s, s:s, s:s}", "name", info->name, "arch", info->arch, "version",
+                     info->version, "kernel", info->kernel);
+}
+
+static json_t *timing_object(const struct json_answer *answer, const struct evaluation *evaluation)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "queue",
+                     milliseconds(answer->queue_ns + evaluation->wait_ns), "decode",
+                     milliseconds(evaluation->decode_ns), "rescale",
+                     milliseconds(evaluation->rescale_ns), "infer",
+                     milliseconds(evaluation->infer_ns), "total", milliseconds(answer->total_ns));
+}
+
+static int set_problem(json_t *object, const struct problem *problem)
+{
+    return set_string(object, "type", problem_type(problem->kind)) +
+           set_string(object, "title", problem_title(problem->kind)) +
+           json_object_set_new(object, "status", json_integer(problem_status(problem->kind))) +
+           set_untrusted(object, "detail", problem->detail);
+}
+
+/* The fields of one image's answer, or of its problem. */
+static int set_evaluation(json_t *object, const struct json_answer *answer,
+                          const struct evaluation *evaluation)
+{
+    const struct vgg_request *request = &answer->params->request;
+    int failed = 0;
+
+    if (evaluation->failed)
+        return set_problem(object, &evaluation->problem);
+    failed += json_object_set_new(object, "model", model_object(answer->model));
+    failed += json_object_set_new(object, "image",
+                                  json_pack("{s:s, s:I, s:I}", "format", evaluation->info.format,
+                                            "width", (json_int_t)evaluation->info.width, "height",
+                                            (json_int_t)evaluation->info.height));
+    failed +=
+        json_object_set_new(object, "scales", scales_array(request->scales, request->scales_n));
+    failed += json_object_set_new(object, "flip", json_boolean(request->flip));
+    failed += json_object_set_new(
+        object, "top",
+        top_array(answer->model, vgg_job_posterior(evaluation->job), answer->params->top_k));
+    if (answer->params->views)
+        failed += json_object_set_new(object, "views", views_array(answer, evaluation));
+    failed += json_object_set_new(object, "timing_ms", timing_object(answer, evaluation));
+    return failed;
+}
+
+char *json_answer(const struct json_answer *answer, size_t *size)
+{
+    json_t *root = json_object(), *results;
+    int failed = set_string(root, "file", answer->file);
+
+    failed += set_string(root, "request_id", answer->request_id);
+    if (!answer->several)
+        return finish(root, failed + set_evaluation(root, answer, &answer->evaluations[0]), size);
+    results = json_array();
+    for (size_t i = 0; i < answer->evaluations_n && failed == 0; i++) {
+        json_t *element = json_object();
+
+        failed += set_evaluation(element, answer, &answer->evaluations[i]);
+        failed += json_array_append_new(results, element);
+    }
+    failed += json_object_set_new(root, "results", results);
+    return finish(root, failed, size);
+}
+
+char *json_problem(const struct problem *problem, const char *request_id, const char *file,
+                   size_t *size)
+{
+    json_t *root = json_object();
+    int failed = set_string(root, "file", file) + set_problem(root, problem) +
+                 set_string(root, "request_id", request_id);
+
+    return finish(root, failed, size);
+}
+
+char *json_status(const char *text, size_t *size)
+{
+    return finish(json_pack("{s:s}", "status", text), 0, size);
+}
+
+/* ---------------------------------------------------------------- models --------------------- */
+
+static json_t *triple(const double values[3])
+{
+    return json_pack("[f, f, f]", values[0], values[1], values[2]);
+}
+
+static json_t *preprocessing_object(const struct vgg_model_info *info)
+{
+    return json_pack("{s:o, s:o, s:s}", "mean", triple(info->mean), "std", triple(info->std),
+                     "channels", info->channels);
+}
+
+static int set_model(json_t *root, const struct vgg_model_info *info, const uint32_t *scales,
+                     size_t scales_n)
+{
+    int failed = 0;
+
+    failed += set_string(root, "name", info->name);
+    failed += set_string(root, "arch", info->arch);
+    failed += set_string(root, "version", info->version);
+    failed += json_object_set_new(root, "trained", json_boolean(info->trained));
+    failed += json_object_set_new(root, "classes", json_integer(info->classes));
+    failed += json_object_set_new(root, "parameters", json_integer((json_int_t)info->parameters));
+    failed += json_object_set_new(root, "crop", json_integer(info->crop));
+    failed += json_object_set_new(root, "scales", scales_array(scales, scales_n));
+    failed += json_object_set_new(root, "preprocessing", preprocessing_object(info));
+    failed += set_string(root, "kernel", info->kernel);
+    failed += set_string(root, "fc_weights", info->fc_weights);
+    return failed;
+}
+
+char *json_model(const struct vgg_model *model, const uint32_t *scales, size_t scales_n, bool flip,
+                 size_t *size)
+{
+    json_t *root = json_object();
+    int failed = set_model(root, vgg_model_get_info(model), scales, scales_n);
+
+    failed += json_object_set_new(root, "flip", json_boolean(flip));
+    return finish(root, failed, size);
+}
+
+static json_t *layers_array(const struct vgg_model *model)
+{
+    json_t *array = json_array();
+    int failed = array == NULL;
+
+    for (size_t i = 0; i < vgg_model_layer_count(model) && failed == 0; i++) {
+        struct vgg_layer_info layer = vgg_model_get_layer(model, i);
+
+        failed += json_array_append_new(
+            array, json_pack("{s:s, s:I, s:I, s:I, s:b, s:b, s:I}", "name", layer.name, "in",
+                             (json_int_t)layer.in, "out", (json_int_t)layer.out, "kernel",
+                             (json_int_t)layer.kernel, "lrn", layer.lrn, "pool", layer.pool,
+                             "parameters", (json_int_t)layer.parameters));
+    }
+    if (failed == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *labels_array(const struct vgg_model *model)
+{
+    json_t *array = json_array();
+    int failed = array == NULL;
+
+    for (uint32_t i = 0; i < vgg_model_get_info(model)->classes && failed == 0; i++) {
+        const char *id, *label;
+
+        vgg_model_get_label(model, i, &id, &label);
+        if (label == NULL)
+            break;
+        failed += json_array_append_new(array, id != NULL ? json_pack("[s, s]", id, label)
+                                                          : json_string(label));
+    }
+    if (failed == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static json_t *costs_array(const struct vgg_model *model)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    json_t *array = json_array();
+    int failed = array == NULL;
+
+    for (size_t i = 0; i < info->scales_n && failed == 0; i++)
+        failed += json_array_append_new(
+            array,
+            json_pack("{s:I, s:I}", "scale", (json_int_t)info->scales[i], "macs",
+                      (json_int_t)vgg_model_view_macs(model, info->scales[i], info->scales[i])));
+    if (failed == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+char *json_inspect(const struct vgg_model *model, size_t *size)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    json_t *root = json_object();
+    int failed = set_model(root, info, info->scales, info->scales_n);
+
+    failed += json_object_set_new(root, "bytes", json_integer((json_int_t)info->file_bytes));
+    failed += set_string(root, "dtype", info->dtype);
+    failed += json_object_set_new(root, "batch_norm", json_boolean(info->batch_norm));
+    failed += json_object_set_new(root, "layers", layers_array(model));
+    failed += json_object_set_new(root, "macs", costs_array(model));
+    failed += json_object_set_new(root, "labels", labels_array(model));
+    return finish(root, failed, size);
+}
+
+/* ---------------------------------------------------------------- log ------------------------ */
+
+char *json_access(const struct http_request *request, const char *time, unsigned status,
+                  size_t *size)
+{
+    const struct http_timing *timing = &request->timing;
+    json_t *root = json_object();
+    int failed = set_string(root, "time", time);
+
+    failed += set_string(root, "event", "request");
+    failed += set_string(root, "id", request->id[0] != '\0' ? request->id : NULL);
+    failed += set_string(root, "traceparent",
+                         request->traceparent[0] != '\0' ? request->traceparent : NULL);
+    failed += set_string(root, "client", request->client);
+    failed += set_untrusted(root, "method", request->method != NULL ? request->method : "");
+    failed += set_untrusted(root, "path", request->path != NULL ? request->path : "");
+    failed += set_string(root, "route", request->route);
+    failed += json_object_set_new(root, "status", json_integer(status));
+    failed += json_object_set_new(root, "bytes_in", json_integer((json_int_t)request->body_bytes));
+    failed +=
+        json_object_set_new(root, "bytes_out", json_integer((json_int_t)request->response.size));
+    failed += json_object_set_new(
+        root, "ms",
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "queue", milliseconds(timing->queue_ns),
+                  "decode", milliseconds(timing->decode_ns), "rescale",
+                  milliseconds(timing->rescale_ns), "infer", milliseconds(timing->infer_ns),
+                  "encode", milliseconds(timing->encode_ns), "total",
+                  milliseconds(now_ns() - request->received_ns)));
+    failed += set_string(root, "model",
+                         request->model_version[0] != '\0' ? request->model_version : NULL);
+    return finish(root, failed, size);
+}
+
+char *json_event(const char *time, const char *level, const char *message, size_t *size)
+{
+    json_t *root = json_object();
+    int failed = set_string(root, "time", time) + set_string(root, "event", level) +
+                 set_untrusted(root, "message", message);
+
+    return finish(root, failed, size);
+}

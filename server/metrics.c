@@ -1,0 +1,333 @@
+/* Counters and histograms under one mutex, and their text format (version 0.0.4). */
+#include "metrics.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define LABEL(name, label) label,
+
+static const char *const route_labels[] = {METRICS_ROUTES(LABEL)};
+static const char *const stage_labels[] = {METRICS_STAGES(LABEL)};
+static const char *const shed_labels[] = {METRICS_SHED(LABEL)};
+static const char *const cancelled_labels[] = {METRICS_CANCELLED(LABEL)};
+
+static const unsigned codes[] = {200, 400, 401, 404, 405, 413, 415, 422, 500, 503, 504};
+
+/* Upper bounds: milliseconds of a narrow network to half a minute of a panorama. */
+static const double second_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                       0.25,  0.5,    1,     2.5,  5,     10,   30};
+static const double view_bounds[] = {1, 2, 4, 8, 16};
+
+enum { CODES_N = sizeof codes / sizeof *codes, BOUNDS_MAX = 14 };
+
+struct histogram {
+    uint64_t buckets[BOUNDS_MAX + 1]; /* not cumulative; the last is +Inf */
+    double sum;
+};
+
+struct metrics {
+    pthread_mutex_t mutex;
+    double start_s; /* Unix time */
+    uint64_t requests[METRICS_ROUTES_N][CODES_N];
+    struct histogram durations[METRICS_ROUTES_N];
+    struct histogram stages[METRICS_STAGES_N];
+    uint64_t shed[METRICS_SHED_N];
+    uint64_t cancelled[METRICS_CANCELLED_N];
+    struct histogram batches;
+};
+
+const char *metrics_route_label(enum metrics_route route)
+{
+    return route_labels[route];
+}
+
+/* ---------------------------------------------------------------- counting ------------------- */
+
+struct metrics *metrics_create(void)
+{
+    struct metrics *metrics = calloc(1, sizeof *metrics);
+    struct timespec now;
+
+    if (metrics == NULL)
+        return NULL;
+    pthread_mutex_init(&metrics->mutex, NULL);
+    clock_gettime(CLOCK_REALTIME, &now);
+    metrics->start_s = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+    return metrics;
+}
+
+void metrics_destroy(struct metrics *metrics)
+{
+    if (metrics == NULL)
+        return;
+    pthread_mutex_destroy(&metrics->mutex);
+    free(metrics);
+}
+
+/* Needs the mutex. */
+static void observe(struct histogram *histogram, const double *bounds, size_t n, double value)
+{
+    size_t bucket = 0;
+
+    while (bucket < n && value > bounds[bucket])
+        bucket++;
+    histogram->buckets[bucket]++;
+    histogram->sum += value;
+}
+
+static void observe_ns(struct histogram *histogram, uint64_t ns)
+{
+    observe(histogram, second_bounds, sizeof second_bounds / sizeof *second_bounds,
+            (double)ns / (double)NS_PER_S);
+}
+
+void metrics_request(struct metrics *metrics, enum metrics_route route, unsigned code,
+                     uint64_t duration_ns)
+{
+    size_t i = 0;
+
+    while (i < CODES_N && codes[i] != code)
+        i++;
+    pthread_mutex_lock(&metrics->mutex);
+    if (i < CODES_N)
+        metrics->requests[route][i]++;
+    observe_ns(&metrics->durations[route], duration_ns);
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+void metrics_stage(struct metrics *metrics, enum metrics_stage stage, uint64_t duration_ns)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    observe_ns(&metrics->stages[stage], duration_ns);
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+void metrics_shed(struct metrics *metrics, enum metrics_shed reason)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    metrics->shed[reason]++;
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+void metrics_cancelled(struct metrics *metrics, enum metrics_cancelled stage)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    metrics->cancelled[stage]++;
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+void metrics_batch(struct metrics *metrics, size_t views)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    observe(&metrics->batches, view_bounds, sizeof view_bounds / sizeof *view_bounds,
+            (double)views);
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
+/* ---------------------------------------------------------------- text format ---------------- */
+
+static void print_family(FILE *out, const char *name, const char *type, const char *help)
+{
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void print_gauge(FILE *out, const char *name, const char *help, double value)
+{
+    print_family(out, name, "gauge", help);
+    fprintf(out, "%s %.10g\n", name, value);
+}
+
+/* `label` is `stage="infer"` or "". */
+static void print_histogram(FILE *out, const char *name, const char *label,
+                            const struct histogram *histogram, const double *bounds, size_t n)
+{
+    const char *comma = label[0] != '\0' ? "," : "";
+    const char *open = label[0] != '\0' ? "{" : "", *close = label[0] != '\0' ? "}" : "";
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        count += histogram->buckets[i];
+        fprintf(out, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", name, label, comma, bounds[i],
+                count);
+    }
+    count += histogram->buckets[n];
+    fprintf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, label, comma, count);
+    fprintf(out, "%s_sum%s%s%s %.10g\n", name, open, label, close, histogram->sum);
+    fprintf(out, "%s_count%s%s%s %" PRIu64 "\n", name, open, label, close, count);
+}
+
+static void print_seconds(FILE *out, const char *name, const char *key, const char *const *labels,
+                          const struct histogram *histograms, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char label[48];
+
+        snprintf(label, sizeof label, "%s=\"%s\"", key, labels[i]);
+        print_histogram(out, name, label, &histograms[i], second_bounds,
+                        sizeof second_bounds / sizeof *second_bounds);
+    }
+}
+
+static void print_counters(FILE *out, const char *name, const char *key, const char *const *labels,
+                           const uint64_t *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "%s{%s=\"%s\"} %" PRIu64 "\n", name, key, labels[i], values[i]);
+}
+
+static void print_counted(FILE *out, const struct metrics *metrics)
+{
+    print_family(out, "vgg_http_requests_total", "counter", "Answers sent, by route and status.");
+    for (size_t route = 0; route < METRICS_ROUTES_N; route++)
+        for (size_t i = 0; i < CODES_N; i++)
+            fprintf(out, "vgg_http_requests_total{route=\"%s\",code=\"%u\"} %" PRIu64 "\n",
+                    route_labels[route], codes[i], metrics->requests[route][i]);
+    print_family(out, "vgg_http_request_duration_seconds", "histogram",
+                 "From the request line to the end of the answer.");
+    print_seconds(out, "vgg_http_request_duration_seconds", "route", route_labels,
+                  metrics->durations, METRICS_ROUTES_N);
+    print_family(out, "vgg_stage_duration_seconds", "histogram", "Stages of one classification.");
+    print_seconds(out, "vgg_stage_duration_seconds", "stage", stage_labels, metrics->stages,
+                  METRICS_STAGES_N);
+    print_family(out, "vgg_requests_shed_total", "counter", "Requests refused with 503.");
+    print_counters(out, "vgg_requests_shed_total", "reason", shed_labels, metrics->shed,
+                   METRICS_SHED_N);
+    print_family(out, "vgg_requests_cancelled_total", "counter",
+                 "Requests whose connection ended before their answer was sent, by what was under "
+                 "way.");
+    print_counters(out, "vgg_requests_cancelled_total", "stage", cancelled_labels,
+                   metrics->cancelled, METRICS_CANCELLED_N);
+    print_family(out, "vgg_batch_views", "histogram", "Views that shared a pass over the weights.");
+    print_histogram(out, "vgg_batch_views", "", &metrics->batches, view_bounds,
+                    sizeof view_bounds / sizeof *view_bounds);
+}
+
+/* A label's value, escaped. */
+static void print_escaped(FILE *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\')
+            fputc('\\', out);
+        if (*text == '\n')
+            fputs("\\n", out);
+        else
+            fputc(*text, out);
+    }
+}
+
+static void print_gauges(FILE *out, const struct metrics_gauges *gauges)
+{
+    static const char *const results[] = {"ok", "failed"};
+    static const uint64_t reloads[2] = {0, 0};
+
+    print_gauge(out, "vgg_requests_in_flight", "Requests begun and not finished.",
+                (double)gauges->in_flight);
+    print_gauge(out, "vgg_queue_depth", "Requests waiting for a worker.",
+                (double)gauges->queue_depth);
+    print_gauge(out, "vgg_queue_cost_seconds", "Predicted work admitted and not finished.",
+                gauges->queue_cost_s);
+    print_family(out, "vgg_model_info", "gauge", "The model that serves.");
+    fprintf(out, "vgg_model_info{name=\"");
+    print_escaped(out, gauges->model->name);
+    fprintf(out, "\",arch=\"%s\",version=\"%s\"} 1\n", gauges->model->arch, gauges->model->version);
+    print_gauge(out, "vgg_model_load_seconds", "Time to load the model that serves.",
+                gauges->model_load_s);
+    print_family(out, "vgg_model_reloads_total", "counter", "Reloads of the model.");
+    print_counters(out, "vgg_model_reloads_total", "result", results, reloads, 2);
+    print_family(out, "vgg_build_info", "gauge", "This program.");
+    fprintf(out, "vgg_build_info{version=\"" VGG_VERSION "\",kernel=\"%s\",threads=\"%u\"} 1\n",
+            gauges->model->kernel, gauges->threads);
+}
+
+/* ---------------------------------------------------------------- process_* ------------------ */
+
+static uint64_t open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    uint64_t count = 0;
+
+    if (directory == NULL)
+        return 0;
+    while (readdir(directory) != NULL)
+        count++;
+    closedir(directory);
+    return count > 3 ? count - 3 : 0; /* ".", ".." and the directory itself */
+}
+
+static void memory_pages(uint64_t *virtual_pages, uint64_t *resident_pages)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    *virtual_pages = *resident_pages = 0;
+    if (file == NULL)
+        return;
+    if (fscanf(file, "%" SCNu64 " %" SCNu64, virtual_pages, resident_pages) != 2)
+        *virtual_pages = *resident_pages = 0;
+    fclose(file);
+}
+
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+static void print_process(FILE *out, double start_s)
+{
+    double page_bytes = (double)sysconf(_SC_PAGESIZE);
+    uint64_t virtual_pages, resident_pages;
+    struct rusage usage = {0};
+    struct rlimit descriptors = {0};
+
+    getrusage(RUSAGE_SELF, &usage);
+    getrlimit(RLIMIT_NOFILE, &descriptors);
+    memory_pages(&virtual_pages, &resident_pages);
+    print_family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
+    fprintf(out, "process_cpu_seconds_total %.6f\n",
+            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+    print_gauge(out, "process_open_fds", "Open file descriptors.", (double)open_descriptors());
+    print_gauge(out, "process_max_fds", "Limit of open file descriptors.",
+                (double)descriptors.rlim_cur);
+    print_family(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.");
+    fprintf(out, "process_virtual_memory_bytes %.0f\n", (double)virtual_pages * page_bytes);
+    print_family(out, "process_resident_memory_bytes", "gauge", "Resident memory.");
+    fprintf(out, "process_resident_memory_bytes %.0f\n", (double)resident_pages * page_bytes);
+    print_family(out, "process_start_time_seconds", "gauge", "Start, in Unix time.");
+    fprintf(out, "process_start_time_seconds %.3f\n", start_s);
+}
+
+char *metrics_render(struct metrics *metrics, const struct metrics_gauges *gauges, size_t *size)
+{
+    struct metrics *copy = malloc(sizeof *copy);
+    char *text = NULL;
+    FILE *out;
+    bool whole;
+
+    if (copy == NULL)
+        return NULL;
+    pthread_mutex_lock(&metrics->mutex);
+    memcpy(copy, metrics, sizeof *copy);
+    pthread_mutex_unlock(&metrics->mutex);
+    out = open_memstream(&text, size);
+    if (out == NULL) {
+        free(copy);
+        return NULL;
+    }
+    print_counted(out, copy);
+    print_gauges(out, gauges);
+    print_process(out, copy->start_s);
+    whole = ferror(out) == 0;
+    if (fclose(out) != 0 || !whole) {
+        free(text);
+        text = NULL;
+    }
+    free(copy);
+    return text;
+}

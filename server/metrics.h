@@ -1,0 +1,73 @@
+/* Prometheus metrics. Label sets are fixed, so that every series exists at zero from the start. */
+#ifndef METRICS_H
+#define METRICS_H
+
+#include "vgg.h"
+
+/* X(name, label) */
+#define METRICS_ROUTES(X)                                                                          \
+    X(CLASSIFY, "/classify")                                                                       \
+    X(LIVEZ, "/livez")                                                                             \
+    X(READYZ, "/readyz")                                                                           \
+    X(HEALTHZ, "/healthz")                                                                         \
+    X(METRICS, "/metrics")                                                                         \
+    X(MODEL, "/model")                                                                             \
+    X(ADMIN_MODEL, "/admin/model")                                                                 \
+    X(OTHER, "other")
+
+#define METRICS_STAGES(X)                                                                          \
+    X(QUEUE, "queue")                                                                              \
+    X(DECODE, "decode")                                                                            \
+    X(RESCALE, "rescale")                                                                          \
+    X(INFER, "infer")                                                                              \
+    X(ENCODE, "encode")
+
+/* Why a request was turned away with 503. */
+#define METRICS_SHED(X)                                                                            \
+    X(QUEUE_FULL, "queue_full")                                                                    \
+    X(DRAINING, "draining")                                                                        \
+    X(NO_MEMORY, "out_of_memory")
+
+/* Where a request ended without an answer of ours. */
+#define METRICS_CANCELLED(X)                                                                       \
+    X(BODY, "body")                                                                                \
+    X(ANSWER, "answer")
+
+#define METRICS_ENUM_ROUTE(name, label) ROUTE_##name,
+#define METRICS_ENUM_STAGE(name, label) STAGE_##name,
+#define METRICS_ENUM_SHED(name, label) SHED_##name,
+#define METRICS_ENUM_CANCELLED(name, label) CANCELLED_##name,
+enum metrics_route { METRICS_ROUTES(METRICS_ENUM_ROUTE) METRICS_ROUTES_N };
+enum metrics_stage { METRICS_STAGES(METRICS_ENUM_STAGE) METRICS_STAGES_N };
+enum metrics_shed { METRICS_SHED(METRICS_ENUM_SHED) METRICS_SHED_N };
+enum metrics_cancelled { METRICS_CANCELLED(METRICS_ENUM_CANCELLED) METRICS_CANCELLED_N };
+
+const char *metrics_route_label(enum metrics_route route);
+
+struct metrics;
+
+/* NULL when out of memory. All functions below are thread-safe. */
+struct metrics *metrics_create(void);
+void metrics_destroy(struct metrics *metrics);
+
+void metrics_request(struct metrics *metrics, enum metrics_route route, unsigned code,
+                     uint64_t duration_ns);
+void metrics_stage(struct metrics *metrics, enum metrics_stage stage, uint64_t duration_ns);
+void metrics_shed(struct metrics *metrics, enum metrics_shed reason);
+void metrics_cancelled(struct metrics *metrics, enum metrics_cancelled stage);
+void metrics_batch(struct metrics *metrics, size_t views);
+
+/* What is read when it is asked for. */
+struct metrics_gauges {
+    size_t in_flight;
+    size_t queue_depth;
+    double queue_cost_s;
+    double model_load_s;
+    unsigned threads;
+    const struct vgg_model_info *model;
+};
+
+/* The whole exposition, malloc'ed, its length in *size; NULL when out of memory. */
+char *metrics_render(struct metrics *metrics, const struct metrics_gauges *gauges, size_t *size);
+
+#endif

@@ -1,0 +1,68 @@
+/* Command lines and environment variables, by a table of options for each command. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "vgg.h"
+
+enum { EXIT_USAGE = 2 }; /* bad flags, bad values, unreadable files */
+
+enum option_kind {
+    OPTION_STRING,   /* const char * */
+    OPTION_COUNT,    /* uint32_t */
+    OPTION_SEED,     /* uint64_t */
+    OPTION_SIZE,     /* uint64_t; suffixes K, M, G are powers of 1024, "iB" and "B" may follow */
+    OPTION_GMAC,     /* uint64_t MACs, written in units of 1e9 */
+    OPTION_DURATION, /* uint64_t ns; suffixes ms, s (or none), m */
+    OPTION_SWITCH,   /* bool; on, off */
+    OPTION_FLAG,     /* bool; no value on the command line */
+    OPTION_SCALES,   /* struct option_scales */
+    OPTION_LOG       /* enum option_log */
+};
+
+struct option_scales {
+    uint32_t scales[VGG_SCALES_MAX]; /* ascending, distinct */
+    size_t n;
+};
+
+enum option_log { LOG_TEXT, LOG_JSON };
+
+struct option {
+    const char *name;  /* "max-body": --max-body and VGG_MAX_BODY */
+    const char *value; /* its name in the help, NULL for a flag */
+    enum option_kind kind;
+    size_t offset;     /* of the field in the command's options struct */
+    uint64_t min, max; /* of numbers; 0, 0: any */
+    const char *help;  /* with the default in brackets */
+};
+
+struct command_usage {
+    const char *command;  /* "vgg serve" */
+    const char *operands; /* "[OPTIONS] FILE..." */
+    const char *summary;
+    const struct option *options;
+    size_t options_n;
+    const char *footer; /* or NULL */
+};
+
+/* The operands of a command line, in order; they point into argv. */
+struct operands {
+    char **items;
+    size_t n;
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD };
+
+/*
+ * Fill *target, which holds the defaults, from the environment and then from argv[1 ..]. `-o FILE`
+ * is --output. --help prints the usage. After OPTIONS_BAD one line has been printed on stderr.
+ */
+enum options_result options_parse(const struct command_usage *usage, int argc, char **argv,
+                                  void *target, struct operands *operands);
+
+/* Parse "256,384,512": sorted, distinct. False with one line in reason[reason_size]. */
+bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size);
+
+/* Parse "on" or "off". */
+bool switch_parse(const char *text, bool *value);
+
+#endif

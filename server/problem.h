@@ -1,0 +1,51 @@
+/* Everything that can go wrong with a request, once: its type, HTTP status and title (RFC 9457). */
+#ifndef PROBLEM_H
+#define PROBLEM_H
+
+#include "vgg.h"
+
+/* X(name, slug of its type, HTTP status, title) */
+#define PROBLEM_MAP(X)                                                                             \
+    X(BAD_PARAMETER, "bad-parameter", 400, "Bad parameter")                                        \
+    X(EMPTY_BODY, "empty-body", 400, "Empty body")                                                 \
+    X(BAD_MULTIPART, "bad-multipart", 400, "Bad multipart body")                                   \
+    X(UNAUTHORIZED, "unauthorized", 401, "Unauthorized")                                           \
+    X(NOT_FOUND, "not-found", 404, "Not found")                                                    \
+    X(BAD_METHOD, "method-not-allowed", 405, "Method not allowed")                                 \
+    X(BODY_TOO_LARGE, "body-too-large", 413, "Body too large")                                     \
+    X(IMAGE_TOO_LARGE, "image-too-large", 413, "Image too large")                                  \
+    X(TOO_MANY_IMAGES, "too-many-images", 413, "Too many images")                                  \
+    X(TOO_COSTLY, "too-costly", 413, "Request too costly")                                         \
+    X(UNSUPPORTED_FORMAT, "unsupported-format", 415, "Unsupported image format")                   \
+    X(BAD_IMAGE, "bad-image", 422, "Image cannot be decoded")                                      \
+    X(INTERNAL, "internal", 500, "Internal error")                                                 \
+    X(QUEUE_FULL, "queue-full", 503, "Queue full")                                                 \
+    X(DRAINING, "draining", 503, "Shutting down")                                                  \
+    X(NO_MEMORY, "out-of-memory", 503, "Out of memory")                                            \
+    X(DEADLINE, "deadline", 504, "Deadline passed")
+
+enum problem_kind {
+#define PROBLEM_ENUM(name, slug, status, title) PROBLEM_##name,
+    PROBLEM_MAP(PROBLEM_ENUM)
+#undef PROBLEM_ENUM
+        PROBLEM_KINDS
+};
+
+/* A problem with one request or one of its images. */
+struct problem {
+    enum problem_kind kind;
+    char detail[sizeof(((struct vgg_error *)0)->text)];
+};
+
+const char *problem_type(enum problem_kind kind); /* "urn:vgg:problem:bad-image" */
+const char *problem_title(enum problem_kind kind);
+unsigned problem_status(enum problem_kind kind);
+
+/* The kind for a failure of the library. */
+enum problem_kind problem_of_status(enum vgg_status status);
+
+void problem_set(struct problem *problem, enum problem_kind kind, const char *format, ...)
+    VGG_PRINTF(3, 4);
+void problem_set_error(struct problem *problem, const struct vgg_error *error);
+
+#endif

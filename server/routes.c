@@ -1,0 +1,216 @@
+/*
+ * Which path goes where. Every request comes through routes_handle on a network thread; all but
+ * POST /classify are answered at once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "json.h"
+#include "server.h"
+#include "token.h"
+
+struct route {
+    const char *path;
+    bool admin;
+    bool post; /* else GET and HEAD */
+    bool open; /* needs no token */
+    enum metrics_route metric;
+    void (*handle)(struct server *server, struct http_request *request);
+};
+
+/* ---------------------------------------------------------------- answers -------------------- */
+
+static const char json_type[] = "application/json";
+
+static void respond(struct http_request *request, unsigned status, const char *type, char *body,
+                    size_t size)
+{
+    request->response.status = status;
+    request->response.type = type;
+    request->response.body = body;
+    request->response.size = body != NULL ? size : 0;
+    http_respond(request);
+}
+
+static void count_shed(struct server *server, enum problem_kind kind)
+{
+    if (kind == PROBLEM_QUEUE_FULL)
+        metrics_shed(server->metrics, SHED_QUEUE_FULL);
+    else if (kind == PROBLEM_DRAINING)
+        metrics_shed(server->metrics, SHED_DRAINING);
+    else if (kind == PROBLEM_NO_MEMORY)
+        metrics_shed(server->metrics, SHED_NO_MEMORY);
+}
+
+void server_respond_problem(struct server *server, struct http_request *request,
+                            const struct problem *problem, unsigned retry_after_s)
+{
+    unsigned status = problem_status(problem->kind);
+    size_t size = 0;
+    char *json = json_problem(problem, request->id, NULL, &size);
+
+    if (status == 503)
+        request->response.retry_after_s = retry_after_s != 0 ? retry_after_s : 1;
+    request->response.authenticate = status == 401;
+    count_shed(server, problem->kind);
+    respond(request, status, "application/problem+json", json, size);
+}
+
+void server_respond_json(struct server *server, struct http_request *request, unsigned status,
+                         char *json, size_t size)
+{
+    if (json == NULL)
+        count_shed(server, PROBLEM_NO_MEMORY);
+    respond(request, status, json_type, json, size);
+}
+
+/* ---------------------------------------------------------------- small routes --------------- */
+
+static void handle_livez(struct server *server, struct http_request *request)
+{
+    size_t size = 0;
+    char *json = json_status("ok", &size);
+
+    server_respond_json(server, request, 200, json, size);
+}
+
+static void handle_readyz(struct server *server, struct http_request *request)
+{
+    bool ready = server->phase == PHASE_SERVING;
+    size_t size = 0;
+    char *json = json_status(ready ? "ok" : "draining", &size);
+
+    server_respond_json(server, request, ready ? 200 : 503, json, size);
+}
+
+static void handle_model(struct server *server, struct http_request *request)
+{
+    struct vgg_model *model = model_slot_get(&server->model);
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    const struct option_scales *scales = &server->options->scales;
+    size_t size = 0;
+    char *json =
+        json_model(model, scales->n != 0 ? scales->scales : info->scales,
+                   scales->n != 0 ? scales->n : info->scales_n, server->options->flip, &size);
+
+    vgg_model_release(model);
+    server_respond_json(server, request, 200, json, size);
+}
+
+static void handle_metrics(struct server *server, struct http_request *request)
+{
+    struct vgg_model *model = model_slot_get(&server->model);
+    struct queue_state queue = queue_get_state(server->queue);
+    struct metrics_gauges gauges = {
+        .in_flight = http_in_flight(server->http),
+        .queue_depth = queue.depth,
+        .queue_cost_s = queue.cost_s,
+        .model_load_s = server->model.load_s,
+        .threads = server->options->threads,
+        .model = vgg_model_get_info(model),
+    };
+    size_t size = 0;
+    char *text = metrics_render(server->metrics, &gauges, &size);
+
+    vgg_model_release(model);
+    if (text == NULL)
+        count_shed(server, PROBLEM_NO_MEMORY);
+    respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
+}
+
+/* ---------------------------------------------------------------- dispatch ------------------- */
+
+static const struct route routes[] = {
+    {"/classify", false, true, false, ROUTE_CLASSIFY, classify_handle},
+    {"/livez", false, false, true, ROUTE_LIVEZ, handle_livez},
+    {"/readyz", false, false, true, ROUTE_READYZ, handle_readyz},
+    {"/healthz", false, false, true, ROUTE_HEALTHZ, handle_readyz},
+    {"/metrics", false, false, false, ROUTE_METRICS, handle_metrics},
+    {"/model", false, false, false, ROUTE_MODEL, handle_model},
+    {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
+};
+
+static const struct route *find_route(const struct http_request *request)
+{
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
+        if (routes[i].admin == request->admin && strcmp(routes[i].path, request->path) == 0)
+            return &routes[i];
+    return NULL;
+}
+
+static bool method_fits(const struct route *route, const char *method)
+{
+    if (route->post)
+        return strcmp(method, "POST") == 0;
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+static void set_route(struct http_request *request, const struct route *route)
+{
+    request->route = metrics_route_label(route != NULL ? route->metric : ROUTE_OTHER);
+}
+
+void routes_handle(void *app, struct http_request *request)
+{
+    struct server *server = app;
+    const struct route *route = find_route(request);
+    const char *token = server->tokens[request->admin];
+    struct problem problem;
+
+    set_route(request, route);
+    if (token != NULL && (route == NULL || !route->open) &&
+        !token_matches(token, request->authorization))
+        problem_set(&problem, PROBLEM_UNAUTHORIZED,
+                    "send the header \"Authorization: Bearer TOKEN\" with this server's token");
+    else if (route == NULL)
+        problem_set(&problem, PROBLEM_NOT_FOUND, "there is nothing at %.100s", request->path);
+    else if (!method_fits(route, request->method)) {
+        request->response.allow = route->post ? "POST" : "GET, HEAD";
+        problem_set(&problem, PROBLEM_BAD_METHOD, "%s takes %s", route->path,
+                    request->response.allow);
+    } else {
+        route->handle(server, request);
+        return;
+    }
+    server_respond_problem(server, request, &problem, 0);
+}
+
+void routes_refuse(void *app, struct http_request *request)
+{
+    struct server *server = app;
+    struct problem problem;
+
+    set_route(request, find_route(request));
+    problem_set(&problem, PROBLEM_BODY_TOO_LARGE,
+                "the declared body is over the limit of %llu bytes",
+                (unsigned long long)server->options->body_max);
+    server_respond_problem(server, request, &problem, 0);
+}
+
+static enum metrics_route route_of(const struct http_request *request)
+{
+    for (size_t i = 0; i < METRICS_ROUTES_N; i++)
+        if (request->route == metrics_route_label((enum metrics_route)i))
+            return (enum metrics_route)i;
+    return ROUTE_OTHER;
+}
+
+void routes_done(void *app, const struct http_request *request, unsigned status, bool body_cut)
+{
+    struct server *server = app;
+
+    if (status != 0)
+        metrics_request(server->metrics, route_of(request), status,
+                        now_ns() - request->received_ns);
+    else
+        metrics_cancelled(server->metrics, body_cut ? CANCELLED_BODY : CANCELLED_ANSWER);
+    log_access(request, status);
+}
+
+bool routes_closing(void *app)
+{
+    struct server *server = app;
+
+    return server->phase != PHASE_SERVING;
+}

@@ -1,0 +1,70 @@
+/* What the parts of a running server share. */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "budget.h"
+#include "http.h"
+#include "log.h"
+#include "metrics.h"
+#include "model_slot.h"
+#include "options.h"
+#include "problem.h"
+#include "queue.h"
+
+/* The life of a server; it only moves forward. */
+enum server_phase {
+    PHASE_SERVING,
+    PHASE_DRAINING, /* not ready any more, still accepting */
+    PHASE_CLOSING,  /* not accepting; the first request of a connection is still served */
+    PHASE_ABORTING  /* the drain timeout has passed: jobs are dropped */
+};
+
+/* Options of `vgg serve`. */
+struct serve_options {
+    const char *model, *listen, *admin_listen;
+    const char *admin_token_file, *api_token_file;
+    struct option_scales scales; /* n 0: the model's */
+    bool flip;
+    uint32_t top_k, threads, images_max;
+    uint64_t body_max, pixels_max, view_pixels_max;
+    uint64_t cost_max; /* MACs; 0: four square photographs at the default scales */
+    uint64_t queue_ns, deadline_ns, drain_delay_ns, drain_timeout_ns;
+    enum option_log log;
+};
+
+struct server {
+    const struct serve_options *options;
+    struct vgg_engine *engine;
+    struct model_slot model;
+    struct http *http;
+    struct queue *queue;
+    struct metrics *metrics;
+    struct budget decode_budget; /* pixels */
+    char *tokens[2];             /* main, admin; NULL: open */
+    _Atomic enum server_phase phase;
+};
+
+/* Answer a request with a problem; `retry_after_s` 0 takes the kind's default. */
+void server_respond_problem(struct server *server, struct http_request *request,
+                            const struct problem *problem, unsigned retry_after_s);
+
+/* Answer a request with a malloc'ed JSON line, or 503 where it is NULL. */
+void server_respond_json(struct server *server, struct http_request *request, unsigned status,
+                         char *json, size_t size);
+
+/* routes.c: the handlers of http.h, with a struct server as their context. */
+void routes_handle(void *app, struct http_request *request);
+void routes_refuse(void *app, struct http_request *request);
+void routes_done(void *app, const struct http_request *request, unsigned status, bool body_cut);
+bool routes_closing(void *app);
+
+/* classify.c: POST /classify, on a network thread. */
+void classify_handle(struct server *server, struct http_request *request);
+
+/* classify.c: the rest of it, on a worker. */
+void classify_run(struct server *server, struct queue_item *item);
+
+#endif
