@@ -1,0 +1,98 @@
+#!/bin/sh
+# Install what vgg needs and lacks from the packages of Debian 12, Ubuntu 22.04 or later.
+#
+#   docker/deps.sh build|test|fetch...
+#
+# Prints nothing and asks for nothing when everything is there. VGG_DEPS=skip skips the check, for
+# systems where the same libraries came from somewhere else.
+set -eu
+
+# The only list of packages. "a|b": either will do, the first is what gets installed.
+build_packages='gcc make libc6-dev libmicrohttpd-dev libjansson-dev libopenblas-pthread-dev
+    nettle-dev libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev'
+test_packages='g++ libcmocka-dev libcurl4-openssl-dev|libcurl4-gnutls-dev curl python3 python3-pil
+    python3-numpy wrk clang-format'
+fetch_packages='curl ca-certificates'
+
+say() {
+    printf 'deps: %s\n' "$*" >&2
+}
+
+# The packages of the groups "$@", in the notation above.
+packages_of() {
+    for group in "$@"; do
+        case $group in
+        build) printf '%s ' "$build_packages" ;;
+        test) printf '%s ' "$build_packages $test_packages" ;;
+        fetch) printf '%s ' "$fetch_packages" ;;
+        *)
+            say "unknown group '$group'; usage: deps.sh build|test|fetch..."
+            return 2
+            ;;
+        esac
+    done
+}
+
+# Names of the installed packages of this machine's architecture, one a line.
+installed_packages() {
+    arch=$(dpkg --print-architecture)
+    # shellcheck disable=SC2016  # the ${...} are dpkg-query's
+    dpkg-query -W -f '${db:Status-Status} ${Architecture} ${Package}\n' |
+        sed -n -e "s/^installed $arch //p" -e 's/^installed all //p'
+}
+
+# What to install of "$@" so that each is there in one of its alternatives.
+missing_of() {
+    installed=" $(installed_packages | tr '\n' ' ') "
+    for alternatives in "$@"; do
+        found=no
+        for package in $(printf '%s' "$alternatives" | tr '|' ' '); do
+            case $installed in
+            *" $package "*) found=yes ;;
+            esac
+        done
+        [ "$found" = yes ] || printf '%s ' "${alternatives%%|*}"
+    done
+}
+
+install_packages() {
+    if [ "$(id -u)" -eq 0 ]; then
+        as_root=
+    elif command -v sudo >/dev/null 2>&1; then
+        as_root=sudo
+    else
+        say "missing: $*"
+        say "neither root nor sudo here; have an administrator run"
+        say "    apt-get update && apt-get install --no-install-recommends $*"
+        return 1
+    fi
+    say "installing $*"
+    apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300"
+    # Stale package lists may still do, so a failed update alone is no reason to give up.
+    $apt update >&2 || say "apt-get update failed; trying with the package lists at hand"
+    if ! $apt install -y --no-install-recommends "$@" >&2; then
+        say "apt-get could not install: $*"
+        return 1
+    fi
+}
+
+main() {
+    if [ $# -eq 0 ]; then
+        say "usage: deps.sh build|test|fetch..."
+        return 2
+    fi
+    list=$(packages_of "$@")
+    [ "${VGG_DEPS:-}" != skip ] || return 0
+    if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+        say "no apt here; install what these Debian packages hold, then set VGG_DEPS=skip:"
+        # shellcheck disable=SC2086  # a list of words
+        say $list
+        return 1
+    fi
+    # shellcheck disable=SC2086
+    missing=$(missing_of $list)
+    # shellcheck disable=SC2086
+    [ -z "$missing" ] || install_packages $missing
+}
+
+main "$@"
