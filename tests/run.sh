@@ -1,0 +1,97 @@
+#!/bin/sh
+# Run the tests of a build directory, one line each, and add up what they count.
+#
+#   tests/run.sh BUILD programs    the unit and end-to-end programs (what a sanitizer build runs)
+#   tests/run.sh BUILD all         the same, and the checks that need the product as it ships
+#   tests/run.sh BUILD long        what takes minutes
+#
+# VGG_SHARED names a directory with more photographs and hostile JPEGs; without it those tests are
+# skipped, and say so.
+set -u
+
+build=$1
+suite=$2
+python=/usr/bin/python3
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+passed=0
+failed=0
+skipped=0
+
+export VGG_BIN="$build/vgg"
+# A finding of a sanitizer is a failure, and a leak is one too.
+export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:exitcode=99:allocator_may_return_null=1"
+export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:exitcode=99"
+export TSAN_OPTIONS="halt_on_error=1:exitcode=99:suppressions=tests/tsan.supp"
+# OpenBLAS would start a thread for each CPU, and uses none but the caller's.
+export OPENBLAS_NUM_THREADS=1
+
+if [ -z "${VGG_SHARED:-}" ]; then
+    echo "NOTE: VGG_SHARED is not set: tests of files outside this repository are skipped"
+fi
+
+# The number before a pattern's text in the output, 0 if it is not there.
+count() {
+    sed -n "$1" "$output" | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# run NAME COMMAND...: cmocka's summary or a line "N passed, N failed" tells the counts; a command
+# that prints neither counts as one.
+run() {
+    name=$1
+    shift
+    "$@" >"$output" 2>&1
+    status=$?
+    good=$(count 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p; s/^\([0-9]*\) passed, [0-9]* failed.*/\1/p')
+    bad=$(count 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p; s/^[0-9]* passed, \([0-9]*\) failed.*/\1/p')
+    left=$(count 's/^\[  SKIPPED \] \([0-9]*\) test(s).*/\1/p')
+    [ "$status" -eq 0 ] && [ "$good" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$left" -eq 0 ] && good=1
+    [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    skipped=$((skipped + left))
+    if [ "$status" -ne 0 ] || [ "$bad" -ne 0 ]; then
+        printf 'FAIL %s (exit status %s)\n' "$name" "$status"
+        tail -n 200 "$output"
+    else
+        printf 'ok   %-44s %4s passed%s\n' "$name" "$good" "$([ "$left" -eq 0 ] || echo ", $left skipped")"
+        grep -h '^SKIPPED' "$output"
+    fi
+}
+
+programs() {
+    for program in $(find "$build/tests/unit" "$build/tests/e2e" -type f -name 'test_*' ! -name '*.*' | sort); do
+        # Without a source of its own it is left over from another revision.
+        source=tests/${program#"$build"/tests/}.c
+        [ -f "$source" ] && run "${program#"$build"/}" "$program"
+    done
+}
+
+case $suite in
+programs)
+    programs
+    ;;
+all)
+    programs
+    run "layers of the sources" "$python" tests/layers.py
+    run "downloading a model" "$python" tests/hub/test_fetch.py
+    run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
+    run "posteriors against the oracle" "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
+    run "pixels against Pillow" "$python" tests/pillow/check_pixels.py --dump "$build/dump_pixels" --sample 100 \
+        ${VGG_SHARED:+"$VGG_SHARED/data/trashnet"}
+    ;;
+long)
+    run "full-size network against the oracle" "$python" tests/oracle/compare.py --full \
+        "$build/vgg" "$build/oracle"
+    run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
+    run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
+    ;;
+*)
+    echo "usage: tests/run.sh BUILD programs|all|long" >&2
+    exit 2
+    ;;
+esac
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -ne 0 ]

@@ -1,0 +1,427 @@
+/*
+ * The JPEG decoder on files that are cut, damaged, of a kind it does not read, or made to cost
+ * much: each gets the status it deserves and a text, and what is only untidy still decodes.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "image/image.h"
+#include "jpeg_maker.h"
+
+enum { SOF0 = 0xc0, SOS = 0xda, APP0 = 0xe0, APP14 = 0xee };
+
+struct file {
+    uint8_t *bytes;
+    size_t size;
+};
+
+static struct file make(const struct jpeg_spec *spec)
+{
+    struct file file;
+
+    assert_true(jpeg_make(spec, &file.bytes, &file.size));
+    return file;
+}
+
+static struct file make_plain(void)
+{
+    return make(&(struct jpeg_spec){.width = 40, .height = 30});
+}
+
+/* Decode a copy of exactly `size` bytes; a refusal has to say why. */
+static enum vgg_status try_decode(const uint8_t *bytes, size_t size,
+                                  const struct vgg_image_limits *limits, struct vgg_error *error)
+{
+    struct vgg_image *image = NULL;
+    uint8_t *copy = malloc(size != 0 ? size : 1);
+    enum vgg_status status;
+
+    assert_non_null(copy);
+    memcpy(copy, bytes, size);
+    *error = (struct vgg_error){0};
+    status = vgg_image_decode(copy, size, limits, &image, error);
+    assert_int_equal(status, error->status);
+    assert_true((status == VGG_OK) == (image != NULL));
+    assert_true((status == VGG_OK) == (error->text[0] == '\0'));
+    vgg_image_destroy(image);
+    free(copy);
+    return status;
+}
+
+static void expect(const uint8_t *bytes, size_t size, const struct vgg_image_limits *limits,
+                   enum vgg_status status, const char *text)
+{
+    struct vgg_error error;
+
+    assert_int_equal(try_decode(bytes, size, limits, &error), status);
+    if (strstr(error.text, text) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", error.text, text);
+}
+
+/* Where the header alone tells, peek has to refuse as decode does. */
+static void expect_both(const uint8_t *bytes, size_t size, enum vgg_status status, const char *text)
+{
+    struct vgg_image_info info;
+    struct vgg_error error = {0};
+
+    assert_int_equal(vgg_image_peek(bytes, size, NULL, &info, &error), status);
+    assert_non_null(strstr(error.text, text));
+    expect(bytes, size, NULL, status, text);
+}
+
+/* ---- cut and damaged ---- */
+
+static void every_truncation(void **state)
+{
+    static const struct jpeg_spec specs[] = {
+        {.width = 24, .height = 20, .luma_h = 2},
+        {.width = 24, .height = 20, .progressive = true, .orientation = 8},
+        {.width = 24, .height = 20, .restart_interval = 1},
+        {.width = 24, .height = 20, .arithmetic = true, .color = JPEG_GREY},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        struct file file = make(&specs[i]);
+        struct vgg_error error;
+
+        for (size_t size = 0; size < file.size; size++)
+            assert_int_equal(try_decode(file.bytes, size, NULL, &error),
+                             size < 2 ? VGG_UNSUPPORTED_FORMAT : VGG_BAD_IMAGE);
+        assert_int_equal(try_decode(file.bytes, file.size, NULL, &error), VGG_OK);
+        free(file.bytes);
+    }
+}
+
+/* peek needs the header and no more. */
+static void peek_reads_the_header_only(void **state)
+{
+    struct file file = make_plain();
+    size_t scan = jpeg_find_segment(file.bytes, file.size, SOS);
+    size_t header = scan + 2 + file.bytes[scan + 3];
+    struct vgg_image_info info = {0};
+
+    (void)state;
+    assert_int_not_equal(scan, 0);
+    assert_int_equal(vgg_image_peek(file.bytes, header - 1, NULL, &info, NULL), VGG_BAD_IMAGE);
+    assert_int_equal(vgg_image_peek(file.bytes, header, NULL, &info, NULL), VGG_OK);
+    assert_int_equal(info.width, 40);
+    assert_int_equal(info.height, 30);
+    expect(file.bytes, header, NULL, VGG_BAD_IMAGE, "Premature end of JPEG file");
+    free(file.bytes);
+}
+
+/* Any single byte wrong: never a crash, and errors within the contract. Many must be noticed. */
+static void every_byte_wrong(void **state)
+{
+    static const struct jpeg_spec specs[] = {
+        {.width = 24, .height = 20, .orientation = 5},
+        {.width = 24, .height = 20, .progressive = true, .luma_v = 2},
+        {.width = 24, .height = 20, .arithmetic = true, .progressive = true},
+    };
+    const struct vgg_image_limits limits = {.pixels_max = 1 << 20};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        struct file file = make(&specs[i]);
+        size_t refused = 0;
+
+        for (size_t at = 0; at < file.size; at++) {
+            for (unsigned flip = 1; flip <= 0xff; flip = flip * 4 + 3) {
+                struct vgg_error error;
+                enum vgg_status status;
+
+                file.bytes[at] ^= (uint8_t)flip;
+                status = try_decode(file.bytes, file.size, &limits, &error);
+                file.bytes[at] ^= (uint8_t)flip;
+                assert_true(status == VGG_OK || status == VGG_BAD_IMAGE ||
+                            status == VGG_TOO_LARGE ||
+                            (status == VGG_UNSUPPORTED_FORMAT && at < 2));
+                refused += status != VGG_OK;
+            }
+        }
+        assert_true(refused > file.size / 4);
+        free(file.bytes);
+    }
+}
+
+static void damage_within_the_scan(void **state)
+{
+    struct file file = make(&(struct jpeg_spec){.width = 64, .height = 64, .restart_interval = 8});
+    size_t scan = jpeg_find_segment(file.bytes, file.size, SOS);
+    size_t restart = scan + 2;
+    size_t middle;
+
+    (void)state;
+    while (file.bytes[restart] != 0xff || file.bytes[restart + 1] != 0xd0)
+        restart++;
+    file.bytes[restart + 1] = 0xd3;
+    expect(file.bytes, file.size, NULL, VGG_BAD_IMAGE, "instead of RST0");
+    file.bytes[restart + 1] = 0xd0;
+    expect(file.bytes, file.size, NULL, VGG_OK, "");
+
+    /* End the image in the middle of a row of blocks. */
+    middle = restart + 40;
+    while (file.bytes[middle - 1] == 0xff || file.bytes[middle] == 0xff ||
+           file.bytes[middle + 1] == 0xff)
+        middle++;
+    file.bytes[middle] = 0xff;
+    file.bytes[middle + 1] = 0xd9;
+    expect(file.bytes, file.size, NULL, VGG_BAD_IMAGE, "premature end of data segment");
+    free(file.bytes);
+}
+
+/* The pixels are all there, but the file ends before the image does. */
+static void missing_end(void **state)
+{
+    static const uint8_t junk[64] = {0};
+    struct file file = make_plain();
+    uint8_t *longer = jpeg_insert(file.bytes, file.size, file.size - 2, junk, sizeof junk);
+
+    (void)state;
+    assert_non_null(longer);
+    expect(longer, file.size + sizeof junk, NULL, VGG_OK, "");
+    expect(longer, file.size + sizeof junk - 2, NULL, VGG_BAD_IMAGE, "Premature end of JPEG file");
+    free(longer);
+    free(file.bytes);
+}
+
+/* A scan that refines what no scan has begun. */
+static void progression_out_of_order(void **state)
+{
+    struct file file = make(
+        &(struct jpeg_spec){.width = 16, .height = 16, .color = JPEG_GREY, .progressive = true});
+    size_t scan = jpeg_find_segment(file.bytes, file.size, SOS);
+    uint8_t *approximation = file.bytes + scan + 2 + file.bytes[scan + 3] - 1;
+
+    (void)state;
+    assert_int_equal(*approximation, 0x01); /* first pass, bit 1 */
+    *approximation = 0x10;                  /* refinement of bit 1 to bit 0 */
+    expect(file.bytes, file.size, NULL, VGG_BAD_IMAGE, "Inconsistent progression");
+    free(file.bytes);
+}
+
+/* ---- untidy, and fine ---- */
+
+static void harmless_remarks(void **state)
+{
+    static const uint8_t junk[] = {0x00, 0x11, 0x22, 0x33};
+    struct file file = make_plain();
+    struct file rgb = make(&(struct jpeg_spec){.width = 40, .height = 30, .color = JPEG_RGB});
+    uint8_t *longer = jpeg_insert(file.bytes, file.size, file.size - 2, junk, sizeof junk);
+    size_t marker;
+
+    (void)state;
+    assert_non_null(longer);
+    expect(longer, file.size + sizeof junk, NULL, VGG_OK, ""); /* before the end of the image */
+    free(longer);
+    longer = jpeg_insert(file.bytes, file.size, file.size, junk, sizeof junk);
+    assert_non_null(longer);
+    expect(longer, file.size + sizeof junk, NULL, VGG_OK, ""); /* and after it */
+    free(longer);
+
+    marker = jpeg_find_segment(file.bytes, file.size, APP0);
+    assert_int_not_equal(marker, 0);
+    file.bytes[marker + 4 + 5] = 9; /* JFIF 9.x */
+    expect(file.bytes, file.size, NULL, VGG_OK, "");
+
+    marker = jpeg_find_segment(rgb.bytes, rgb.size, APP14);
+    assert_int_not_equal(marker, 0);
+    rgb.bytes[marker + 4 + 11] = 7; /* no such transform */
+    expect(rgb.bytes, rgb.size, NULL, VGG_OK, "");
+    free(file.bytes);
+    free(rgb.bytes);
+}
+
+/* ---- kinds that are not read ---- */
+
+static void other_processes(void **state)
+{
+    struct file file = make_plain();
+    size_t frame = jpeg_find_segment(file.bytes, file.size, SOF0);
+
+    (void)state;
+    assert_int_not_equal(frame, 0);
+    assert_true(jpeg_patch_precision(file.bytes, file.size, 12));
+    expect_both(file.bytes, file.size, VGG_BAD_IMAGE, "Unsupported JPEG data precision 12");
+    assert_true(jpeg_patch_precision(file.bytes, file.size, 8));
+    assert_true(jpeg_patch_process(file.bytes, file.size, 0xc3));
+    expect_both(file.bytes, file.size, VGG_BAD_IMAGE, "Unsupported JPEG process: SOF type 0xc3");
+    assert_true(jpeg_patch_process(file.bytes, file.size, SOF0));
+    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 40, 0));
+    expect_both(file.bytes, file.size, VGG_BAD_IMAGE, "DNL not supported");
+    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 40, 30));
+    expect_both(file.bytes, file.size, VGG_OK, "");
+    free(file.bytes);
+}
+
+/* A frame of two components, put together by hand: the header is all that is looked at. */
+static void two_components(void **state)
+{
+    static const uint8_t header[] = {
+        0xff, 0xd8,                                                   /* SOI */
+        0xff, SOF0, 0, 14, 8, 0, 8, 0, 8, 2, 1,  0x11, 0, 2, 0x11, 0, /* 8 x 8 */
+        0xff, SOS,  0, 10, 2, 1, 0, 2, 0, 0, 63, 0,                   /* both */
+        0xff, 0xd9,
+    };
+
+    (void)state;
+    expect_both(header, sizeof header, VGG_BAD_IMAGE, "a JPEG of 2 components");
+}
+
+static void tables_without_a_picture(void **state)
+{
+    static const uint8_t nothing[] = {0xff, 0xd8, 0xff, 0xd9};
+
+    (void)state;
+    expect_both(nothing, sizeof nothing, VGG_BAD_IMAGE, "contains no image");
+}
+
+/* ---- made to cost much ---- */
+
+static void too_many_pixels(void **state)
+{
+    struct file file = make_plain();
+    struct vgg_image_limits limits = {.pixels_max = 40 * 30};
+    struct vgg_image_info info;
+
+    (void)state;
+    expect(file.bytes, file.size, &limits, VGG_OK, "");
+    limits.pixels_max--;
+    expect(file.bytes, file.size, &limits, VGG_TOO_LARGE,
+           "40 x 30 are 1200 pixels, over the limit of 1199");
+    assert_int_equal(vgg_image_peek(file.bytes, file.size, &limits, &info, NULL), VGG_TOO_LARGE);
+
+    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 65500, 65500));
+    expect_both(file.bytes, file.size, VGG_TOO_LARGE,
+                "65500 x 65500 are 4290250000 pixels, over the limit of 67108864");
+    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 65501, 1));
+    expect_both(file.bytes, file.size, VGG_TOO_LARGE, "65500"); /* the library's own limit */
+    free(file.bytes);
+}
+
+static void expect_scans(unsigned scans, bool arithmetic, struct vgg_image_limits limits,
+                         enum vgg_status status)
+{
+    struct file file;
+
+    assert_true(jpeg_make_bomb(64, 48, scans, arithmetic, &file.bytes, &file.size));
+    expect(file.bytes, file.size, &limits, status, status == VGG_OK ? "" : "scans for 64 x 48");
+    free(file.bytes);
+}
+
+static void too_many_scans(void **state)
+{
+    const uint64_t pixels = 64 * 48;
+
+    (void)state;
+    expect_scans(20000, false, (struct vgg_image_limits){0}, VGG_BAD_IMAGE);
+    expect_scans(100, false, (struct vgg_image_limits){0}, VGG_OK);
+    expect_scans(101, false, (struct vgg_image_limits){0}, VGG_BAD_IMAGE);
+    expect_scans(5, false, (struct vgg_image_limits){.scans_max = 5}, VGG_OK);
+    expect_scans(6, false, (struct vgg_image_limits){.scans_max = 5}, VGG_BAD_IMAGE);
+    expect_scans(101, false, (struct vgg_image_limits){.scans_max = 101}, VGG_OK);
+
+    /* Scans times pixels: a picture of the largest size has 20 scans, one of half of it 40. */
+    expect_scans(20, false, (struct vgg_image_limits){.pixels_max = pixels}, VGG_OK);
+    expect_scans(21, false, (struct vgg_image_limits){.pixels_max = pixels}, VGG_BAD_IMAGE);
+    expect_scans(40, false, (struct vgg_image_limits){.pixels_max = 2 * pixels}, VGG_OK);
+    expect_scans(41, false, (struct vgg_image_limits){.pixels_max = 2 * pixels}, VGG_BAD_IMAGE);
+    expect_scans(100, false, (struct vgg_image_limits){.pixels_max = UINT64_MAX}, VGG_OK);
+
+    /* Arithmetic coding: one component counts as 40 scans. */
+    expect_scans(3, true, (struct vgg_image_limits){.pixels_max = 6 * pixels}, VGG_OK);
+    expect_scans(4, true, (struct vgg_image_limits){.pixels_max = 6 * pixels}, VGG_BAD_IMAGE);
+}
+
+/* What is certain from the header is refused by peek. */
+static void arithmetic_giants(void **state)
+{
+    struct file file = make(&(struct jpeg_spec){.width = 16, .height = 16, .arithmetic = true});
+    struct vgg_image_info info;
+
+    (void)state;
+    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 4000, 2750)); /* x 3: 33.0 M */
+    assert_int_equal(vgg_image_peek(file.bytes, file.size, NULL, &info, NULL), VGG_OK);
+    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 4000, 2850)); /* x 3: 34.2 M */
+    expect_both(file.bytes, file.size, VGG_BAD_IMAGE, "arithmetic-coded");
+    free(file.bytes);
+}
+
+/* `count` empty segments before the tables. */
+static struct file flood(const struct file *file, uint8_t code, size_t count)
+{
+    uint8_t *segments = malloc(count * 4);
+    struct file flooded;
+
+    assert_non_null(segments);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t segment[] = {0xff, code, 0, 2};
+
+        memcpy(segments + 4 * i, segment, sizeof segment);
+    }
+    flooded.size = file->size + 4 * count;
+    flooded.bytes = jpeg_insert(file->bytes, file->size, 2, segments, 4 * count);
+    assert_non_null(flooded.bytes);
+    free(segments);
+    return flooded;
+}
+
+static void too_many_markers(void **state)
+{
+    static const uint8_t codes[] = {0xfe, 0xe0, 0xe1, 0xe2}; /* COM, APP0, APP1, APP2 */
+    struct file file = make_plain();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof codes; i++) {
+        struct file many = flood(&file, codes[i], 70000);
+        struct file some = flood(&file, codes[i], 1000);
+
+        expect_both(many.bytes, many.size, VGG_BAD_IMAGE, "too many markers");
+        expect_both(some.bytes, some.size, VGG_OK, "");
+        free(many.bytes);
+        free(some.bytes);
+    }
+    free(file.bytes);
+}
+
+static void bad_segment_lengths(void **state)
+{
+    static const uint8_t short_app1[] = {0xff, 0xe1, 0, 1};
+    static const uint8_t long_app1[] = {0xff, 0xe1, 0xff, 0xff};
+    struct file file = make_plain();
+    uint8_t *bytes = jpeg_insert(file.bytes, file.size, 2, short_app1, sizeof short_app1);
+
+    (void)state;
+    assert_non_null(bytes);
+    expect_both(bytes, file.size + sizeof short_app1, VGG_BAD_IMAGE, "Bogus marker length");
+    free(bytes);
+    bytes = jpeg_insert(file.bytes, file.size, 2, long_app1, sizeof long_app1);
+    assert_non_null(bytes);
+    assert_true(file.size < 65535);
+    expect_both(bytes, file.size + sizeof long_app1, VGG_BAD_IMAGE, "Premature end");
+    expect_both(bytes, 5, VGG_BAD_IMAGE, "Premature end"); /* within the length */
+    free(bytes);
+    free(file.bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_truncation),    cmocka_unit_test(peek_reads_the_header_only),
+        cmocka_unit_test(every_byte_wrong),    cmocka_unit_test(damage_within_the_scan),
+        cmocka_unit_test(missing_end),         cmocka_unit_test(progression_out_of_order),
+        cmocka_unit_test(harmless_remarks),    cmocka_unit_test(other_processes),
+        cmocka_unit_test(two_components),      cmocka_unit_test(tables_without_a_picture),
+        cmocka_unit_test(too_many_pixels),     cmocka_unit_test(too_many_scans),
+        cmocka_unit_test(arithmetic_giants),   cmocka_unit_test(too_many_markers),
+        cmocka_unit_test(bad_segment_lengths),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
