@@ -236,16 +236,12 @@ int command_classify(int argc, char **argv)
                                      .view_pixels_max = 1 << 20};
     struct session session = {0};
     struct operands operands;
+    enum options_result result;
     int status = EXIT_USAGE;
 
-    switch (options_parse(&usage, argc, argv, &given, &operands)) {
-    case OPTIONS_HELP:
-        return 0;
-    case OPTIONS_BAD:
-        return EXIT_USAGE;
-    case OPTIONS_RUN:
-        break;
-    }
+    result = options_parse(&usage, argc, argv, &given, &operands);
+    if (result != OPTIONS_RUN)
+        return (int)result;
     if (operands.n == 0) {
         fprintf(stderr, "vgg: classify needs at least one file (see vgg classify --help)\n");
         return EXIT_USAGE;

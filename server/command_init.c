@@ -39,16 +39,12 @@ int command_init(int argc, char **argv)
     struct init_options given = {.seed = 1};
     struct vgg_error error = {0};
     struct operands operands;
+    enum options_result result;
     struct vgg_init_options init;
 
-    switch (options_parse(&usage, argc, argv, &given, &operands)) {
-    case OPTIONS_HELP:
-        return 0;
-    case OPTIONS_BAD:
-        return EXIT_USAGE;
-    case OPTIONS_RUN:
-        break;
-    }
+    result = options_parse(&usage, argc, argv, &given, &operands);
+    if (result != OPTIONS_RUN)
+        return (int)result;
     if (operands.n != 0 || given.output == NULL) {
         fprintf(stderr,
                 operands.n != 0 ? "vgg: init takes no operand \"%s\"; the file is -o FILE\n"

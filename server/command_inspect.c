@@ -107,16 +107,12 @@ int command_inspect(int argc, char **argv)
     struct vgg_error error = {0};
     struct vgg_model *model;
     struct operands operands;
+    enum options_result result;
     int status;
 
-    switch (options_parse(&usage, argc, argv, &given, &operands)) {
-    case OPTIONS_HELP:
-        return 0;
-    case OPTIONS_BAD:
-        return EXIT_USAGE;
-    case OPTIONS_RUN:
-        break;
-    }
+    result = options_parse(&usage, argc, argv, &given, &operands);
+    if (result != OPTIONS_RUN)
+        return (int)result;
     if (operands.n > 1) {
         fprintf(stderr, "vgg: inspect takes one model file (see vgg inspect --help)\n");
         return EXIT_USAGE;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -281,6 +282,17 @@ static void stop(struct startup *startup)
 
 /* ---------------------------------------------------------------- the command ---------------- */
 
+/* As many descriptors as the administrator allows: a connection is one. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static enum vgg_status start(struct startup *startup, const struct serve_options *given,
                              struct vgg_error *error)
 {
@@ -315,6 +327,7 @@ static int serve(const struct serve_options *given)
     struct vgg_error error = {0};
     bool quiet = true;
 
+    raise_descriptor_limit();
     budget_init(&startup.server.decode_budget, given->pixels_max);
     if (start(&startup, given, &error) != VGG_OK) {
         fprintf(stderr, "vgg: %s\n", error.text);
@@ -337,15 +350,11 @@ int command_serve(int argc, char **argv)
 {
     struct serve_options given = defaults;
     struct operands operands;
+    enum options_result result;
 
-    switch (options_parse(&usage, argc, argv, &given, &operands)) {
-    case OPTIONS_HELP:
-        return 0;
-    case OPTIONS_BAD:
-        return EXIT_USAGE;
-    case OPTIONS_RUN:
-        break;
-    }
+    result = options_parse(&usage, argc, argv, &given, &operands);
+    if (result != OPTIONS_RUN)
+        return (int)result;
     if (operands.n != 0) {
         fprintf(stderr, "vgg: serve takes no operand \"%s\" (see vgg serve --help)\n",
                 operands.items[0]);

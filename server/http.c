@@ -18,14 +18,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "body.h"
 #include "clock.h"
 #include "connections.h"
 
 enum {
     NETWORK_THREADS = 2,
-    BODY_FIRST_BYTES = 64 << 10, /* first allocation of a body; it doubles from there */
-    POST_BUFFER_BYTES = 4096,    /* bounds the header of a part */
-    ID_BYTES = 8                 /* random bytes of a request id we make */
+    POST_BUFFER_BYTES = 4096, /* bounds the header of a part */
+    ID_BYTES = 8              /* random bytes of a request id we make */
 };
 
 static const char no_memory_body[] =
@@ -37,7 +37,7 @@ struct http {
     struct MHD_Daemon *daemons[2]; /* main, admin */
     struct connections *connections;
     struct MHD_Response *no_memory;
-    atomic_size_t bodies_bytes; /* held by all requests */
+    struct body_budget bodies;
 };
 
 /* What we keep of a connection. */
@@ -59,9 +59,7 @@ struct exchange {
     bool deferred;
     bool answered; /* a response has been queued */
     unsigned status;
-    uint8_t *bytes;
-    size_t capacity;
-    struct http_part *parts;
+    struct body body;
     struct MHD_PostProcessor *post; /* multipart only */
 };
 
@@ -72,72 +70,14 @@ static struct exchange *exchange_of(struct http_request *request)
 
 /* ---------------------------------------------------------------- body ----------------------- */
 
-/* Forget what was collected; the rest is read and dropped. */
-static void body_drop(struct exchange *exchange, enum http_body reason, const char *text)
+static const char *header(const struct exchange *exchange, const char *name)
 {
-    exchange->request.body = reason;
-    exchange->request.body_error = text;
-    exchange->request.parts_n = 0;
-    atomic_fetch_sub(&exchange->http->bodies_bytes, exchange->capacity);
-    free(exchange->bytes);
-    exchange->bytes = NULL;
-    exchange->capacity = 0;
+    return MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, name);
 }
 
-static bool body_kept(const struct exchange *exchange)
+static bool has_prefix(const char *text, const char *prefix)
 {
-    return exchange->request.body == HTTP_BODY_PLAIN ||
-           exchange->request.body == HTTP_BODY_MULTIPART;
-}
-
-/* Bytes stored so far: all parts lie behind each other. */
-static size_t body_stored(const struct exchange *exchange)
-{
-    size_t stored = 0;
-
-    for (size_t i = 0; i < exchange->request.parts_n; i++)
-        stored += exchange->parts[i].size;
-    return stored;
-}
-
-/* Room for `need` bytes within the budget of all bodies. */
-static bool body_reserve(struct exchange *exchange, size_t need)
-{
-    size_t capacity = exchange->capacity != 0 ? exchange->capacity : BODY_FIRST_BYTES, added;
-    uint8_t *bytes;
-
-    if (need <= exchange->capacity)
-        return true;
-    while (capacity < need)
-        capacity *= 2;
-    added = capacity - exchange->capacity;
-    if (atomic_fetch_add(&exchange->http->bodies_bytes, added) + added >
-        exchange->http->options.body_total_max)
-        bytes = NULL;
-    else
-        bytes = realloc(exchange->bytes, capacity);
-    if (bytes == NULL) {
-        atomic_fetch_sub(&exchange->http->bodies_bytes, added);
-        return false;
-    }
-    exchange->bytes = bytes;
-    exchange->capacity = capacity;
-    return true;
-}
-
-/* Append to the last part. */
-static void body_append(struct exchange *exchange, const void *bytes, size_t size)
-{
-    size_t stored = body_stored(exchange);
-
-    if (!body_kept(exchange) || size == 0)
-        return;
-    if (!body_reserve(exchange, stored + size)) {
-        body_drop(exchange, HTTP_BODY_NO_MEMORY, NULL);
-        return;
-    }
-    memcpy(exchange->bytes + stored, bytes, size);
-    exchange->parts[exchange->request.parts_n - 1].size += size;
+    return text != NULL && strncasecmp(text, prefix, strlen(prefix)) == 0;
 }
 
 /* Called by the post processor for every piece of every part. */
@@ -145,103 +85,77 @@ static enum MHD_Result on_part(void *context, enum MHD_ValueKind kind, const cha
                                const char *filename, const char *type, const char *encoding,
                                const char *data, uint64_t offset, size_t size)
 {
-    struct exchange *exchange = context;
+    struct body *body = context;
 
     (void)kind, (void)key, (void)type, (void)encoding;
-    if (!body_kept(exchange))
-        return MHD_YES;
-    if (offset == 0) {
-        if (filename == NULL) {
-            body_drop(exchange, HTTP_BODY_BAD,
-                      "a part has no filename: send the image as a file, as curl -F image=@FILE "
-                      "does");
-            return MHD_YES;
-        }
-        if (exchange->request.parts_n == exchange->http->options.images_max) {
-            body_drop(exchange, HTTP_BODY_MANY, NULL);
-            return MHD_YES;
-        }
-        exchange->parts[exchange->request.parts_n++] = (struct http_part){0};
-    }
-    body_append(exchange, data, size);
+    if (filename == NULL && body_kept(body))
+        body_drop(body, HTTP_BODY_BAD,
+                  "a part has no filename: send the image as a file, as curl -F image=@FILE does");
+    if (offset == 0)
+        body_begin_part(body);
+    body_append(body, data, size);
     return MHD_YES;
 }
 
-static const char *header(const struct exchange *exchange, const char *name)
-{
-    return MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, name);
-}
-
-static bool is_multipart(const char *type)
-{
-    static const char prefix[] = "multipart/";
-
-    return type != NULL && strncasecmp(type, prefix, sizeof prefix - 1) == 0;
-}
-
 /* Prepare for a body of the request's media type. */
-static void body_begin(struct exchange *exchange)
+static void begin_body(struct exchange *exchange)
 {
     const char *type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
-    struct http_request *request = &exchange->request;
+    struct body *body = &exchange->body;
 
-    exchange->parts = calloc(exchange->http->options.images_max, sizeof *exchange->parts);
-    if (exchange->parts == NULL) {
-        body_drop(exchange, HTTP_BODY_NO_MEMORY, NULL);
+    body_init(body, &exchange->http->bodies, exchange->http->options.images_max);
+    if (!has_prefix(type, "multipart/")) {
+        body_begin_part(body);
         return;
     }
-    if (!is_multipart(type)) {
-        request->parts_n = 1;
+    if (!body_kept(body))
+        return;
+    body->state = HTTP_BODY_MULTIPART;
+    if (!has_prefix(type, MHD_HTTP_POST_ENCODING_MULTIPART_FORMDATA)) {
+        body_drop(body, HTTP_BODY_BAD, "of the multipart types only multipart/form-data is read");
         return;
     }
-    request->body = HTTP_BODY_MULTIPART;
-    if (strncasecmp(type, MHD_HTTP_POST_ENCODING_MULTIPART_FORMDATA,
-                    strlen(MHD_HTTP_POST_ENCODING_MULTIPART_FORMDATA)) != 0) {
-        body_drop(exchange, HTTP_BODY_BAD,
-                  "of the multipart types only multipart/form-data is read");
-        return;
-    }
-    exchange->post = MHD_create_post_processor(exchange->mhd, POST_BUFFER_BYTES, on_part, exchange);
+    exchange->post = MHD_create_post_processor(exchange->mhd, POST_BUFFER_BYTES, on_part, body);
     if (exchange->post == NULL)
-        body_drop(exchange, HTTP_BODY_BAD, "the Content-Type names no usable boundary");
+        body_drop(body, HTTP_BODY_BAD, "the Content-Type names no usable boundary");
 }
 
 /* One piece as it came from the network. False: over the limit, cut the connection. */
-static bool body_receive(struct exchange *exchange, const char *data, size_t size)
+static bool receive_body(struct exchange *exchange, const char *data, size_t size)
 {
-    struct http_request *request = &exchange->request;
+    struct body *body = &exchange->body;
 
-    request->body_bytes += size;
-    if (request->body_bytes > exchange->http->options.body_max)
+    exchange->request.body_bytes += size;
+    if (exchange->request.body_bytes > exchange->http->options.body_max)
         return false;
     if (exchange->post == NULL)
-        body_append(exchange, data, size);
-    else if (body_kept(exchange) && MHD_post_process(exchange->post, data, size) != MHD_YES &&
-             body_kept(exchange))
-        body_drop(exchange, HTTP_BODY_BAD, "the multipart body is malformed");
+        body_append(body, data, size);
+    else if (body_kept(body) && MHD_post_process(exchange->post, data, size) != MHD_YES &&
+             body_kept(body))
+        body_drop(body, HTTP_BODY_BAD, "the multipart body is malformed");
     return true;
 }
 
-static void body_end(struct exchange *exchange)
+static void end_body(struct exchange *exchange)
 {
     struct http_request *request = &exchange->request;
-    size_t offset = 0;
+    struct body *body = &exchange->body;
 
     if (exchange->post != NULL) {
         bool whole = MHD_destroy_post_processor(exchange->post) == MHD_YES;
 
         exchange->post = NULL;
-        if (body_kept(exchange) && !whole)
-            body_drop(exchange, HTTP_BODY_BAD,
+        if (body_kept(body) && !whole)
+            body_drop(body, HTTP_BODY_BAD,
                       "the multipart body is malformed: it does not end with its boundary");
-        else if (body_kept(exchange) && request->parts_n == 0)
-            body_drop(exchange, HTTP_BODY_BAD, "the multipart body has no parts");
+        else if (body_kept(body) && body->parts_n == 0)
+            body_drop(body, HTTP_BODY_BAD, "the multipart body has no parts");
     }
-    for (size_t i = 0; i < request->parts_n; i++) {
-        exchange->parts[i].bytes = exchange->bytes + offset;
-        offset += exchange->parts[i].size;
-    }
-    request->parts = exchange->parts;
+    body_finish(body);
+    request->body = body->state;
+    request->body_error = body->error;
+    request->parts = body->parts;
+    request->parts_n = body->parts_n;
 }
 
 /* ---------------------------------------------------------------- request headers ------------ */
@@ -401,17 +315,17 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
             handler->refuse(handler->app, &exchange->request);
             return send_answer(exchange);
         }
-        body_begin(exchange);
+        begin_body(exchange);
         return MHD_YES;
     case PHASE_BODY:
         if (*size != 0) {
-            bool within = body_receive(exchange, data, *size);
+            bool within = receive_body(exchange, data, *size);
 
             *size = 0;
             return within ? MHD_YES : MHD_NO;
         }
         exchange->phase = PHASE_HANDLED;
-        body_end(exchange);
+        end_body(exchange);
         handler->handle(handler->app, &exchange->request);
         return exchange->deferred ? MHD_YES : send_answer(exchange);
     case PHASE_HANDLED:
@@ -467,9 +381,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
     if (exchange->post != NULL)
         MHD_destroy_post_processor(exchange->post);
-    atomic_fetch_sub(&http->bodies_bytes, exchange->capacity);
-    free(exchange->bytes);
-    free(exchange->parts);
+    body_fini(&exchange->body);
     free(exchange->request.response.body);
     free(exchange);
 }
@@ -530,6 +442,7 @@ enum vgg_status http_create(const struct http_options *options, struct http **ou
     if (http == NULL)
         goto fail;
     http->options = *options;
+    http->bodies.max = options->body_total_max;
     if (connections_create(&http->connections, error) != VGG_OK)
         goto fail;
     http->no_memory = MHD_create_response_from_buffer(

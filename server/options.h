@@ -50,7 +50,8 @@ struct operands {
     size_t n;
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_BAD };
+/* Anything but OPTIONS_RUN is the exit status to end with. */
+enum options_result { OPTIONS_RUN = -1, OPTIONS_HELP = 0, OPTIONS_BAD = EXIT_USAGE };
 
 /*
  * Fill *target, which holds the defaults, from the environment and then from argv[1 ..]. `-o FILE`
