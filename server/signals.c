@@ -35,6 +35,7 @@ enum vgg_status signals_init(struct vgg_error *error)
     sigaction(SIGINT, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGHUP, &action, NULL); /* a closed terminal is no reason to stop serving */
     return VGG_OK;
 }
 

@@ -4,7 +4,7 @@
 
 #include "vgg.h"
 
-/* Catch SIGTERM and SIGINT; ignore SIGPIPE. Errors: IO. */
+/* Catch SIGTERM and SIGINT; ignore SIGPIPE and SIGHUP. Errors: IO. */
 enum vgg_status signals_init(struct vgg_error *error);
 
 /* Wait for a signal to end, at most timeout_ms (-1: for ever). True if one came. */
