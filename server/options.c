@@ -85,8 +85,14 @@ static bool parse_duration(const char *text, uint64_t *ns)
 
 bool switch_parse(const char *text, bool *value)
 {
-    *value = strcmp(text, "on") == 0;
-    return *value || strcmp(text, "off") == 0;
+    static const char *const words[] = {"off", "0", "false", "on", "1", "true"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(text, words[i]) == 0) {
+            *value = i >= 3;
+            return true;
+        }
+    return false;
 }
 
 bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size)
@@ -99,15 +105,14 @@ bool scales_parse(const char *text, struct option_scales *scales, char *reason, 
         char *end;
 
         if (n == sizeof found / sizeof *found) {
-            snprintf(reason, reason_size, "at most %d scales", VGG_SCALES_MAX);
+            snprintf(reason, reason_size, "at most %d of them", VGG_SCALES_MAX);
             return false;
         }
         errno = 0;
         value = isdigit((unsigned char)text[0]) ? strtoull(text, &end, 10) : 0;
         if (value < 1 || value > VGG_SCALE_MAX || errno != 0 || (*end != ',' && *end != '\0')) {
             snprintf(reason, reason_size,
-                     "scales are whole numbers of pixels up to %d, separated by commas, as in "
-                     "256,384,512",
+                     "whole numbers of pixels up to %d, separated by commas, as in 256,384,512",
                      VGG_SCALE_MAX);
             return false;
         }
@@ -118,7 +123,7 @@ bool scales_parse(const char *text, struct option_scales *scales, char *reason, 
     }
     n = vgg_scales_normalise(found, n);
     if (n > VGG_SCALES_MAX) {
-        snprintf(reason, reason_size, "at most %d scales", VGG_SCALES_MAX);
+        snprintf(reason, reason_size, "at most %d of them", VGG_SCALES_MAX);
         return false;
     }
     memcpy(scales->scales, found, n * sizeof *found);
