@@ -62,6 +62,15 @@ static bool parse_top_k(const char *text, uint32_t *top_k)
     return value >= 1;
 }
 
+/* Queries spell a switch as flags do, as 1 and 0, or as JSON does. */
+static bool parse_switch(const char *text, bool *value)
+{
+    if (switch_parse(text, value))
+        return true;
+    *value = strcmp(text, "1") == 0 || strcmp(text, "true") == 0;
+    return *value || strcmp(text, "0") == 0 || strcmp(text, "false") == 0;
+}
+
 static bool set_parameter(struct query *query, enum parameter parameter, const char *value,
                           char *reason, size_t reason_size)
 {
@@ -73,10 +82,10 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
         return scales_parse(value, &query->scales, reason, reason_size);
     case PARAMETER_FLIP:
         snprintf(reason, reason_size, "on or off");
-        return switch_parse(value, &query->params->request.flip);
+        return parse_switch(value, &query->params->request.flip);
     case PARAMETER_VIEWS:
         snprintf(reason, reason_size, "1 or 0");
-        return switch_parse(value, &query->params->views);
+        return parse_switch(value, &query->params->views);
     case PARAMETERS_N:
         break;
     }

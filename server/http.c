@@ -21,11 +21,11 @@
 #include "body.h"
 #include "clock.h"
 #include "connections.h"
+#include "multipart.h"
 
 enum {
     NETWORK_THREADS = 2,
-    POST_BUFFER_BYTES = 4096, /* bounds the header of a part */
-    ID_BYTES = 8              /* random bytes of a request id we make */
+    ID_BYTES = 8 /* random bytes of a request id we make */
 };
 
 static const char no_memory_body[] =
@@ -60,7 +60,7 @@ struct exchange {
     bool answered; /* a response has been queued */
     unsigned status;
     struct body body;
-    struct MHD_PostProcessor *post; /* multipart only */
+    struct http_part *parts; /* once the body is whole */
 };
 
 static struct exchange *exchange_of(struct http_request *request)
@@ -80,82 +80,53 @@ static bool has_prefix(const char *text, const char *prefix)
     return text != NULL && strncasecmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Called by the post processor for every piece of every part. */
-static enum MHD_Result on_part(void *context, enum MHD_ValueKind kind, const char *key,
-                               const char *filename, const char *type, const char *encoding,
-                               const char *data, uint64_t offset, size_t size)
-{
-    struct body *body = context;
-
-    (void)kind, (void)key, (void)type, (void)encoding;
-    if (filename == NULL && body_kept(body))
-        body_drop(body, HTTP_BODY_BAD,
-                  "a part has no filename: send the image as a file, as curl -F image=@FILE does");
-    if (offset == 0)
-        body_begin_part(body);
-    body_append(body, data, size);
-    return MHD_YES;
-}
-
-/* Prepare for a body of the request's media type. */
-static void begin_body(struct exchange *exchange)
-{
-    const char *type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
-    struct body *body = &exchange->body;
-
-    body_init(body, &exchange->http->bodies, exchange->http->options.images_max);
-    if (!has_prefix(type, "multipart/")) {
-        body_begin_part(body);
-        return;
-    }
-    if (!body_kept(body))
-        return;
-    body->state = HTTP_BODY_MULTIPART;
-    if (!has_prefix(type, MHD_HTTP_POST_ENCODING_MULTIPART_FORMDATA)) {
-        body_drop(body, HTTP_BODY_BAD, "of the multipart types only multipart/form-data is read");
-        return;
-    }
-    exchange->post = MHD_create_post_processor(exchange->mhd, POST_BUFFER_BYTES, on_part, body);
-    if (exchange->post == NULL)
-        body_drop(body, HTTP_BODY_BAD, "the Content-Type names no usable boundary");
-}
-
 /* One piece as it came from the network. False: over the limit, cut the connection. */
 static bool receive_body(struct exchange *exchange, const char *data, size_t size)
 {
-    struct body *body = &exchange->body;
-
     exchange->request.body_bytes += size;
     if (exchange->request.body_bytes > exchange->http->options.body_max)
         return false;
-    if (exchange->post == NULL)
-        body_append(body, data, size);
-    else if (body_kept(body) && MHD_post_process(exchange->post, data, size) != MHD_YES &&
-             body_kept(body))
-        body_drop(body, HTTP_BODY_BAD, "the multipart body is malformed");
+    body_append(&exchange->body, data, size);
     return true;
+}
+
+/* Split the body into the files of its media type. */
+static void split_body(struct exchange *exchange, const char *type)
+{
+    struct http_request *request = &exchange->request;
+    const struct body *body = &exchange->body;
+    char boundary[MULTIPART_BOUNDARY_MAX + 1];
+
+    request->body = HTTP_BODY_BAD;
+    if (!has_prefix(type, "multipart/form-data"))
+        request->body_error = "of the multipart types only multipart/form-data is read";
+    else if (!multipart_boundary(type, boundary))
+        request->body_error = "the Content-Type names no usable boundary";
+    else
+        request->body = multipart_parse(body->bytes, body->size, boundary, exchange->parts,
+                                        exchange->http->options.images_max, &request->parts_n,
+                                        &request->body_error);
+    if (request->body != HTTP_BODY_MULTIPART)
+        request->parts_n = 0;
 }
 
 static void end_body(struct exchange *exchange)
 {
+    const char *type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
     struct http_request *request = &exchange->request;
-    struct body *body = &exchange->body;
+    const struct body *body = &exchange->body;
 
-    if (exchange->post != NULL) {
-        bool whole = MHD_destroy_post_processor(exchange->post) == MHD_YES;
-
-        exchange->post = NULL;
-        if (body_kept(body) && !whole)
-            body_drop(body, HTTP_BODY_BAD,
-                      "the multipart body is malformed: it does not end with its boundary");
-        else if (body_kept(body) && body->parts_n == 0)
-            body_drop(body, HTTP_BODY_BAD, "the multipart body has no parts");
+    exchange->parts = calloc(exchange->http->options.images_max, sizeof *exchange->parts);
+    request->parts = exchange->parts;
+    if (body->starved || exchange->parts == NULL)
+        request->body = HTTP_BODY_NO_MEMORY;
+    else if (has_prefix(type, "multipart/"))
+        split_body(exchange, type);
+    else {
+        request->body = HTTP_BODY_PLAIN;
+        request->parts_n = 1;
+        exchange->parts[0] = (struct http_part){body->bytes, body->size};
     }
-    body_finish(body);
-    request->body = body->state;
-    request->body_error = body->error;
-    request->parts = body->parts;
-    request->parts_n = body->parts_n;
 }
 
 /* ---------------------------------------------------------------- request headers ------------ */
@@ -315,7 +286,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
             handler->refuse(handler->app, &exchange->request);
             return send_answer(exchange);
         }
-        begin_body(exchange);
+        body_init(&exchange->body, &http->bodies);
         return MHD_YES;
     case PHASE_BODY:
         if (*size != 0) {
@@ -379,8 +350,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
                   code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? exchange->status : 0,
                   exchange->phase != PHASE_HANDLED);
     watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
-    if (exchange->post != NULL)
-        MHD_destroy_post_processor(exchange->post);
+    free(exchange->parts);
     body_fini(&exchange->body);
     free(exchange->request.response.body);
     free(exchange);

@@ -16,35 +16,70 @@ static json_t *milliseconds(uint64_t ns)
     return json_real(round((double)ns / 1e3) / 1e3);
 }
 
+/* Bytes of the UTF-8 character at `text`, 0 where there is none (RFC 3629). */
+static size_t utf8_length(const unsigned char *text)
+{
+    size_t length = text[0] < 0x80   ? 1
+                    : text[0] < 0xC2 ? 0
+                    : text[0] < 0xE0 ? 2
+                    : text[0] < 0xF0 ? 3
+                    : text[0] < 0xF5 ? 4
+                                     : 0;
+
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xC0) != 0x80)
+            return 0;
+    /* Overlong forms, surrogates, beyond U+10FFFF. */
+    if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
+        (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F))
+        return 0;
+    return length;
+}
+
+/* A JSON string of any bytes: those that are not UTF-8 become "?". NULL when out of memory. */
+static json_t *string_of(const char *text)
+{
+    char *clean = strdup(text);
+    json_t *string;
+
+    if (clean == NULL)
+        return NULL;
+    for (char *at = clean; *at != '\0';) {
+        size_t length = utf8_length((const unsigned char *)at);
+
+        if (length == 0) {
+            *at = '?';
+            length = 1;
+        }
+        at += length;
+    }
+    string = json_string_nocheck(clean);
+    free(clean);
+    return string;
+}
+
 /* NULL is left out. */
 static int set_string(json_t *object, const char *key, const char *value)
 {
-    return value != NULL ? json_object_set_new(object, key, json_string(value)) : 0;
-}
-
-/* Text that may hold any bytes: what is not UTF-8 is left out of the log. */
-static int set_untrusted(json_t *object, const char *key, const char *value)
-{
-    json_t *string = json_string(value);
-
-    return json_object_set_new(object, key, string != NULL ? string : json_string("(not UTF-8)"));
+    return value != NULL ? json_object_set_new(object, key, string_of(value)) : 0;
 }
 
 /* Print and release. `failed` is the sum of the setters' results. */
 static char *finish(json_t *root, int failed, size_t *size)
 {
-    char *text = NULL, *line = NULL;
+    static const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(FLOAT_DIGITS);
+    size_t length = root != NULL && failed == 0 ? json_dumpb(root, NULL, 0, flags) : 0;
+    /* A block of our own: json_dumps drops what it has no memory for. */
+    char *line = length != 0 ? malloc(length + 2) : NULL;
 
-    if (root != NULL && failed == 0)
-        text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(FLOAT_DIGITS));
+    if (line != NULL && json_dumpb(root, line, length, flags) != length) {
+        free(line);
+        line = NULL;
+    }
     json_decref(root);
-    if (text != NULL) {
-        *size = strlen(text) + 1;
-        line = realloc(text, *size + 1);
-        if (line == NULL)
-            free(text);
-        else
-            memcpy(line + *size - 1, "\n", 2);
+    if (line != NULL) {
+        memcpy(line + length, "\n", 2);
+        *size = length + 1;
     }
     return line;
 }
@@ -132,9 +167,15 @@ static json_t *views_array(const struct json_answer *answer, const struct evalua
 static json_t *model_object(const struct vgg_model *model)
 {
     const struct vgg_model_info *info = vgg_model_get_info(model);
+    json_t *object = json_object();
 
-    return json_pack("{s:s, s:s, s:s, s:s}", "name", info->name, "arch", info->arch, "version",
-                     info->version, "kernel", info->kernel);
+    if (set_string(object, "name", info->name) + set_string(object, "arch", info->arch) +
+            set_string(object, "version", info->version) +
+            set_string(object, "kernel", info->kernel) ==
+        0)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
 static json_t *timing_object(const struct json_answer *answer, const struct evaluation *evaluation)
@@ -151,7 +192,7 @@ static int set_problem(json_t *object, const struct problem *problem)
     return set_string(object, "type", problem_type(problem->kind)) +
            set_string(object, "title", problem_title(problem->kind)) +
            json_object_set_new(object, "status", json_integer(problem_status(problem->kind))) +
-           set_untrusted(object, "detail", problem->detail);
+           set_string(object, "detail", problem->detail);
 }
 
 /* The fields of one image's answer, or of its problem. */
@@ -287,8 +328,9 @@ static json_t *labels_array(const struct vgg_model *model)
         vgg_model_get_label(model, i, &id, &label);
         if (label == NULL)
             break;
-        failed += json_array_append_new(array, id != NULL ? json_pack("[s, s]", id, label)
-                                                          : json_string(label));
+        failed += json_array_append_new(
+            array,
+            id != NULL ? json_pack("[o, o]", string_of(id), string_of(label)) : string_of(label));
     }
     if (failed == 0)
         return array;
@@ -342,8 +384,8 @@ char *json_access(const struct http_request *request, const char *time, unsigned
     failed += set_string(root, "traceparent",
                          request->traceparent[0] != '\0' ? request->traceparent : NULL);
     failed += set_string(root, "client", request->client);
-    failed += set_untrusted(root, "method", request->method != NULL ? request->method : "");
-    failed += set_untrusted(root, "path", request->path != NULL ? request->path : "");
+    failed += set_string(root, "method", request->method != NULL ? request->method : "");
+    failed += set_string(root, "path", request->path != NULL ? request->path : "");
     failed += set_string(root, "route", request->route);
     failed += json_object_set_new(root, "status", json_integer(status));
     failed += json_object_set_new(root, "bytes_in", json_integer((json_int_t)request->body_bytes));
@@ -365,7 +407,7 @@ char *json_event(const char *time, const char *level, const char *message, size_
 {
     json_t *root = json_object();
     int failed = set_string(root, "time", time) + set_string(root, "event", level) +
-                 set_untrusted(root, "message", message);
+                 set_string(root, "message", message);
 
     return finish(root, failed, size);
 }

@@ -43,7 +43,7 @@ static bool split_address(char *text, char **host, char **port)
     *port = colon + 1;
     *host = text;
     if (text[0] == '[') {
-        if (colon == text || colon[-1] != ']')
+        if (colon - text < 3 || colon[-1] != ']')
             return false;
         colon[-1] = '\0';
         *host = text + 1;

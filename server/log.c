@@ -65,6 +65,9 @@ void log_event(const char *level, const char *format, ...)
         write_json(json, size);
         return;
     }
+    for (char *at = message; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == 0x7F)
+            *at = '?';
     length = snprintf(line, sizeof line, "%s %s %s\n", time, level, message);
     write_line(line, (size_t)length);
 }

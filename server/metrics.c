@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "text.h"
 
 #define LABEL(name, label) label,
 
@@ -134,19 +135,19 @@ void metrics_batch(struct metrics *metrics, size_t views)
 
 /* ---------------------------------------------------------------- text format ---------------- */
 
-static void print_family(FILE *out, const char *name, const char *type, const char *help)
+static void print_family(struct text *out, const char *name, const char *type, const char *help)
 {
-    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+    text_print(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void print_gauge(FILE *out, const char *name, const char *help, double value)
+static void print_gauge(struct text *out, const char *name, const char *help, double value)
 {
     print_family(out, name, "gauge", help);
-    fprintf(out, "%s %.10g\n", name, value);
+    text_print(out, "%s %.10g\n", name, value);
 }
 
 /* `label` is `stage="infer"` or "". */
-static void print_histogram(FILE *out, const char *name, const char *label,
+static void print_histogram(struct text *out, const char *name, const char *label,
                             const struct histogram *histogram, const double *bounds, size_t n)
 {
     const char *comma = label[0] != '\0' ? "," : "";
@@ -155,17 +156,17 @@ static void print_histogram(FILE *out, const char *name, const char *label,
 
     for (size_t i = 0; i < n; i++) {
         count += histogram->buckets[i];
-        fprintf(out, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", name, label, comma, bounds[i],
-                count);
+        text_print(out, "%s_bucket{%s%sle=\"%g\"} %" PRIu64 "\n", name, label, comma, bounds[i],
+                   count);
     }
     count += histogram->buckets[n];
-    fprintf(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, label, comma, count);
-    fprintf(out, "%s_sum%s%s%s %.10g\n", name, open, label, close, histogram->sum);
-    fprintf(out, "%s_count%s%s%s %" PRIu64 "\n", name, open, label, close, count);
+    text_print(out, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, label, comma, count);
+    text_print(out, "%s_sum%s%s%s %.10g\n", name, open, label, close, histogram->sum);
+    text_print(out, "%s_count%s%s%s %" PRIu64 "\n", name, open, label, close, count);
 }
 
-static void print_seconds(FILE *out, const char *name, const char *key, const char *const *labels,
-                          const struct histogram *histograms, size_t n)
+static void print_seconds(struct text *out, const char *name, const char *key,
+                          const char *const *labels, const struct histogram *histograms, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         char label[48];
@@ -176,20 +177,20 @@ static void print_seconds(FILE *out, const char *name, const char *key, const ch
     }
 }
 
-static void print_counters(FILE *out, const char *name, const char *key, const char *const *labels,
-                           const uint64_t *values, size_t n)
+static void print_counters(struct text *out, const char *name, const char *key,
+                           const char *const *labels, const uint64_t *values, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        fprintf(out, "%s{%s=\"%s\"} %" PRIu64 "\n", name, key, labels[i], values[i]);
+        text_print(out, "%s{%s=\"%s\"} %" PRIu64 "\n", name, key, labels[i], values[i]);
 }
 
-static void print_counted(FILE *out, const struct metrics *metrics)
+static void print_counted(struct text *out, const struct metrics *metrics)
 {
     print_family(out, "vgg_http_requests_total", "counter", "Answers sent, by route and status.");
     for (size_t route = 0; route < METRICS_ROUTES_N; route++)
         for (size_t i = 0; i < CODES_N; i++)
-            fprintf(out, "vgg_http_requests_total{route=\"%s\",code=\"%u\"} %" PRIu64 "\n",
-                    route_labels[route], codes[i], metrics->requests[route][i]);
+            text_print(out, "vgg_http_requests_total{route=\"%s\",code=\"%u\"} %" PRIu64 "\n",
+                       route_labels[route], codes[i], metrics->requests[route][i]);
     print_family(out, "vgg_http_request_duration_seconds", "histogram",
                  "From the request line to the end of the answer.");
     print_seconds(out, "vgg_http_request_duration_seconds", "route", route_labels,
@@ -211,19 +212,17 @@ static void print_counted(FILE *out, const struct metrics *metrics)
 }
 
 /* A label's value, escaped. */
-static void print_escaped(FILE *out, const char *text)
+static void print_escaped(struct text *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        if (*text == '"' || *text == '\\')
-            fputc('\\', out);
         if (*text == '\n')
-            fputs("\\n", out);
+            text_print(out, "\\n");
         else
-            fputc(*text, out);
+            text_print(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
     }
 }
 
-static void print_gauges(FILE *out, const struct metrics_gauges *gauges)
+static void print_gauges(struct text *out, const struct metrics_gauges *gauges)
 {
     static const char *const results[] = {"ok", "failed"};
     static const uint64_t reloads[2] = {0, 0};
@@ -235,16 +234,17 @@ static void print_gauges(FILE *out, const struct metrics_gauges *gauges)
     print_gauge(out, "vgg_queue_cost_seconds", "Predicted work admitted and not finished.",
                 gauges->queue_cost_s);
     print_family(out, "vgg_model_info", "gauge", "The model that serves.");
-    fprintf(out, "vgg_model_info{name=\"");
+    text_print(out, "vgg_model_info{name=\"");
     print_escaped(out, gauges->model->name);
-    fprintf(out, "\",arch=\"%s\",version=\"%s\"} 1\n", gauges->model->arch, gauges->model->version);
+    text_print(out, "\",arch=\"%s\",version=\"%s\"} 1\n", gauges->model->arch,
+               gauges->model->version);
     print_gauge(out, "vgg_model_load_seconds", "Time to load the model that serves.",
                 gauges->model_load_s);
     print_family(out, "vgg_model_reloads_total", "counter", "Reloads of the model.");
     print_counters(out, "vgg_model_reloads_total", "result", results, reloads, 2);
     print_family(out, "vgg_build_info", "gauge", "This program.");
-    fprintf(out, "vgg_build_info{version=\"" VGG_VERSION "\",kernel=\"%s\",threads=\"%u\"} 1\n",
-            gauges->model->kernel, gauges->threads);
+    text_print(out, "vgg_build_info{version=\"" VGG_VERSION "\",kernel=\"%s\",threads=\"%u\"} 1\n",
+               gauges->model->kernel, gauges->threads);
 }
 
 /* ---------------------------------------------------------------- process_* ------------------ */
@@ -279,7 +279,7 @@ static double seconds_of(struct timeval time)
     return (double)time.tv_sec + (double)time.tv_usec / 1e6;
 }
 
-static void print_process(FILE *out, double start_s)
+static void print_process(struct text *out, double start_s)
 {
     double page_bytes = (double)sysconf(_SC_PAGESIZE);
     uint64_t virtual_pages, resident_pages;
@@ -290,44 +290,32 @@ static void print_process(FILE *out, double start_s)
     getrlimit(RLIMIT_NOFILE, &descriptors);
     memory_pages(&virtual_pages, &resident_pages);
     print_family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
-    fprintf(out, "process_cpu_seconds_total %.6f\n",
-            seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
+    text_print(out, "process_cpu_seconds_total %.6f\n",
+               seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
     print_gauge(out, "process_open_fds", "Open file descriptors.", (double)open_descriptors());
     print_gauge(out, "process_max_fds", "Limit of open file descriptors.",
                 (double)descriptors.rlim_cur);
     print_family(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.");
-    fprintf(out, "process_virtual_memory_bytes %.0f\n", (double)virtual_pages * page_bytes);
+    text_print(out, "process_virtual_memory_bytes %.0f\n", (double)virtual_pages * page_bytes);
     print_family(out, "process_resident_memory_bytes", "gauge", "Resident memory.");
-    fprintf(out, "process_resident_memory_bytes %.0f\n", (double)resident_pages * page_bytes);
+    text_print(out, "process_resident_memory_bytes %.0f\n", (double)resident_pages * page_bytes);
     print_family(out, "process_start_time_seconds", "gauge", "Start, in Unix time.");
-    fprintf(out, "process_start_time_seconds %.3f\n", start_s);
+    text_print(out, "process_start_time_seconds %.3f\n", start_s);
 }
 
 char *metrics_render(struct metrics *metrics, const struct metrics_gauges *gauges, size_t *size)
 {
     struct metrics *copy = malloc(sizeof *copy);
-    char *text = NULL;
-    FILE *out;
-    bool whole;
+    struct text out = {0};
 
     if (copy == NULL)
         return NULL;
     pthread_mutex_lock(&metrics->mutex);
     memcpy(copy, metrics, sizeof *copy);
     pthread_mutex_unlock(&metrics->mutex);
-    out = open_memstream(&text, size);
-    if (out == NULL) {
-        free(copy);
-        return NULL;
-    }
-    print_counted(out, copy);
-    print_gauges(out, gauges);
-    print_process(out, copy->start_s);
-    whole = ferror(out) == 0;
-    if (fclose(out) != 0 || !whole) {
-        free(text);
-        text = NULL;
-    }
+    print_counted(&out, copy);
+    print_gauges(&out, gauges);
+    print_process(&out, copy->start_s);
     free(copy);
-    return text;
+    return text_take(&out, size);
 }

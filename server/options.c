@@ -85,14 +85,8 @@ static bool parse_duration(const char *text, uint64_t *ns)
 
 bool switch_parse(const char *text, bool *value)
 {
-    static const char *const words[] = {"off", "0", "false", "on", "1", "true"};
-
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(text, words[i]) == 0) {
-            *value = i >= 3;
-            return true;
-        }
-    return false;
+    *value = strcmp(text, "on") == 0;
+    return *value || strcmp(text, "off") == 0;
 }
 
 bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size)
@@ -105,7 +99,7 @@ bool scales_parse(const char *text, struct option_scales *scales, char *reason, 
         char *end;
 
         if (n == sizeof found / sizeof *found) {
-            snprintf(reason, reason_size, "at most %d of them", VGG_SCALES_MAX);
+            snprintf(reason, reason_size, "at most %d scales", VGG_SCALES_MAX);
             return false;
         }
         errno = 0;
@@ -123,7 +117,7 @@ bool scales_parse(const char *text, struct option_scales *scales, char *reason, 
     }
     n = vgg_scales_normalise(found, n);
     if (n > VGG_SCALES_MAX) {
-        snprintf(reason, reason_size, "at most %d of them", VGG_SCALES_MAX);
+        snprintf(reason, reason_size, "at most %d scales", VGG_SCALES_MAX);
         return false;
     }
     memcpy(scales->scales, found, n * sizeof *found);

@@ -63,7 +63,7 @@ enum options_result options_parse(const struct command_usage *usage, int argc, c
 /* Parse "256,384,512": sorted, distinct. False with one line in reason[reason_size]. */
 bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size);
 
-/* Parse "on", "1" or "true"; "off", "0" or "false". */
+/* Parse "on" or "off". */
 bool switch_parse(const char *text, bool *value);
 
 #endif

@@ -26,6 +26,9 @@ enum vgg_status token_read(const char *path, char **token, struct vgg_error *err
     }
     fclose(file);
     line[length] = '\0';
+    if (strcspn(line, "\r\n") == TOKEN_MAX)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "token file %s: its first line is over %d bytes",
+                        path, TOKEN_MAX - 1);
     line[strcspn(line, "\r\n")] = '\0';
     if (line[0] == '\0')
         return vgg_fail(error, VGG_BAD_ARGUMENT, "token file %s: its first line is empty", path);

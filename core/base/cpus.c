@@ -2,6 +2,7 @@
 #include "base/cpus.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,17 @@ static unsigned tightest(char *path, unsigned (*limit_of)(const char *))
     return limit;
 }
 
+/* Is `name` in a comma-separated list? */
+static bool list_has(const char *list, const char *name)
+{
+    size_t length = strlen(name);
+
+    for (; *list != '\0'; list += strcspn(list, ","), list += *list == ',')
+        if (strcspn(list, ",") == length && strncmp(list, name, length) == 0)
+            return true;
+    return false;
+}
+
 /* Quota of this process's own group and its parents; 0: none. */
 static unsigned cgroup_cpus(void)
 {
@@ -106,7 +118,7 @@ static unsigned cgroup_cpus(void)
         *path++ = '\0';
         if (controllers[1] == '\0')
             limit = lower_limit(limit, tightest(path, v2_cpus));
-        else if (strstr(controllers + 1, "cpu,") != NULL || strcmp(controllers + 1, "cpu") == 0)
+        else if (list_has(controllers + 1, "cpu"))
             limit = lower_limit(limit, tightest(path, v1_cpus));
     }
     fclose(file);

@@ -18,6 +18,14 @@ const char *vgg_status_text(enum vgg_status status)
     return texts[status];
 }
 
+/* Names out of files may hold anything; a message stays one line. */
+static void make_one_line(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < ' ' || *text == 0x7F)
+            *text = '?';
+}
+
 enum vgg_status vgg_fail(struct vgg_error *error, enum vgg_status status, const char *format, ...)
 {
     va_list args;
@@ -29,6 +37,7 @@ enum vgg_status vgg_fail(struct vgg_error *error, enum vgg_status status, const 
     va_start(args, format);
     vsnprintf(error->text, sizeof error->text, format, args);
     va_end(args);
+    make_one_line(error->text);
     return status;
 }
 

@@ -4,7 +4,6 @@
  */
 #include <assert.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,27 +64,32 @@ static bool grow_arena(struct vgg_engine *engine, size_t bytes)
     return true;
 }
 
+/*
+ * What the most demanding batch within the limit takes. Maps and scratch never shrink when a side
+ * grows, so for each number of views and each height the widest view counts.
+ */
+static size_t largest_batch_bytes(const struct vgg_engine *engine, const struct vgg_net *net)
+{
+    uint64_t pixels = engine->options.view_pixels_max, crop = vgg_net_crop(net);
+    size_t largest = 0;
+
+    for (uint64_t n = 1; n <= VGG_BATCH_VIEWS_MAX; n++)
+        for (uint64_t h = crop; n * h * crop <= pixels; h++) {
+            struct vgg_shape shape = {(uint32_t)n, 3, (uint32_t)h, (uint32_t)(pixels / n / h)};
+            size_t bytes = batch_bytes(net, shape);
+
+            if (bytes > largest)
+                largest = bytes;
+        }
+    return largest;
+}
+
 enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_model *model,
                                    struct vgg_error *error)
 {
-    uint32_t crop = vgg_net_crop(&model->net);
-    uint64_t pixels = engine->options.view_pixels_max;
-    uint32_t side = (uint32_t)sqrt((double)pixels), length = (uint32_t)(pixels / crop);
-    size_t bytes = 0;
+    size_t bytes = largest_batch_bytes(engine, &model->net);
     bool grown;
-    /* The extremes of shape and number within the limit: square, ribbon, many small ones. */
-    const struct vgg_shape shapes[] = {
-        {1, 3, side, side},
-        {1, 3, crop, length},
-        {1, 3, length, crop},
-        {VGG_BATCH_VIEWS_MAX, 3, crop, length / VGG_BATCH_VIEWS_MAX},
-    };
 
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        if (shapes[i].h >= crop && shapes[i].w >= crop &&
-            batch_bytes(&model->net, shapes[i]) > bytes)
-            bytes = batch_bytes(&model->net, shapes[i]);
-    bytes += bytes / 64; /* shapes in between, whose rows and columns round differently */
     pthread_mutex_lock(&engine->arena_mutex);
     grown = grow_arena(engine, bytes);
     pthread_mutex_unlock(&engine->arena_mutex);
@@ -97,35 +101,36 @@ enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_m
 
 /* ---------------------------------------------------------------- one pass ------------------- */
 
-/* Run a batch and leave each view's posterior in its job. */
-static enum vgg_status run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
+/* Run a batch, leave each view's posterior in its job, and fail the jobs that get none. */
+static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
 {
     const struct vgg_net *net = &batch->model->net;
     size_t classes = net->classes;
     struct vgg_view_pixels pixels[VGG_BATCH_VIEWS_MAX];
-    enum vgg_status status = VGG_OK;
-    double *scores;
+    bool fits;
 
     for (size_t i = 0; i < batch->n; i++)
         pixels[i].rgb =
             vgg_views_get(batch->items[i].job->views, batch->items[i].view, &pixels[i].mirror)
                 ->pixels;
     pthread_mutex_lock(&engine->arena_mutex);
-    if (grow_arena(engine, batch_bytes(net, batch->shape))) {
-        scores = engine->arena;
+    fits = grow_arena(engine, batch_bytes(net, batch->shape));
+    if (fits)
         vgg_forward(net, engine->pool, &batch->model->normalisation, pixels, batch->shape,
-                    (unsigned char *)engine->arena + scores_bytes(net, batch->n), scores);
-        for (size_t i = 0; i < batch->n; i++) {
-            double *row = batch->items[i].job->scores + batch->items[i].view * classes;
+                    (unsigned char *)engine->arena + scores_bytes(net, batch->n), engine->arena);
+    for (size_t i = 0; i < batch->n; i++) {
+        struct vgg_job *job = batch->items[i].job;
+        double *row = job->scores + batch->items[i].view * classes;
 
-            memcpy(row, scores + i * classes, classes * sizeof *row);
-            if (!vgg_softmax(row, classes))
-                status = VGG_BAD_MODEL;
+        if (!fits) {
+            job->status = VGG_NO_MEMORY;
+            continue;
         }
-    } else
-        status = VGG_NO_MEMORY;
+        memcpy(row, (double *)engine->arena + i * classes, classes * sizeof *row);
+        if (!vgg_softmax(row, classes))
+            job->status = VGG_BAD_MODEL;
+    }
     pthread_mutex_unlock(&engine->arena_mutex);
-    return status;
 }
 
 static void average_views(struct vgg_job *job)
@@ -157,15 +162,12 @@ static void unlink_job(struct vgg_engine *engine, struct vgg_job *job)
 }
 
 /* Count a batch's views off their jobs and finish those that are complete or failed. */
-static void settle_batch(struct vgg_engine *engine, const struct vgg_batch *batch,
-                         enum vgg_status status)
+static void settle_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++) {
         struct vgg_job *job = batch->items[i].job;
 
         job->left--;
-        if (status != VGG_OK && job->status == VGG_OK)
-            job->status = status;
         if (job->left == 0 && job->status == VGG_OK)
             average_views(job);
     }
@@ -239,7 +241,6 @@ static void *leader_main(void *argument)
     pthread_mutex_lock(&engine->mutex);
     for (;;) {
         uint64_t start_ns, macs;
-        enum vgg_status status;
 
         drop_jobs(engine);
         if (engine->queue == NULL) {
@@ -253,11 +254,11 @@ static void *leader_main(void *argument)
 
         start_ns = vgg_now_ns();
         macs = batch.n * vgg_net_macs(&batch.model->net, batch.shape.h, batch.shape.w);
-        status = run_batch(engine, &batch);
+        run_batch(engine, &batch);
         /* Before the jobs finish: whoever waits for them finds the counters moved. */
         if (engine->options.on_batch != NULL)
             engine->options.on_batch(engine->options.user, batch.n, macs, vgg_now_ns() - start_ns);
-        settle_batch(engine, &batch, status);
+        settle_batch(engine, &batch);
         pthread_mutex_lock(&engine->mutex);
     }
     pthread_mutex_unlock(&engine->mutex);

@@ -38,7 +38,7 @@ static size_t min_size(size_t a, size_t b)
 
 static float max_float(float a, float b)
 {
-    return a > b ? a : b; /* unlike fmaxf, one instruction: nobody asks for NaN here */
+    return a < b ? b : a; /* unlike fmaxf one instruction, and a NaN in `a` stays one */
 }
 
 static size_t pixels_of(struct vgg_shape shape)

@@ -3,11 +3,15 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <pthread.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+
+enum { PADDING = 8 }; /* of the header: tensors start at multiples of 8 bytes */
 
 /* 1 GiB of elements a side: larger shapes could not be addressed by the kernels anyway. */
 static const json_int_t DIM_MAX = 1 << 30;
@@ -32,20 +36,91 @@ uint64_t vgg_dtype_bytes(enum vgg_dtype dtype)
     return dtypes[dtype].bytes;
 }
 
-/* json_loadb with jansson's message; NULL with `error` filled. */
-static json_t *load(const char *json, size_t size, const char *what, struct vgg_error *error)
-{
-    json_error_t reason;
-    json_t *root = json_loadb(json, size, JSON_REJECT_DUPLICATES, &reason);
+/* ---------------------------------------------------------------- parsing -------------------- */
 
-    if (root != NULL)
-        return root;
-    if (json_error_code(&reason) == json_error_out_of_memory)
-        vgg_fail_memory(error);
-    else
-        vgg_fail(error, VGG_BAD_MODEL, "%s is not valid JSON: %s (byte %d)", what, reason.text,
-                 reason.position);
-    return NULL;
+/*
+ * jansson's parser loses letters or ends the process where an allocation fails in the middle, so it
+ * gets all its memory beforehand: a block that is carved up in order and freed whole. Every value
+ * follows a mark; the costliest, an empty object, takes some 250 bytes. Texts are copied from
+ * buffers that grow by doubling.
+ */
+enum {
+    MARK_BYTES = 320,
+    TEXT_FACTOR = 8,
+    ARENA_MIN = 64 << 10,
+    MARKS_MAX = 1 << 18 /* a label list of 65,536 classes has 200,000 */
+};
+
+struct arena {
+    unsigned char *bytes;
+    size_t size, used;
+};
+
+static _Thread_local struct arena *arena; /* of the parse under way on this thread */
+
+static void *arena_malloc(size_t size)
+{
+    size_t rounded = (size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+
+    if (arena == NULL || rounded > arena->size - arena->used)
+        return malloc(size);
+    arena->used += rounded;
+    return arena->bytes + arena->used - rounded;
+}
+
+static void arena_free(void *block)
+{
+    uintptr_t at = (uintptr_t)block;
+
+    if (arena == NULL || at < (uintptr_t)arena->bytes ||
+        at >= (uintptr_t)arena->bytes + arena->size)
+        free(block);
+}
+
+static void set_allocator(void)
+{
+    json_set_alloc_funcs(arena_malloc, arena_free);
+}
+
+static size_t count_marks(const char *json, size_t size)
+{
+    size_t marks = 0;
+
+    for (size_t i = 0; i < size; i++)
+        marks += json[i] == '{' || json[i] == '[' || json[i] == ',' || json[i] == ':';
+    return marks;
+}
+
+/* What a parsed document is given to. */
+typedef enum vgg_status use_fn(const json_t *root, void *target, struct vgg_error *error);
+
+/* Parse `json`, call use() and forget the document. `what` names it in messages. */
+static enum vgg_status parse(const char *json, size_t size, const char *what, use_fn *use,
+                             void *target, struct vgg_error *error)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    size_t marks = count_marks(json, size);
+    struct arena own = {.size = MARK_BYTES * marks + TEXT_FACTOR * size + ARENA_MIN};
+    enum vgg_status status;
+    json_error_t reason;
+    json_t *root;
+
+    if (marks > MARKS_MAX)
+        return vgg_fail(error, VGG_BAD_MODEL, "%s has more than %d values", what, MARKS_MAX);
+
+    own.bytes = vgg_alloc_aligned(own.size, 1);
+    if (own.bytes == NULL)
+        return vgg_fail_memory(error);
+    pthread_once(&once, set_allocator);
+    arena = &own;
+    root = json_loadb(json, size, JSON_REJECT_DUPLICATES, &reason);
+    status = root != NULL ? use(root, target, error)
+                          : vgg_fail(error, VGG_BAD_MODEL, "%s is not valid JSON: %s (byte %d)",
+                                     what, reason.text, reason.position);
+    json_decref(root);
+    arena = NULL;
+    free(own.bytes);
+    return status;
 }
 
 /* ---------------------------------------------------------------- tensors -------------------- */
@@ -182,9 +257,9 @@ static enum vgg_status parse_metadata(const json_t *object, struct vgg_header *h
     return VGG_OK;
 }
 
-static enum vgg_status parse_root(const json_t *root, struct vgg_header *header,
-                                  struct vgg_error *error)
+static enum vgg_status parse_root(const json_t *root, void *target, struct vgg_error *error)
 {
+    struct vgg_header *header = target;
     const char *name;
     json_t *entry;
 
@@ -210,14 +285,10 @@ static enum vgg_status parse_root(const json_t *root, struct vgg_header *header,
 enum vgg_status vgg_header_parse(const char *json, size_t size, uint64_t data_bytes,
                                  struct vgg_header *header, struct vgg_error *error)
 {
-    json_t *root = load(json, size, "the header", error);
     enum vgg_status status;
 
     *header = (struct vgg_header){0};
-    if (root == NULL)
-        return error != NULL ? error->status : VGG_BAD_MODEL;
-    status = parse_root(root, header, error);
-    json_decref(root);
+    status = parse(json, size, "the header", parse_root, header, error);
     if (status == VGG_OK) {
         qsort(header->tensors, header->tensors_n, sizeof *header->tensors, by_offset);
         status = check_coverage(header, data_bytes, error);
@@ -253,16 +324,36 @@ static json_t *tensor_entry(const struct vgg_tensor *tensor)
     json_t *shape = json_array();
 
     for (unsigned i = 0; i < tensor->dims; i++)
-        json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
+        if (json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i])) != 0) {
+            json_decref(shape);
+            return NULL;
+        }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", vgg_dtype_name(tensor->dtype), "shape", shape,
                      "data_offsets", (json_int_t)tensor->begin, (json_int_t)tensor->end);
+}
+
+/* Into a block of our own: json_dumps drops what it has no memory for. */
+static char *print_padded(const json_t *root)
+{
+    size_t length = json_dumpb(root, NULL, 0, JSON_COMPACT);
+    size_t width = (length + PADDING - 1) / PADDING * PADDING;
+    char *text = length != 0 ? vgg_alloc(width + 1, 1) : NULL;
+
+    if (text == NULL)
+        return NULL;
+    memset(text, ' ', width);
+    text[width] = '\0';
+    if (json_dumpb(root, text, length, JSON_COMPACT) == length)
+        return text;
+    free(text);
+    return NULL;
 }
 
 char *vgg_header_format(const struct vgg_header *header)
 {
     json_t *root = json_object(), *metadata = json_object();
     bool complete = root != NULL && metadata != NULL;
-    char *text = NULL, *padded = NULL;
+    char *text = NULL;
 
     for (size_t i = 0; complete && i < header->metadata_n; i++)
         complete = json_object_set_new(metadata, header->metadata[i].key,
@@ -272,39 +363,43 @@ char *vgg_header_format(const struct vgg_header *header)
         complete = json_object_set_new(root, header->tensors[i].name,
                                        tensor_entry(&header->tensors[i])) == 0;
     if (complete)
-        text = json_dumps(root, JSON_COMPACT);
+        text = print_padded(root);
     json_decref(metadata);
     json_decref(root);
-    if (text != NULL) {
-        size_t length = strlen(text), width = (length + 7) / 8 * 8;
-
-        padded = vgg_alloc(width + 1, 1);
-        if (padded != NULL) {
-            memset(padded, ' ', width);
-            memcpy(padded, text, length);
-            padded[width] = '\0';
-        }
-    }
-    free(text);
-    return padded;
+    return text;
 }
 
 /* ---------------------------------------------------------------- lists ---------------------- */
 
-bool vgg_json_numbers(const char *json, double *numbers, size_t max, size_t *n)
-{
-    json_t *root = json_loads(json, 0, NULL);
-    bool valid = json_is_array(root) && json_array_size(root) <= max;
+struct numbers {
+    double *items;
+    size_t max, *n;
+};
 
-    *n = valid ? json_array_size(root) : 0;
-    for (size_t i = 0; i < *n; i++) {
+static enum vgg_status copy_numbers(const json_t *root, void *target, struct vgg_error *error)
+{
+    struct numbers *numbers = target;
+
+    if (!json_is_array(root) || json_array_size(root) > numbers->max)
+        return vgg_fail(error, VGG_BAD_MODEL, "not a list of at most %zu numbers", numbers->max);
+    *numbers->n = json_array_size(root);
+    for (size_t i = 0; i < *numbers->n; i++) {
         const json_t *item = json_array_get(root, i);
 
-        valid = valid && json_is_number(item);
-        numbers[i] = json_number_value(item);
+        if (!json_is_number(item))
+            return vgg_fail(error, VGG_BAD_MODEL, "element %zu is not a number", i);
+        numbers->items[i] = json_number_value(item);
     }
-    json_decref(root);
-    return valid;
+    return VGG_OK;
+}
+
+enum vgg_status vgg_json_numbers(const char *json, double *items, size_t max, size_t *n,
+                                 struct vgg_error *error)
+{
+    struct numbers numbers = {items, max, n};
+
+    *n = 0;
+    return parse(json, strlen(json), "it", copy_numbers, &numbers, error);
 }
 
 /* Append a string's bytes and terminator at *end of the text block. */
@@ -329,13 +424,15 @@ static bool label_strings(const json_t *item, const json_t **id, const json_t **
     return json_is_string(*label) && (*id == NULL || json_is_string(*id));
 }
 
-static enum vgg_status copy_labels(const json_t *root, struct vgg_labels *labels,
-                                   struct vgg_error *error)
+static enum vgg_status copy_labels(const json_t *root, void *target, struct vgg_error *error)
 {
+    struct vgg_labels *labels = target;
     size_t bytes = 0;
     const json_t *id, *label;
     char *end;
 
+    if (!json_is_array(root))
+        return vgg_fail(error, VGG_BAD_MODEL, "vgg.labels must be a JSON list");
     for (size_t i = 0; i < json_array_size(root); i++) {
         if (!label_strings(json_array_get(root, i), &id, &label))
             return vgg_fail(error, VGG_BAD_MODEL,
@@ -360,17 +457,10 @@ static enum vgg_status copy_labels(const json_t *root, struct vgg_labels *labels
 enum vgg_status vgg_json_labels(const char *json, struct vgg_labels *labels,
                                 struct vgg_error *error)
 {
-    json_t *root = load(json, strlen(json), "vgg.labels", error);
     enum vgg_status status;
 
     *labels = (struct vgg_labels){0};
-    if (root == NULL)
-        return error != NULL ? error->status : VGG_BAD_MODEL;
-    if (json_is_array(root))
-        status = copy_labels(root, labels, error);
-    else
-        status = vgg_fail(error, VGG_BAD_MODEL, "vgg.labels must be a JSON list");
-    json_decref(root);
+    status = parse(json, strlen(json), "vgg.labels", copy_labels, labels, error);
     if (status != VGG_OK)
         vgg_labels_fini(labels);
     return status;

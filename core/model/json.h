@@ -62,8 +62,9 @@ const char *vgg_header_get(const struct vgg_header *header, const char *key);
  */
 char *vgg_header_format(const struct vgg_header *header);
 
-/* Parse `[1, 2.5]`: numbers[n], n <= max. False where it is anything else. */
-bool vgg_json_numbers(const char *json, double *numbers, size_t max, size_t *n);
+/* Parse `[1, 2.5]`: numbers[n], n <= max. Errors: BAD_MODEL (anything else), NO_MEMORY. */
+enum vgg_status vgg_json_numbers(const char *json, double *numbers, size_t max, size_t *n,
+                                 struct vgg_error *error);
 
 /*
  * Parse `["label", ...]` or `[["id", "label"], ...]`. Errors: BAD_MODEL, NO_MEMORY; *labels is

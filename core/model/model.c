@@ -29,12 +29,16 @@ static enum vgg_status read_triple(const struct vgg_header *header, const char *
                                    double values[3], struct vgg_error *error)
 {
     const char *json = vgg_header_get(header, key);
+    enum vgg_status status;
     double parsed[3];
     size_t n;
 
     if (json == NULL)
         return VGG_OK;
-    if (!vgg_json_numbers(json, parsed, 3, &n) || n != 3)
+    status = vgg_json_numbers(json, parsed, 3, &n, NULL);
+    if (status == VGG_NO_MEMORY)
+        return vgg_fail_memory(error);
+    if (status != VGG_OK || n != 3)
         return vgg_fail(error, VGG_BAD_MODEL, "%s must be a list of three numbers", key);
     memcpy(values, parsed, sizeof parsed);
     return VGG_OK;
@@ -101,12 +105,16 @@ static enum vgg_status read_scales(struct vgg_model_info *info, const struct vgg
 {
     const char *json = vgg_header_get(header, "vgg.scales");
     double values[VGG_SCALES_MAX];
+    enum vgg_status status;
 
     if (json == NULL) {
         default_scales(info);
         return VGG_OK;
     }
-    if (!vgg_json_numbers(json, values, VGG_SCALES_MAX, &info->scales_n) || info->scales_n == 0)
+    status = vgg_json_numbers(json, values, VGG_SCALES_MAX, &info->scales_n, NULL);
+    if (status == VGG_NO_MEMORY)
+        return vgg_fail_memory(error);
+    if (status != VGG_OK || info->scales_n == 0)
         return vgg_fail(error, VGG_BAD_MODEL, "vgg.scales must be a list of 1 to %d numbers",
                         VGG_SCALES_MAX);
     for (size_t i = 0; i < info->scales_n; i++) {
@@ -238,11 +246,16 @@ static void base_name(const char *path, char *name, size_t size)
         *suffix = '\0';
 }
 
+static bool same_time(struct timespec a, struct timespec b)
+{
+    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* A rename over the path changes the link count, and with it ctime, but not what is read. */
 static bool same_file(const struct stat *a, const struct stat *b)
 {
-    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-           a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+    return a->st_size == b->st_size && same_time(a->st_mtim, b->st_mtim) &&
+           (same_time(a->st_ctim, b->st_ctim) || a->st_nlink != b->st_nlink);
 }
 
 static enum vgg_status load_file(int fd, const char *path, struct vgg_model **model,

@@ -5,7 +5,6 @@
  */
 #include "model/names.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -41,6 +40,7 @@ static const char *const fc_prefixes[VGG_FCS][2] = {
 
 static struct module *find_module(struct modules *modules, const char *name, const char **field)
 {
+    char canonical[FIELD_BYTES];
     unsigned index;
     int length = 0;
 
@@ -54,7 +54,11 @@ static struct module *find_module(struct modules *modules, const char *name, con
             }
         }
     if (sscanf(name, "features.%2u.%n", &index, &length) != 1 || length == 0 ||
-        !isdigit((unsigned char)name[strlen("features.")]) || index >= FEATURES_MAX)
+        index >= FEATURES_MAX)
+        return NULL;
+    /* sscanf also takes " 5", "+5" and "05". */
+    snprintf(canonical, sizeof canonical, "features.%u.", index);
+    if (strncmp(name, canonical, strlen(canonical)) != 0)
         return NULL;
     *field = name + length;
     return &modules->features[index];

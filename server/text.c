@@ -1,0 +1,56 @@
+/* Growing text. (glibc's open_memstream does not tell that it had no memory.) */
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { FIRST_BYTES = 16 << 10 };
+
+static bool reserve(struct text *text, size_t more)
+{
+    size_t capacity = text->capacity != 0 ? text->capacity : FIRST_BYTES;
+    char *bytes;
+
+    while (capacity - text->size < more)
+        capacity *= 2;
+    if (capacity == text->capacity)
+        return true;
+    bytes = realloc(text->bytes, capacity);
+    if (bytes == NULL)
+        return false;
+    text->bytes = bytes;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_print(struct text *text, const char *format, ...)
+{
+    va_list args, again;
+    int length;
+
+    va_start(args, format);
+    va_copy(again, args);
+    length = vsnprintf(NULL, 0, format, args);
+    if (length < 0 || !reserve(text, (size_t)length + 1))
+        text->failed = true;
+    else {
+        vsnprintf(text->bytes + text->size, (size_t)length + 1, format, again);
+        text->size += (size_t)length;
+    }
+    va_end(again);
+    va_end(args);
+}
+
+char *text_take(struct text *text, size_t *size)
+{
+    char *bytes = text->bytes;
+
+    *size = text->size;
+    if (text->failed) {
+        free(bytes);
+        bytes = NULL;
+    }
+    *text = (struct text){0};
+    return bytes;
+}

@@ -1,0 +1,19 @@
+/* Text that grows while it is printed, and knows whether all of it is there. */
+#ifndef TEXT_H
+#define TEXT_H
+
+#include "vgg.h"
+
+/* Zero-initialise. */
+struct text {
+    char *bytes; /* malloc'ed */
+    size_t size, capacity;
+    bool failed; /* out of memory: some of it is missing */
+};
+
+void text_print(struct text *text, const char *format, ...) VGG_PRINTF(2, 3);
+
+/* Hand over the bytes, or free them and return NULL where some are missing. */
+char *text_take(struct text *text, size_t *size);
+
+#endif
