@@ -1,0 +1,207 @@
+/* Which views share the next pass: one shape, one model, in order, within the limits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "eval/batch.h"
+#include "image/image.h"
+
+enum { JOBS_MAX = 24 };
+
+static struct vgg_model models[2]; /* only their addresses are looked at */
+
+struct queue {
+    struct vgg_job jobs[JOBS_MAX];
+    struct vgg_views views[JOBS_MAX];
+    struct vgg_image images[JOBS_MAX][VGG_SCALES_MAX];
+    size_t n;
+};
+
+/* Append a job whose views have these widths; all are 10 pixels high. */
+static struct vgg_job *add(struct queue *queue, struct vgg_model *model, bool flip,
+                           const uint32_t *widths)
+{
+    struct vgg_job *job = &queue->jobs[queue->n];
+    struct vgg_views *views = &queue->views[queue->n];
+
+    assert_true(queue->n < JOBS_MAX);
+    *views = (struct vgg_views){.flip = flip};
+    for (; widths[views->scales_n] != 0; views->scales_n++) {
+        struct vgg_image *image = &queue->images[queue->n][views->scales_n];
+
+        *image = (struct vgg_image){.info = {"test", widths[views->scales_n], 10}};
+        views->images[views->scales_n] = image;
+    }
+    *job = (struct vgg_job){.model = model, .views = views, .views_n = vgg_views_count(views)};
+    if (queue->n > 0)
+        queue->jobs[queue->n - 1].next = job;
+    queue->n++;
+    return job;
+}
+
+static const uint32_t one[] = {20, 0}, two[] = {20, 30, 0}, turned[] = {30, 20, 0};
+
+/* The batch holds just these (job, view) pairs, in order. */
+static void check(const struct queue *queue, const struct vgg_batch *batch, size_t n,
+                  const size_t pairs[][2])
+{
+    assert_int_equal(batch->n, n);
+    assert_int_equal(batch->shape.n, n);
+    assert_int_equal(batch->shape.c, 3);
+    for (size_t i = 0; i < n; i++) {
+        assert_ptr_equal(batch->items[i].job, &queue->jobs[pairs[i][0]]);
+        assert_int_equal(batch->items[i].view, pairs[i][1]);
+    }
+}
+
+static void a_lone_view(void **state)
+{
+    struct queue queue = {.n = 0};
+    struct vgg_batch batch;
+    struct vgg_job *job = add(&queue, &models[0], false, one);
+
+    (void)state;
+    assert_false(vgg_job_all_begun(job));
+    vgg_batch_gather(&batch, job, 1000);
+    check(&queue, &batch, 1, (const size_t[][2]){{0, 0}});
+    assert_int_equal(batch.shape.h, 10);
+    assert_int_equal(batch.shape.w, 20);
+    assert_ptr_equal(batch.model, &models[0]);
+    assert_int_equal(job->begun, 1);
+    assert_true(vgg_job_all_begun(job));
+}
+
+static void an_image_and_its_mirror(void **state)
+{
+    struct queue queue = {.n = 0};
+    struct vgg_batch batch;
+    struct vgg_job *job = add(&queue, &models[0], true, two);
+
+    (void)state;
+    vgg_batch_gather(&batch, job, 1000);
+    check(&queue, &batch, 2, (const size_t[][2]){{0, 0}, {0, 1}});
+    assert_int_equal(batch.shape.w, 20);
+    assert_false(vgg_job_all_begun(job));
+    vgg_batch_gather(&batch, job, 1000);
+    check(&queue, &batch, 2, (const size_t[][2]){{0, 2}, {0, 3}});
+    assert_int_equal(batch.shape.w, 30);
+    assert_true(vgg_job_all_begun(job));
+}
+
+/* Views of the first one's shape from all jobs, whatever their place in them. */
+static void the_same_shape_of_other_jobs(void **state)
+{
+    struct queue queue = {.n = 0};
+    struct vgg_batch batch;
+
+    (void)state;
+    add(&queue, &models[0], false, two);
+    add(&queue, &models[0], true, turned);
+    add(&queue, &models[0], false, one);
+    vgg_batch_gather(&batch, queue.jobs, 100000);
+    check(&queue, &batch, 4, (const size_t[][2]){{0, 0}, {1, 2}, {1, 3}, {2, 0}});
+    assert_true(vgg_job_all_begun(&queue.jobs[2]));
+    assert_false(vgg_job_all_begun(&queue.jobs[0]));
+    assert_false(vgg_job_all_begun(&queue.jobs[1]));
+    vgg_batch_gather(&batch, queue.jobs, 100000);
+    check(&queue, &batch, 3, (const size_t[][2]){{0, 1}, {1, 0}, {1, 1}});
+    assert_int_equal(batch.shape.w, 30);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(vgg_job_all_begun(&queue.jobs[i]));
+}
+
+static void models_do_not_mix(void **state)
+{
+    struct queue queue = {.n = 0};
+    struct vgg_batch batch;
+
+    (void)state;
+    add(&queue, &models[1], false, one);
+    add(&queue, &models[0], false, one);
+    add(&queue, &models[1], false, one);
+    vgg_batch_gather(&batch, queue.jobs, 100000);
+    check(&queue, &batch, 2, (const size_t[][2]){{0, 0}, {2, 0}});
+    assert_ptr_equal(batch.model, &models[1]);
+    assert_int_equal(queue.jobs[1].begun, 0);
+}
+
+/* 200 pixels a view: as many as fit; at least one, even over the limit. */
+static void pixels_are_limited(void **state)
+{
+    static const struct {
+        uint64_t pixels_max;
+        size_t n;
+    } cases[] = {{1, 1}, {200, 1}, {399, 1}, {400, 2}, {1000, 5}, {1199, 5}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct queue queue = {.n = 0};
+        struct vgg_batch batch;
+
+        for (size_t job = 0; job < 6; job++)
+            add(&queue, &models[0], false, one);
+        vgg_batch_gather(&batch, queue.jobs, cases[i].pixels_max);
+        check(&queue, &batch, cases[i].n,
+              (const size_t[][2]){{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}, {5, 0}});
+        for (size_t job = 0; job < 6; job++)
+            assert_int_equal(queue.jobs[job].begun, job < cases[i].n);
+    }
+}
+
+static void views_are_limited(void **state)
+{
+    struct queue queue = {.n = 0};
+    struct vgg_batch batch;
+    size_t taken = 0, passes = 0;
+
+    (void)state;
+    for (size_t job = 0; job < JOBS_MAX; job++)
+        add(&queue, &models[0], true, one);
+    for (struct vgg_job *first = queue.jobs; first != NULL; passes++) {
+        vgg_batch_gather(&batch, first, UINT64_MAX);
+        assert_in_range(batch.n, 1, VGG_BATCH_VIEWS_MAX);
+        for (size_t i = 0; i < batch.n; i++, taken++) {
+            assert_ptr_equal(batch.items[i].job, &queue.jobs[taken / 2]);
+            assert_int_equal(batch.items[i].view, taken % 2);
+        }
+        while (first != NULL && vgg_job_all_begun(first))
+            first = first->next;
+    }
+    assert_int_equal(taken, 2 * JOBS_MAX);
+    assert_int_equal(passes, 2 * JOBS_MAX / VGG_BATCH_VIEWS_MAX);
+}
+
+/* Sixteen views, the most a job can have: every bit of `begun`. */
+static void the_largest_job(void **state)
+{
+    static const uint32_t widths[] = {11, 12, 13, 14, 15, 16, 17, 18, 0};
+    struct queue queue = {.n = 0};
+    struct vgg_job *job = add(&queue, &models[0], true, widths);
+    struct vgg_batch batch;
+
+    (void)state;
+    for (size_t pass = 0; pass < 8; pass++) {
+        assert_false(vgg_job_all_begun(job));
+        vgg_batch_gather(&batch, job, 100000);
+        check(&queue, &batch, 2, (const size_t[][2]){{0, 2 * pass}, {0, 2 * pass + 1}});
+    }
+    assert_true(vgg_job_all_begun(job));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lone_view),
+        cmocka_unit_test(an_image_and_its_mirror),
+        cmocka_unit_test(the_same_shape_of_other_jobs),
+        cmocka_unit_test(models_do_not_mix),
+        cmocka_unit_test(pixels_are_limited),
+        cmocka_unit_test(views_are_limited),
+        cmocka_unit_test(the_largest_job),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

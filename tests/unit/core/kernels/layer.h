@@ -1,0 +1,143 @@
+/* One layer on random data: by the portable kernels in guarded memory, and by the oracle. */
+#ifndef VGG_TESTS_CORE_KERNELS_LAYER_H
+#define VGG_TESTS_CORE_KERNELS_LAYER_H
+
+#include <math.h>
+
+#include "core/kernels/guard.h"
+#include "kernels/kernels.h"
+#include "model_maker.h"
+#include "oracle.h"
+
+/* Gates of a direct convolution against double precision. */
+static const double GATE_L2 = 5e-6, GATE_MAX = 2e-5;
+
+struct layer_case {
+    struct vgg_conv conv;
+    struct vgg_shape in;
+};
+
+static inline void *layer_block(size_t count, size_t size)
+{
+    void *block = calloc(count + 1, size);
+
+    if (block == NULL)
+        abort();
+    return block;
+}
+
+/* Random floats in [-scale, scale). */
+static inline float *layer_random(size_t n, double scale, uint64_t seed)
+{
+    float *values = layer_block(n, sizeof *values);
+
+    for (size_t i = 0; i < n; i++)
+        values[i] = (float)(scale * (2 * maker_random(&seed) - 1));
+    return values;
+}
+
+static inline double *layer_doubles(const float *values, size_t n)
+{
+    double *wide = layer_block(n, sizeof *wide);
+
+    for (size_t i = 0; i < n; i++)
+        wide[i] = (double)values[i];
+    return wide;
+}
+
+static inline size_t shape_floats(struct vgg_shape shape)
+{
+    return (size_t)shape.n * shape.c * shape.h * shape.w;
+}
+
+static inline size_t layer_weights(const struct vgg_conv *conv)
+{
+    return (size_t)conv->out * conv->in * conv->kernel * conv->kernel;
+}
+
+/*
+ * The layer by the portable kernels: out[vgg_conv_output], malloc'ed. Weights are packed in three
+ * uneven pieces. *intact turns false where anything but out, packed weights and scratch changed.
+ */
+static inline float *layer_run(struct vgg_pool *pool, const struct layer_case *layer,
+                               const float *in, const float *weights, const float *bias,
+                               bool *intact)
+{
+    const struct vgg_kernels *kernels = &vgg_kernels_portable;
+    const struct vgg_conv *conv = &layer->conv;
+    struct vgg_shape shape = vgg_conv_output(conv, layer->in);
+    size_t row_floats = layer_weights(conv) / conv->out;
+    size_t in_bytes = shape_floats(layer->in) * sizeof *in, out_bytes = kernels->map_bytes(shape);
+    const uint32_t cuts[] = {0, conv->out / 3, conv->out / 2, conv->out};
+    struct guard packed, input, output, scratch;
+    float *out = layer_block(out_bytes, 1);
+
+    guard_init(&packed, kernels->weights_bytes(conv));
+    guard_init(&input, kernels->map_bytes(layer->in));
+    guard_init(&output, out_bytes);
+    guard_init(&scratch, kernels->conv_scratch_bytes(conv, layer->in));
+    for (size_t i = 0; i < 3; i++)
+        kernels->weights_pack(conv, cuts[i], cuts[i + 1] - cuts[i], weights + cuts[i] * row_floats,
+                              packed.block);
+    memcpy(input.block, in, in_bytes);
+    kernels->conv(pool, conv, packed.block, bias, input.block, layer->in, output.block,
+                  scratch.block);
+    *intact = *intact && memcmp(input.block, in, in_bytes) == 0;
+    memcpy(out, output.block, out_bytes);
+    *intact = guard_fini(&packed) & guard_fini(&input) & guard_fini(&output) &
+              guard_fini(&scratch) & *intact;
+    return out;
+}
+
+/* The same of one view by the oracle, malloc'ed. */
+static inline double *layer_expect(const struct vgg_conv *conv, struct vgg_shape in,
+                                   const float *view, const float *weights, const float *bias)
+{
+    size_t h = in.h + 2 * conv->pad - conv->kernel + 1;
+    size_t w = in.w + 2 * conv->pad - conv->kernel + 1;
+    double *wide_in = layer_doubles(view, (size_t)in.c * in.h * in.w);
+    double *wide_weights = layer_doubles(weights, layer_weights(conv));
+    double *wide_bias = layer_doubles(bias, conv->out);
+    double *now = layer_block(conv->out * h * w, sizeof *now);
+    double *next = layer_block(conv->out * h * w, sizeof *next), *swap;
+
+    oracle_conv(wide_in, in.c, in.h, in.w, wide_weights, wide_bias, conv->out, conv->kernel,
+                conv->pad, now);
+    if (conv->relu)
+        oracle_relu(now, conv->out * h * w);
+    if (conv->lrn) {
+        oracle_lrn(now, conv->out, h, w, next);
+        swap = now, now = next, next = swap;
+    }
+    if (conv->pool) {
+        oracle_maxpool(now, conv->out, h, w, next);
+        swap = now, now = next, next = swap;
+    }
+    free(wide_in);
+    free(wide_weights);
+    free(wide_bias);
+    free(next);
+    return now;
+}
+
+/* Relative L2 error, and the largest error over the reference's rms; infinite for NaNs. */
+static inline void layer_errors(const float *values, const double *expected, size_t n, double *l2,
+                                double *largest)
+{
+    double error = 0, norm = 0;
+
+    *largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        double difference = fabs((double)values[i] - expected[i]);
+
+        if (isnan(difference))
+            difference = (double)INFINITY;
+        error += difference * difference;
+        norm += expected[i] * expected[i];
+        *largest = fmax(*largest, difference);
+    }
+    *l2 = error == 0 ? 0 : sqrt(error / norm);
+    *largest = *largest == 0 ? 0 : *largest / sqrt(norm / (double)n);
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* Shape arithmetic, and a complete table for this machine. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels/kernels.h"
+
+static void shapes_after_a_convolution(void **state)
+{
+    static const struct {
+        struct vgg_conv conv;
+        uint32_t h, w, out_h, out_w;
+    } cases[] = {
+        /* 3x3, pad 1 keeps the size. */
+        {{3, 64, 3, 1, true, false, false}, 224, 224, 224, 224},
+        {{3, 64, 3, 1, true, false, false}, 1, 1, 1, 1},
+        {{3, 64, 3, 1, true, false, false}, 1, 17, 1, 17},
+        /* Pooling halves and rounds down. */
+        {{3, 64, 3, 1, true, false, true}, 224, 225, 112, 112},
+        {{3, 64, 3, 1, true, false, true}, 3, 2, 1, 1},
+        {{3, 64, 3, 1, true, true, true}, 1, 9, 0, 4},
+        /* 1x1. */
+        {{3, 64, 1, 0, true, false, false}, 5, 7, 5, 7},
+        {{3, 64, 1, 0, true, false, true}, 5, 7, 2, 3},
+        /* An FC layer: where it fits. */
+        {{512, 4096, 7, 0, true, false, false}, 7, 7, 1, 1},
+        {{512, 4096, 7, 0, true, false, false}, 8, 16, 2, 10},
+        {{512, 4096, 7, 0, true, false, false}, 6, 7, 0, 0},
+        {{512, 4096, 7, 0, true, false, false}, 7, 6, 0, 0},
+        {{512, 4096, 7, 0, true, false, false}, 0, 0, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vgg_shape in = {5, cases[i].conv.in, cases[i].h, cases[i].w};
+        struct vgg_shape out = vgg_conv_output(&cases[i].conv, in);
+
+        assert_int_equal(out.n, 5);
+        assert_int_equal(out.c, cases[i].conv.out);
+        assert_int_equal(out.h, cases[i].out_h);
+        assert_int_equal(out.w, cases[i].out_w);
+    }
+}
+
+static void the_table_is_complete(void **state)
+{
+    const struct vgg_kernels *const tables[] = {&vgg_kernels_portable, vgg_kernels_select()};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_non_null(tables[i]);
+        assert_true(strlen(tables[i]->name) > 0);
+        assert_non_null(tables[i]->map_bytes);
+        assert_non_null(tables[i]->weights_bytes);
+        assert_non_null(tables[i]->weights_pack);
+        assert_non_null(tables[i]->input);
+        assert_non_null(tables[i]->conv_scratch_bytes);
+        assert_non_null(tables[i]->conv);
+        assert_non_null(tables[i]->spatial_mean);
+    }
+    assert_string_equal(vgg_kernels_portable.name, "portable");
+    assert_ptr_equal(vgg_kernels_select(), vgg_kernels_select());
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shapes_after_a_convolution),
+        cmocka_unit_test(the_table_is_complete),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,257 @@
+/* The portable convolution against the oracle, and its independence of threads and neighbours. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/kernels/layer.h"
+#include "kernels/gemm.h"
+
+enum { THREADS_MAX = 3 };
+
+static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
+
+#define CONV3(in, out, h, w)                                                                       \
+    {                                                                                              \
+        {in, out, 3, 1, true, false, false},                                                       \
+        {                                                                                          \
+            1, in, h, w                                                                            \
+        }                                                                                          \
+    }
+#define POOL3(in, out, h, w)                                                                       \
+    {                                                                                              \
+        {in, out, 3, 1, true, false, true},                                                        \
+        {                                                                                          \
+            1, in, h, w                                                                            \
+        }                                                                                          \
+    }
+#define FULL(in, out, kernel, h, w)                                                                \
+    {                                                                                              \
+        {in, out, kernel, 0, false, false, false},                                                 \
+        {                                                                                          \
+            1, in, h, w                                                                            \
+        }                                                                                          \
+    }
+
+/* clang-format off */
+static const struct layer_case cases[] = {
+    /* Small maps: every border at once. */
+    CONV3(1, 1, 1, 1), CONV3(3, 4, 1, 2), CONV3(3, 4, 2, 1), CONV3(2, 3, 2, 2), CONV3(3, 8, 3, 3),
+    CONV3(4, 5, 1, 40), CONV3(4, 5, 40, 1), CONV3(3, 64, 5, 7), CONV3(7, 9, 8, 16),
+    /* Blocks of 128 output channels and 512 pixels, and what is left of them. */
+    CONV3(5, 127, 6, 5), CONV3(5, 128, 6, 5), CONV3(5, 129, 6, 5), CONV3(3, 300, 4, 9),
+    CONV3(6, 7, 16, 32), CONV3(6, 7, 19, 27), CONV3(3, 130, 23, 45),
+    /* Several bands of pixels (2^21 / depth of them), not cut at the ends of rows. */
+    CONV3(64, 9, 64, 64), CONV3(512, 3, 23, 21), CONV3(128, 6, 37, 53),
+    /* Tall and wide. */
+    CONV3(16, 2, 2, 8000), CONV3(16, 2, 8000, 2), CONV3(8, 3, 1, 3000), CONV3(8, 3, 3000, 1),
+    /* With the pool: even, odd, and the smallest. */
+    POOL3(3, 4, 2, 2), POOL3(3, 4, 3, 3), POOL3(5, 6, 7, 12), POOL3(5, 6, 12, 7),
+    POOL3(4, 130, 9, 31), POOL3(64, 5, 65, 63), POOL3(8, 3, 2, 2001),
+    /* 1x1, as configuration C and the later FC layers have it. */
+    {{7, 9, 1, 0, true, false, false}, {1, 7, 13, 11}},
+    {{7, 9, 1, 0, true, false, true}, {1, 7, 13, 11}},
+    {{300, 260, 1, 0, true, false, false}, {1, 300, 20, 30}},
+    FULL(50, 10, 1, 1, 1), FULL(600, 140, 1, 1, 1), FULL(40, 1, 1, 5, 4),
+    /* The first FC layer: kernels of any side, one position or many, several bands. */
+    FULL(6, 5, 2, 2, 2), FULL(6, 5, 2, 5, 9), FULL(16, 30, 7, 7, 7), FULL(16, 30, 7, 7, 20),
+    FULL(16, 30, 7, 20, 7), FULL(512, 5, 7, 16, 17), FULL(8, 3, 32, 33, 35), FULL(9, 131, 5, 6, 8),
+    /* So deep that a band has its least number of pixels. */
+    FULL(4096, 2, 6, 10, 9),
+    /* Padding other than half a kernel, and a kernel of even side. */
+    {{3, 4, 5, 2, true, false, false}, {1, 3, 6, 9}},
+    {{3, 4, 3, 2, false, false, false}, {1, 3, 1, 1}},
+    {{3, 4, 1, 1, false, false, false}, {1, 3, 4, 3}},
+    {{3, 4, 2, 1, true, false, true}, {1, 3, 8, 7}},
+    /* LRN after the ReLU and before the pool. */
+    {{3, 8, 3, 1, true, true, false}, {1, 3, 17, 16}},
+    {{3, 64, 3, 1, true, true, true}, {1, 3, 33, 21}},
+};
+/* clang-format on */
+
+enum { CASES = sizeof cases / sizeof *cases };
+
+struct data {
+    float *in, *weights, *bias;
+};
+
+/* Inputs of `views` views; weights of variance 1 / fan-in. */
+static struct data make(const struct layer_case *layer, uint32_t views, uint64_t seed)
+{
+    const struct vgg_conv *conv = &layer->conv;
+    struct vgg_shape in = layer->in;
+    size_t weights = layer_weights(conv);
+
+    in.n = views;
+    return (struct data){
+        layer_random(shape_floats(in), conv->lrn ? 100 : 1, seed),
+        layer_random(weights, sqrt(3.0 * conv->out / (double)weights), seed + 1),
+        layer_random(conv->out, 0.5, seed + 2),
+    };
+}
+
+static void data_free(struct data *data)
+{
+    free(data->in);
+    free(data->weights);
+    free(data->bias);
+}
+
+static void agrees_with_the_oracle(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CASES; i++) {
+        const struct vgg_conv *conv = &cases[i].conv;
+        struct data data = make(&cases[i], 1, i * 10);
+        size_t n = shape_floats(vgg_conv_output(conv, cases[i].in));
+        bool intact = true;
+        float *out = layer_run(pools[2], &cases[i], data.in, data.weights, data.bias, &intact);
+        double *expected = layer_expect(conv, cases[i].in, data.in, data.weights, data.bias);
+        double l2, largest;
+
+        assert_true(n > 0);
+        layer_errors(out, expected, n, &l2, &largest);
+        if (!(l2 <= GATE_L2 && largest <= GATE_MAX))
+            fail_msg("case %zu: relative L2 error %g, max error / rms %g", i, l2, largest);
+        if (!intact)
+            fail_msg("case %zu: memory around the blocks changed", i);
+        free(out);
+        free(expected);
+        data_free(&data);
+    }
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CASES; i++) {
+        struct data data = make(&cases[i], 1, i * 10 + 5);
+        size_t bytes = shape_floats(vgg_conv_output(&cases[i].conv, cases[i].in)) * sizeof(float);
+        bool intact = true;
+        float *alone = layer_run(pools[1], &cases[i], data.in, data.weights, data.bias, &intact);
+
+        for (unsigned threads = 2; threads <= THREADS_MAX; threads++) {
+            float *out =
+                layer_run(pools[threads], &cases[i], data.in, data.weights, data.bias, &intact);
+
+            if (memcmp(out, alone, bytes) != 0)
+                fail_msg("case %zu: %u threads give other bits", i, threads);
+            free(out);
+        }
+        assert_true(intact);
+        free(alone);
+        data_free(&data);
+    }
+}
+
+static void neighbours_do_not_change_a_bit(void **state)
+{
+    enum { VIEWS = 3 };
+
+    (void)state;
+    for (size_t i = 0; i < CASES; i++) {
+        struct layer_case batch = cases[i];
+        struct data data = make(&cases[i], VIEWS, i * 10 + 7);
+        size_t in_floats = shape_floats(cases[i].in);
+        size_t out_floats = shape_floats(vgg_conv_output(&cases[i].conv, cases[i].in));
+        bool intact = true;
+        float *together;
+
+        batch.in.n = VIEWS;
+        together = layer_run(pools[2], &batch, data.in, data.weights, data.bias, &intact);
+        for (size_t view = 0; view < VIEWS; view++) {
+            float *alone = layer_run(pools[2], &cases[i], data.in + view * in_floats, data.weights,
+                                     data.bias, &intact);
+
+            if (memcmp(together + view * out_floats, alone, out_floats * sizeof *alone) != 0)
+                fail_msg("case %zu: view %zu has other bits in a batch", i, view);
+            free(alone);
+        }
+        assert_true(intact);
+        free(together);
+        data_free(&data);
+    }
+}
+
+struct worker {
+    pthread_t thread;
+    const struct data *data;
+    const float *expected;
+    bool same;
+};
+
+/* The cases from 10 on have more than one block of channels. */
+static const struct layer_case *const shared_case = &cases[11];
+
+static void *work(void *argument)
+{
+    struct worker *worker = argument;
+    size_t bytes =
+        shape_floats(vgg_conv_output(&shared_case->conv, shared_case->in)) * sizeof(float);
+    struct vgg_pool *pool = NULL;
+
+    worker->same = vgg_pool_create(2, &pool, NULL) == VGG_OK;
+    for (unsigned round = 0; worker->same && round < 100; round++) {
+        bool intact = true;
+        float *out = layer_run(pool, shared_case, worker->data->in, worker->data->weights,
+                               worker->data->bias, &intact);
+
+        worker->same = intact && memcmp(out, worker->expected, bytes) == 0;
+        free(out);
+    }
+    vgg_pool_destroy(pool);
+    return NULL;
+}
+
+static void several_pools_at_once(void **state)
+{
+    struct data data = make(shared_case, 1, 3);
+    struct worker workers[3];
+    bool intact = true;
+    float *expected = layer_run(pools[1], shared_case, data.in, data.weights, data.bias, &intact);
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        workers[i] = (struct worker){.data = &data, .expected = expected};
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(workers[i].thread, NULL);
+        assert_true(workers[i].same);
+    }
+    free(expected);
+    data_free(&data);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    vgg_gemm_init();
+    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
+        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
+            return 1;
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
+        vgg_pool_destroy(pools[threads]);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(agrees_with_the_oracle),
+        cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(neighbours_do_not_change_a_bit),
+        cmocka_unit_test(several_pools_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}

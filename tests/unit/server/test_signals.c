@@ -1,0 +1,85 @@
+/* Signals become something to wait for. Raised in this process; nothing is forked. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "signals.h"
+
+enum { HANG_S = 120 };
+
+static void termination_is_reported(void **state)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        assert_false(signals_wait(0));
+        assert_int_equal(raise(numbers[i]), 0);
+        assert_true(signals_wait(-1));
+        assert_false(signals_wait(0));
+    }
+}
+
+/* The second of two is seen by a second wait: it ends the server at once. */
+static void each_signal_counts(void **state)
+{
+    (void)state;
+    raise(SIGTERM);
+    raise(SIGINT);
+    raise(SIGTERM);
+    for (int i = 0; i < 3; i++)
+        assert_true(signals_wait(0));
+    assert_false(signals_wait(0));
+}
+
+static void others_are_ignored(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    raise(SIGHUP);
+    raise(SIGPIPE);
+    assert_false(signals_wait(0));
+    /* A client that has gone is an error of write, not the end of the process. */
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    assert_int_equal(write(ends[1], "x", 1), -1);
+    close(ends[1]);
+    assert_false(signals_wait(0));
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+    raise(SIGTERM);
+}
+
+/* A wait in progress is woken, whichever signal interrupts it. */
+static void wakes_a_waiting_thread(void **state)
+{
+    const struct sigaction action = {.sa_handler = on_alarm};
+
+    (void)state;
+    sigaction(SIGALRM, &action, NULL);
+    (void)ualarm(20000, 0);
+    assert_true(signals_wait(HANG_S * 1000));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(termination_is_reported),
+        cmocka_unit_test(each_signal_counts),
+        cmocka_unit_test(others_are_ignored),
+        cmocka_unit_test(wakes_a_waiting_thread),
+    };
+
+    if (signals_init(NULL) != VGG_OK)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
