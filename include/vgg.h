@@ -210,13 +210,17 @@ struct vgg_init_options {
 enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_options *options,
                                     struct vgg_error *error);
 
+/* The same network in memory. Errors: BAD_ARGUMENT, NO_MEMORY. The caller owns one reference. */
+enum vgg_status vgg_model_init(const struct vgg_init_options *options, struct vgg_model **model,
+                               struct vgg_error *error);
+
 /* ---------------------------------------------------------------- requests ------------------- */
 
-/* What to compute of one image. Zero fields take the model's or the library's defaults. */
+/* What to compute of one image. */
 struct vgg_request {
     uint32_t scales[VGG_SCALES_MAX]; /* shorter sides in pixels, ascending, distinct */
-    size_t scales_n;
-    bool flip; /* the mirror image of each scale is evaluated too */
+    size_t scales_n;                 /* at least 1 */
+    bool flip;                       /* the mirror image of each scale is evaluated too */
 };
 
 /*
@@ -286,6 +290,7 @@ enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_m
 enum vgg_status vgg_engine_canary(struct vgg_engine *engine, struct vgg_model *model,
                                   struct vgg_error *error);
 
+/* How long a job may take. */
 struct vgg_job_options {
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; views not begun by then are dropped; 0: none */
     /* Polled before each view from the engine's thread; true drops the job. May be NULL. */
@@ -305,7 +310,10 @@ enum vgg_status vgg_engine_submit(struct vgg_engine *engine, struct vgg_model *m
                                   struct vgg_views *views, const struct vgg_job_options *options,
                                   struct vgg_job **job, struct vgg_error *error);
 
-/* Wait until the job is done. Errors: DEADLINE, CANCELLED, NO_MEMORY. Then only destroy it. */
+/*
+ * Wait until the job is done. Errors: DEADLINE, CANCELLED, NO_MEMORY, BAD_MODEL (its scores are not
+ * finite). Then only destroy it.
+ */
 enum vgg_status vgg_job_wait(struct vgg_job *job, struct vgg_error *error);
 
 /* Nanoseconds from submission to the first pass that held a view of this job. */
@@ -328,6 +336,42 @@ void vgg_job_destroy(struct vgg_job *job);
  * `classes`. Returns how many were written to top[]. O(classes * log k). Pure.
  */
 size_t vgg_top_k(const float *posterior, uint32_t classes, size_t k, uint32_t *top);
+
+/* ---------------------------------------------------------------- measuring ------------------ */
+
+/* What the machine can do with `threads` threads, measured by loops that do nothing else. */
+struct vgg_machine {
+    const char *isa; /* the instructions that were measured: "avx2", "portable" */
+    unsigned threads;
+    double fma_gflops; /* fused multiply-adds of floats, as two operations each */
+    double read_gbps;  /* 1e9 bytes a second, of blocks larger than the caches */
+};
+
+/* Errors: NO_MEMORY. Takes about a second. */
+enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machine,
+                                    struct vgg_error *error);
+
+enum { VGG_BENCH_LAYERS_MAX = 19 };
+
+/* The best of several passes, for each part by itself. */
+struct vgg_bench {
+    double total_ms, conv_ms, fc_ms; /* of whole passes; their convolutions; their FC layers */
+    size_t layers_n;
+    struct {
+        const char *name, *algorithm;
+        double ms;
+        double gflop;         /* as direct convolution, of the batch */
+        double weights_bytes; /* packed */
+    } layers[VGG_BENCH_LAYERS_MAX];
+};
+
+/*
+ * Time passes of `batch` views of width x height pixels, `repeats` of them after a warm-up. Errors:
+ * BAD_ARGUMENT (below the crop), NO_MEMORY.
+ */
+enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uint32_t height,
+                              uint32_t batch, unsigned threads, unsigned repeats,
+                              struct vgg_bench *bench, struct vgg_error *error);
 
 #ifdef __cplusplus
 }

@@ -13,6 +13,7 @@ static const struct {
     {"serve", command_serve, "answer POST /classify over HTTP"},
     {"classify", command_classify, "classify image files"},
     {"inspect", command_inspect, "describe a model file"},
+    {"bench", command_bench, "measure the network layer by layer, and the machine"},
     {"init", command_init, "write an untrained model"},
 };
 

@@ -43,9 +43,11 @@ static size_t scores_bytes(const struct vgg_net *net, size_t views)
     return (bytes + VGG_ALIGN - 1) / VGG_ALIGN * VGG_ALIGN;
 }
 
-static size_t batch_bytes(const struct vgg_net *net, struct vgg_shape shape)
+static size_t batch_bytes(const struct vgg_engine *engine, const struct vgg_net *net,
+                          struct vgg_shape shape)
 {
-    return scores_bytes(net, shape.n) + vgg_forward_arena_bytes(net, shape);
+    return scores_bytes(net, shape.n) +
+           vgg_forward_arena_bytes(net, shape, engine->options.threads);
 }
 
 /* Needs arena_mutex. */
@@ -76,7 +78,7 @@ static size_t largest_batch_bytes(const struct vgg_engine *engine, const struct 
     for (uint64_t n = 1; n <= VGG_BATCH_VIEWS_MAX; n++)
         for (uint64_t h = crop; n * h * crop <= pixels; h++) {
             struct vgg_shape shape = {(uint32_t)n, 3, (uint32_t)h, (uint32_t)(pixels / n / h)};
-            size_t bytes = batch_bytes(net, shape);
+            size_t bytes = batch_bytes(engine, net, shape);
 
             if (bytes > largest)
                 largest = bytes;
@@ -114,10 +116,11 @@ static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
             vgg_views_get(batch->items[i].job->views, batch->items[i].view, &pixels[i].mirror)
                 ->pixels;
     pthread_mutex_lock(&engine->arena_mutex);
-    fits = grow_arena(engine, batch_bytes(net, batch->shape));
+    fits = grow_arena(engine, batch_bytes(engine, net, batch->shape));
     if (fits)
         vgg_forward(net, engine->pool, &batch->model->normalisation, pixels, batch->shape,
-                    (unsigned char *)engine->arena + scores_bytes(net, batch->n), engine->arena);
+                    (unsigned char *)engine->arena + scores_bytes(net, batch->n), engine->arena,
+                    NULL);
     for (size_t i = 0; i < batch->n; i++) {
         struct vgg_job *job = batch->items[i].job;
         double *row = job->scores + batch->items[i].view * classes;

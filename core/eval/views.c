@@ -45,6 +45,8 @@ enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vg
     uint32_t crop = vgg_model_get_info(model)->crop;
 
     *macs = 0;
+    if (request->scales_n < 1 || request->scales_n > VGG_SCALES_MAX)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "a request needs 1 to %d scales", VGG_SCALES_MAX);
     for (size_t i = 0; i < request->scales_n; i++) {
         uint32_t scale = request->scales[i];
         uint64_t view_width, view_height;

@@ -48,13 +48,19 @@ struct vgg_normalisation {
 struct vgg_kernels {
     const char *name; /* shown by /model */
 
+    /* How a layer is computed, for people: "winograd f(4x4,3x3)". Static storage. */
+    const char *(*algorithm)(const struct vgg_conv *conv);
+
     /* Bytes of a batch of maps. */
     size_t (*map_bytes)(struct vgg_shape shape);
 
     /* Bytes of the packed weights of a layer (biases stay with the caller). */
     size_t (*weights_bytes)(const struct vgg_conv *conv);
 
-    /* Pack output channels [row, row + rows) given as weights[rows][in][kernel][kernel]. */
+    /*
+     * Pack output channels [row, row + rows) given as weights[rows][in][kernel][kernel]. The calls
+     * for one layer come in ascending order of rows, from row 0.
+     */
     void (*weights_pack)(const struct vgg_conv *conv, uint32_t row, uint32_t rows,
                          const float *weights, void *packed);
 
@@ -62,8 +68,9 @@ struct vgg_kernels {
     void (*input)(struct vgg_pool *pool, const struct vgg_view_pixels *views,
                   struct vgg_shape shape, const struct vgg_normalisation *normalisation, void *out);
 
-    /* Bytes of scratch that conv() needs for a batch of shape `in`. */
-    size_t (*conv_scratch_bytes)(const struct vgg_conv *conv, struct vgg_shape in);
+    /* Bytes of scratch that conv() needs for a batch of shape `in` with a pool of `threads`. */
+    size_t (*conv_scratch_bytes)(const struct vgg_conv *conv, struct vgg_shape in,
+                                 unsigned threads);
 
     /* One layer: in (of shape `in`) -> out (of vgg_conv_output). bias[out]. */
     void (*conv)(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
@@ -75,8 +82,14 @@ struct vgg_kernels {
 };
 
 extern const struct vgg_kernels vgg_kernels_portable;
+#ifdef __x86_64__
+extern const struct vgg_kernels vgg_kernels_avx2;
+#endif
 
-/* The table this machine should use. */
+/*
+ * The best table that this machine can run. The environment variable VGG_KERNELS names another one
+ * ("portable"); a table that does not exist or cannot run here is not taken.
+ */
 const struct vgg_kernels *vgg_kernels_select(void);
 
 #endif

@@ -89,6 +89,11 @@ static size_t columns_floats(const struct vgg_conv *conv, struct vgg_shape in)
 
 /* ---------------------------------------------------------------- sizes and packing ---------- */
 
+static const char *algorithm(const struct vgg_conv *conv)
+{
+    return needs_columns(conv) ? "im2col sgemm" : "sgemm";
+}
+
 static size_t map_bytes(struct vgg_shape shape)
 {
     return (size_t)shape.n * shape.c * pixels_of(shape) * sizeof(float);
@@ -108,10 +113,11 @@ static void weights_pack(const struct vgg_conv *conv, uint32_t row, uint32_t row
     memcpy((float *)packed + row * depth, weights, rows * depth * sizeof(float));
 }
 
-static size_t conv_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape in)
+static size_t conv_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape in, unsigned threads)
 {
     size_t bytes = columns_floats(conv, in) * sizeof(float);
 
+    (void)threads; /* all of them fill one matrix together */
     /* One view at a time passes through the full-resolution map between convolution and pool. */
     if (conv->pool) {
         struct vgg_shape full = unpooled_output(conv, in);
@@ -400,6 +406,7 @@ static void spatial_mean(const void *map, struct vgg_shape shape, double *mean)
 
 const struct vgg_kernels vgg_kernels_portable = {
     .name = "portable",
+    .algorithm = algorithm,
     .map_bytes = map_bytes,
     .weights_bytes = weights_bytes,
     .weights_pack = weights_pack,

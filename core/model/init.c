@@ -14,6 +14,7 @@
 #include "model/names.h"
 
 enum {
+    LENGTH_BYTES = 8,       /* of the header's length before it */
     CHUNK_FLOATS = 1 << 18, /* of the file at a time */
     NAME_BYTES = 48,
     TENSORS_MAX = 2 * VGG_LAYERS_MAX,
@@ -99,6 +100,7 @@ struct plan {
     struct vgg_metadata metadata[4];
     char name[64], seed[24];
     struct vgg_header header;
+    char *json; /* the header as text, owned */
 };
 
 static void plan_layer(struct plan *plan, size_t index)
@@ -151,12 +153,24 @@ static void plan_file(struct plan *plan, const struct vgg_init_options *options)
 
 /* ---------------------------------------------------------------- writing -------------------- */
 
-static enum vgg_status write_all(int fd, const void *bytes, size_t size, struct vgg_error *error)
+/* Where the bytes go: a file, or memory where fd is -1. */
+struct sink {
+    int fd;
+    unsigned char *bytes;
+};
+
+static enum vgg_status write_all(struct sink *sink, const void *bytes, size_t size,
+                                 struct vgg_error *error)
 {
     const unsigned char *next = bytes;
 
+    if (sink->fd < 0) {
+        memcpy(sink->bytes, bytes, size);
+        sink->bytes += size;
+        return VGG_OK;
+    }
     while (size != 0) {
-        ssize_t n = write(fd, next, size);
+        ssize_t n = write(sink->fd, next, size);
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -168,22 +182,15 @@ static enum vgg_status write_all(int fd, const void *bytes, size_t size, struct 
     return VGG_OK;
 }
 
-static enum vgg_status write_header(int fd, const struct vgg_header *header,
-                                    struct vgg_error *error)
+static enum vgg_status write_header(struct sink *sink, const char *json, struct vgg_error *error)
 {
-    char *json = vgg_header_format(header);
-    unsigned char prefix[8];
+    unsigned char prefix[LENGTH_BYTES];
     enum vgg_status status;
 
-    if (json == NULL)
-        return vgg_fail_memory(error);
     for (size_t i = 0; i < sizeof prefix; i++)
         prefix[i] = (unsigned char)(strlen(json) >> (8 * i));
-    status = write_all(fd, prefix, sizeof prefix, error);
-    if (status == VGG_OK)
-        status = write_all(fd, json, strlen(json), error);
-    free(json);
-    return status;
+    status = write_all(sink, prefix, sizeof prefix, error);
+    return status == VGG_OK ? write_all(sink, json, strlen(json), error) : status;
 }
 
 /* Floats as little-endian bytes, in place. */
@@ -201,7 +208,7 @@ static void to_little_endian(float *values, size_t n)
 }
 
 /* He et al. 2015: variance 2 / fan-in keeps the scale of activations through ReLUs. */
-static enum vgg_status write_layer(int fd, const struct vgg_layer *layer, uint64_t seed,
+static enum vgg_status write_layer(struct sink *sink, const struct vgg_layer *layer, uint64_t seed,
                                    float *chunk, struct vgg_error *error)
 {
     uint64_t weights = vgg_layer_weights(layer), total = weights + layer->conv.out;
@@ -216,26 +223,24 @@ static enum vgg_status write_layer(int fd, const struct vgg_layer *layer, uint64
         for (size_t i = 0; i < n; i++)
             chunk[i] = done + i < weights ? (float)(deviation * rng_normal(&rng)) : 0.0F;
         to_little_endian(chunk, n);
-        status = write_all(fd, chunk, n * sizeof *chunk, error);
+        status = write_all(sink, chunk, n * sizeof *chunk, error);
         done += n;
     }
     return status;
 }
 
-static enum vgg_status write_file(int fd, const struct plan *plan, uint64_t seed,
-                                  struct vgg_error *error)
+static enum vgg_status write_model(struct sink *sink, const struct plan *plan, uint64_t seed,
+                                   struct vgg_error *error)
 {
     float *chunk = vgg_alloc(CHUNK_FLOATS, sizeof *chunk);
     enum vgg_status status;
 
     if (chunk == NULL)
         return vgg_fail_memory(error);
-    status = write_header(fd, &plan->header, error);
+    status = write_header(sink, plan->json, error);
     for (size_t i = 0; i < plan->net.layers_n && status == VGG_OK; i++)
-        status = write_layer(fd, &plan->net.layers[i], splitmix64(&seed), chunk, error);
+        status = write_layer(sink, &plan->net.layers[i], splitmix64(&seed), chunk, error);
     free(chunk);
-    if (status == VGG_OK && fsync(fd) != 0)
-        status = vgg_fail(error, VGG_IO, "cannot write it: %s", strerror(errno));
     return status;
 }
 
@@ -243,6 +248,7 @@ static enum vgg_status write_file(int fd, const struct plan *plan, uint64_t seed
 static enum vgg_status write_temporary(const char *temporary, const struct plan *plan,
                                        uint64_t seed, struct vgg_error *error)
 {
+    struct sink sink = {0};
     enum vgg_status status;
     int fd;
 
@@ -250,7 +256,10 @@ static enum vgg_status write_temporary(const char *temporary, const struct plan 
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return vgg_fail(error, VGG_IO, "cannot create it: %s", strerror(errno));
-    status = write_file(fd, plan, seed, error);
+    sink.fd = fd;
+    status = write_model(&sink, plan, seed, error);
+    if (status == VGG_OK && fsync(fd) != 0)
+        status = vgg_fail(error, VGG_IO, "cannot write it: %s", strerror(errno));
     if (close(fd) != 0 && status == VGG_OK)
         status = vgg_fail(error, VGG_IO, "cannot write it: %s", strerror(errno));
     return status;
@@ -309,11 +318,17 @@ static enum vgg_status complete_options(const struct vgg_init_options *given,
     return VGG_OK;
 }
 
-enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_options *given,
-                                    struct vgg_error *error)
+static void plan_destroy(struct plan *plan)
+{
+    if (plan != NULL)
+        free(plan->json);
+    free(plan);
+}
+
+static enum vgg_status plan_create(const struct vgg_init_options *given, struct plan **out,
+                                   uint64_t *seed, struct vgg_error *error)
 {
     struct vgg_init_options options;
-    struct vgg_error reason = {0};
     struct vgg_net_sizes sizes;
     enum vgg_status status = complete_options(given, &options, error);
     struct plan *plan;
@@ -327,7 +342,50 @@ enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_opti
                                   options.classes, options.crop);
     vgg_net_describe(&plan->net, vgg_arch_find(options.arch), vgg_kernels_select(), &sizes);
     plan_file(plan, &options);
-    status = write_whole(path, plan, options.seed, &reason);
-    free(plan);
+    plan->json = vgg_header_format(&plan->header);
+    if (plan->json == NULL) {
+        plan_destroy(plan);
+        return vgg_fail_memory(error);
+    }
+    *seed = options.seed;
+    *out = plan;
+    return VGG_OK;
+}
+
+enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_options *options,
+                                    struct vgg_error *error)
+{
+    struct vgg_error reason = {0};
+    struct plan *plan;
+    uint64_t seed;
+    enum vgg_status status = plan_create(options, &plan, &seed, error);
+
+    if (status != VGG_OK)
+        return status;
+    status = write_whole(path, plan, seed, &reason);
+    plan_destroy(plan);
     return status == VGG_OK ? status : vgg_fail(error, status, "%s: %s", path, reason.text);
+}
+
+enum vgg_status vgg_model_init(const struct vgg_init_options *options, struct vgg_model **model,
+                               struct vgg_error *error)
+{
+    struct plan *plan;
+    struct sink sink = {.fd = -1};
+    unsigned char *bytes;
+    uint64_t seed;
+    size_t size;
+    enum vgg_status status = plan_create(options, &plan, &seed, error);
+
+    if (status != VGG_OK)
+        return status;
+    size = LENGTH_BYTES + strlen(plan->json) + plan->tensors[plan->header.tensors_n - 1].end;
+    bytes = vgg_alloc(size, 1);
+    sink.bytes = bytes;
+    status = bytes != NULL ? write_model(&sink, plan, seed, error) : vgg_fail_memory(error);
+    if (status == VGG_OK)
+        status = vgg_model_load_memory(bytes, size, plan->name, model, error);
+    free(bytes);
+    plan_destroy(plan);
+    return status;
 }

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 /* The arena: map[0], map[1], scratch, each aligned. The input is map[0], layer i writes map[(i + 1)
@@ -23,37 +24,52 @@ static void grow(size_t *size, size_t bytes)
         *size = aligned(bytes);
 }
 
-static struct layout plan(const struct vgg_net *net, struct vgg_shape shape)
+static struct layout plan(const struct vgg_net *net, struct vgg_shape shape, unsigned threads)
 {
     const struct vgg_kernels *kernels = net->kernels;
     struct layout sizes = {{0, 0}, 0};
 
     grow(&sizes.map[0], kernels->map_bytes(shape));
     for (size_t i = 0; i < net->layers_n; i++) {
-        grow(&sizes.scratch, kernels->conv_scratch_bytes(&net->layers[i].conv, shape));
+        grow(&sizes.scratch, kernels->conv_scratch_bytes(&net->layers[i].conv, shape, threads));
         shape = vgg_conv_output(&net->layers[i].conv, shape);
         grow(&sizes.map[(i + 1) % 2], kernels->map_bytes(shape));
     }
     return sizes;
 }
 
-size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape)
+size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape, unsigned threads)
 {
-    struct layout sizes = plan(net, shape);
+    struct layout sizes = plan(net, shape, threads);
 
     return sizes.map[0] + sizes.map[1] + sizes.scratch;
 }
 
+/* Store the time since *start_ns, and start again. */
+static void lap(uint64_t *start_ns, uint64_t *layer_ns, size_t i)
+{
+    uint64_t now_ns;
+
+    if (layer_ns == NULL)
+        return;
+    now_ns = vgg_now_ns();
+    layer_ns[i] = now_ns - *start_ns;
+    *start_ns = now_ns;
+}
+
 void vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
                  const struct vgg_normalisation *normalisation, const struct vgg_view_pixels *views,
-                 struct vgg_shape shape, void *arena, double *mean)
+                 struct vgg_shape shape, void *arena, double *mean, uint64_t *layer_ns)
 {
     const struct vgg_kernels *kernels = net->kernels;
-    struct layout sizes = plan(net, shape);
+    struct layout sizes = plan(net, shape, vgg_pool_threads(pool));
     unsigned char *map[2] = {arena, (unsigned char *)arena + sizes.map[0]};
     unsigned char *scratch = map[1] + sizes.map[1];
+    uint64_t start_ns = 0;
 
+    lap(&start_ns, layer_ns, 0);
     kernels->input(pool, views, shape, normalisation, map[0]);
+    lap(&start_ns, layer_ns, 0);
     for (size_t i = 0; i < net->layers_n; i++) {
         const struct vgg_layer *layer = &net->layers[i];
 
@@ -61,6 +77,7 @@ void vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
                       map[(i + 1) % 2], scratch);
         shape = vgg_conv_output(&layer->conv, shape);
         assert(shape.h != 0 && shape.w != 0);
+        lap(&start_ns, layer_ns, i + 1);
     }
     kernels->spatial_mean(map[net->layers_n % 2], shape, mean);
 }

@@ -7,16 +7,20 @@
 
 #include "nn/net.h"
 
-/* Bytes of working memory for a batch of `shape` (c is 3): found by a dry run over the layers. */
-size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape);
+/*
+ * Bytes of working memory for a batch of `shape` (c is 3) on a pool of `threads`: found by a dry
+ * run over the layers.
+ */
+size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape, unsigned threads);
 
 /*
  * Evaluate views[shape.n], each of shape.h x shape.w pixels, both at least the crop. `arena` is
  * aligned to VGG_ALIGN and of at least vgg_forward_arena_bytes. Writes the spatial mean of the
- * class score map, mean[n][classes], in double. Allocates nothing, cannot fail.
+ * class score map, mean[n][classes], in double. Allocates nothing, cannot fail. Where layer_ns is
+ * not NULL it gets the time of the input and then of each layer: layer_ns[1 + net->layers_n].
  */
 void vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
                  const struct vgg_normalisation *normalisation, const struct vgg_view_pixels *views,
-                 struct vgg_shape shape, void *arena, double *mean);
+                 struct vgg_shape shape, void *arena, double *mean, uint64_t *layer_ns);
 
 #endif

@@ -283,8 +283,8 @@ static struct vgg_shape largest_batch(const struct vgg_model *on, uint64_t pixel
             for (unsigned whole = 0; whole < 2; whole++) {
                 uint32_t most = (uint32_t)(pixels_max / n / h);
                 struct vgg_shape shape = {n, 3, h, whole ? most / 32 * 32 : most};
-                size_t needs =
-                    vgg_forward_arena_bytes(&on->net, shape) + n * on->net.classes * sizeof(double);
+                size_t needs = vgg_forward_arena_bytes(&on->net, shape, 1) +
+                               n * on->net.classes * sizeof(double);
 
                 if (needs > *bytes) {
                     *bytes = needs;

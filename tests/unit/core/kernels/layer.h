@@ -1,16 +1,68 @@
-/* One layer on random data: by the portable kernels in guarded memory, and by the oracle. */
+/* One layer on random data: by a table of kernels in guarded memory, and by the oracle. */
 #ifndef VGG_TESTS_CORE_KERNELS_LAYER_H
 #define VGG_TESTS_CORE_KERNELS_LAYER_H
 
 #include <math.h>
 
 #include "core/kernels/guard.h"
-#include "kernels/kernels.h"
+#include "kernels/blocked.h"
 #include "model_maker.h"
 #include "oracle.h"
 
-/* Gates of a direct convolution against double precision. */
-static const double GATE_L2 = 5e-6, GATE_MAX = 2e-5;
+#define DIRECT_L2 5e-6
+#define DIRECT_MAX 2e-5
+
+/* How far an algorithm may be from double precision. */
+struct gate {
+    double l2, max; /* relative L2 error; largest error over the reference's rms */
+};
+
+static inline struct gate layer_gate(const struct vgg_kernels *kernels, const struct vgg_conv *conv)
+{
+    static const struct gate direct = {DIRECT_L2, DIRECT_MAX}, winograd = {1e-5, 5e-5};
+
+    return strstr(kernels->algorithm(conv), "winograd") != NULL ? winograd : direct;
+}
+
+/* Plain floats [n][c][h][w] into a map of the table, and back. */
+static inline void map_write(const struct vgg_kernels *kernels, struct vgg_shape shape,
+                             const float *plain, void *map)
+{
+    struct vgg_blocked blocked = vgg_blocked_of(shape);
+    size_t i = 0;
+
+    if (kernels == &vgg_kernels_portable) {
+        memcpy(map, plain, kernels->map_bytes(shape));
+        return;
+    }
+    memset(map, 0, kernels->map_bytes(shape));
+    for (size_t n = 0; n < shape.n; n++)
+        for (size_t c = 0; c < shape.c; c++)
+            for (size_t y = 0; y < shape.h; y++)
+                for (size_t x = 0; x < shape.w; x++)
+                    ((float *)
+                         map)[vgg_blocked_at(&blocked, n, c / VGG_BLOCK, y, x) + c % VGG_BLOCK] =
+                        plain[i++];
+}
+
+static inline void map_read(const struct vgg_kernels *kernels, struct vgg_shape shape,
+                            const void *map, float *plain)
+{
+    struct vgg_blocked blocked = vgg_blocked_of(shape);
+    size_t i = 0;
+
+    if (kernels == &vgg_kernels_portable) {
+        memcpy(plain, map, kernels->map_bytes(shape));
+        return;
+    }
+    for (size_t n = 0; n < shape.n; n++)
+        for (size_t c = 0; c < shape.c; c++)
+            for (size_t y = 0; y < shape.h; y++)
+                for (size_t x = 0; x < shape.w; x++)
+                    plain[i++] =
+                        ((const float *)
+                             map)[vgg_blocked_at(&blocked, n, c / VGG_BLOCK, y, x) + c % VGG_BLOCK];
+}
 
 struct layer_case {
     struct vgg_conv conv;
@@ -56,34 +108,36 @@ static inline size_t layer_weights(const struct vgg_conv *conv)
 }
 
 /*
- * The layer by the portable kernels: out[vgg_conv_output], malloc'ed. Weights are packed in three
+ * The layer by a table of kernels: out[vgg_conv_output], malloc'ed. Weights are packed in three
  * uneven pieces. *intact turns false where anything but out, packed weights and scratch changed.
  */
-static inline float *layer_run(struct vgg_pool *pool, const struct layer_case *layer,
-                               const float *in, const float *weights, const float *bias,
-                               bool *intact)
+static inline float *layer_run(struct vgg_pool *pool, const struct vgg_kernels *kernels,
+                               const struct layer_case *layer, const float *in,
+                               const float *weights, const float *bias, bool *intact)
 {
-    const struct vgg_kernels *kernels = &vgg_kernels_portable;
     const struct vgg_conv *conv = &layer->conv;
     struct vgg_shape shape = vgg_conv_output(conv, layer->in);
     size_t row_floats = layer_weights(conv) / conv->out;
-    size_t in_bytes = shape_floats(layer->in) * sizeof *in, out_bytes = kernels->map_bytes(shape);
+    size_t in_bytes = kernels->map_bytes(layer->in), out_bytes = kernels->map_bytes(shape);
     const uint32_t cuts[] = {0, conv->out / 3, conv->out / 2, conv->out};
     struct guard packed, input, output, scratch;
-    float *out = layer_block(out_bytes, 1);
+    float *out = layer_block(shape_floats(shape), sizeof *out);
+    void *before = layer_block(in_bytes, 1);
 
     guard_init(&packed, kernels->weights_bytes(conv));
     guard_init(&input, kernels->map_bytes(layer->in));
     guard_init(&output, out_bytes);
-    guard_init(&scratch, kernels->conv_scratch_bytes(conv, layer->in));
+    guard_init(&scratch, kernels->conv_scratch_bytes(conv, layer->in, vgg_pool_threads(pool)));
     for (size_t i = 0; i < 3; i++)
         kernels->weights_pack(conv, cuts[i], cuts[i + 1] - cuts[i], weights + cuts[i] * row_floats,
                               packed.block);
-    memcpy(input.block, in, in_bytes);
+    map_write(kernels, layer->in, in, input.block);
+    memcpy(before, input.block, in_bytes);
     kernels->conv(pool, conv, packed.block, bias, input.block, layer->in, output.block,
                   scratch.block);
-    *intact = *intact && memcmp(input.block, in, in_bytes) == 0;
-    memcpy(out, output.block, out_bytes);
+    *intact = *intact && memcmp(input.block, before, in_bytes) == 0;
+    map_read(kernels, shape, output.block, out);
+    free(before);
     *intact = guard_fini(&packed) & guard_fini(&input) & guard_fini(&output) &
               guard_fini(&scratch) & *intact;
     return out;

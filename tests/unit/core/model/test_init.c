@@ -365,5 +365,6 @@ int main(void)
         cmocka_unit_test(writing_without_memory),
     };
 
+    setenv("VGG_KERNELS", "portable", 1); /* whose packed weights are the plain ones */
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -76,8 +76,8 @@ static void forward(const struct vgg_net *net, struct maker *maker, struct vgg_p
     struct vgg_normalisation normalisation = normalisation_of(maker);
     struct guard arena;
 
-    guard_init(&arena, vgg_forward_arena_bytes(net, shape));
-    vgg_forward(net, pool, &normalisation, views, shape, arena.block, mean);
+    guard_init(&arena, vgg_forward_arena_bytes(net, shape, vgg_pool_threads(pool)));
+    vgg_forward(net, pool, &normalisation, views, shape, arena.block, mean, NULL);
     assert_true(guard_fini(&arena));
 }
 
@@ -225,10 +225,10 @@ static void a_pass_allocates_nothing(void **state)
             maker_make(&maker, &specs[i]);
             build(&net, &maker);
             normalisation = normalisation_of(&maker);
-            arena = vgg_alloc_aligned(vgg_forward_arena_bytes(&net, shape), 1);
+            arena = vgg_alloc_aligned(vgg_forward_arena_bytes(&net, shape, 2), 1);
             assert_non_null(arena);
             before = fault_allocations();
-            vgg_forward(&net, pools[2], &normalisation, &view, shape, arena, mean);
+            vgg_forward(&net, pools[2], &normalisation, &view, shape, arena, mean, NULL);
             assert_int_equal(fault_allocations() - before, 0);
             free(arena);
             free((void *)view.rgb);
@@ -245,8 +245,8 @@ static void an_arena_is_bounded(void **state)
 
     (void)state;
     vgg_net_describe(&net, vgg_arch_find("D"), &vgg_kernels_portable, &sizes);
-    square = vgg_forward_arena_bytes(&net, (struct vgg_shape){1, 3, 1024, 1024});
-    ribbon = vgg_forward_arena_bytes(&net, (struct vgg_shape){1, 3, 256, 4096});
+    square = vgg_forward_arena_bytes(&net, (struct vgg_shape){1, 3, 1024, 1024}, 1);
+    ribbon = vgg_forward_arena_bytes(&net, (struct vgg_shape){1, 3, 256, 4096}, 1);
     /* Three maps of 64 full-size channels (two layers, one before its pool), and the columns. */
     assert_in_range(square, 2 * 64 * 4 << 20, (3 * 64 * 4 + 9) << 20);
     assert_in_range(ribbon, square - (square >> 6), square + (square >> 6));

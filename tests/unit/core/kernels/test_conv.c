@@ -1,4 +1,7 @@
-/* The portable convolution against the oracle, and its independence of threads and neighbours. */
+/*
+ * The convolution of every table of kernels against the oracle, and its independence of threads and
+ * neighbours.
+ */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -66,6 +69,13 @@ static const struct layer_case cases[] = {
     {{3, 4, 3, 2, false, false, false}, {1, 3, 1, 1}},
     {{3, 4, 1, 1, false, false, false}, {1, 3, 4, 3}},
     {{3, 4, 2, 1, true, false, true}, {1, 3, 8, 7}},
+    /* Winograd tiles: whole, cut on every side, pooled; several blocks of them. */
+    CONV3(8, 16, 4, 4), CONV3(8, 16, 5, 6), CONV3(16, 24, 7, 9), CONV3(13, 37, 11, 10),
+    POOL3(8, 16, 5, 6), POOL3(24, 40, 11, 9), CONV3(64, 64, 40, 50), POOL3(64, 64, 41, 51),
+    /* Threads share the weights (over 12 MiB of them), in one block of tiles and in several. */
+    CONV3(512, 512, 14, 14), POOL3(512, 176, 44, 45),
+    /* Sums of more than 512 channels are cut. */
+    CONV3(530, 20, 9, 9), FULL(1100, 40, 1, 3, 5), FULL(512, 64, 7, 8, 9), FULL(600, 500, 1, 12, 12),
     /* LRN after the ReLU and before the pool. */
     {{3, 8, 3, 1, true, true, false}, {1, 3, 17, 16}},
     {{3, 64, 3, 1, true, true, true}, {1, 3, 33, 21}},
@@ -102,20 +112,25 @@ static void data_free(struct data *data)
 
 static void agrees_with_the_oracle(void **state)
 {
-    (void)state;
+    const struct vgg_kernels *kernels = *state;
+
     for (size_t i = 0; i < CASES; i++) {
         const struct vgg_conv *conv = &cases[i].conv;
         struct data data = make(&cases[i], 1, i * 10);
         size_t n = shape_floats(vgg_conv_output(conv, cases[i].in));
         bool intact = true;
-        float *out = layer_run(pools[2], &cases[i], data.in, data.weights, data.bias, &intact);
+        float *out =
+            layer_run(pools[2], kernels, &cases[i], data.in, data.weights, data.bias, &intact);
         double *expected = layer_expect(conv, cases[i].in, data.in, data.weights, data.bias);
         double l2, largest;
 
         assert_true(n > 0);
         layer_errors(out, expected, n, &l2, &largest);
-        if (!(l2 <= GATE_L2 && largest <= GATE_MAX))
-            fail_msg("case %zu: relative L2 error %g, max error / rms %g", i, l2, largest);
+        if (!(l2 <= layer_gate(kernels, conv).l2 && largest <= layer_gate(kernels, conv).max))
+            fail_msg("case %zu (%u to %u channels, kernel %u, %ux%u): relative L2 error %g, max error "
+                     "/ rms %g",
+                     i, conv->in, conv->out, conv->kernel, cases[i].in.h, cases[i].in.w, l2,
+                     largest);
         if (!intact)
             fail_msg("case %zu: memory around the blocks changed", i);
         free(out);
@@ -126,16 +141,18 @@ static void agrees_with_the_oracle(void **state)
 
 static void threads_do_not_change_a_bit(void **state)
 {
-    (void)state;
+    const struct vgg_kernels *kernels = *state;
+
     for (size_t i = 0; i < CASES; i++) {
         struct data data = make(&cases[i], 1, i * 10 + 5);
         size_t bytes = shape_floats(vgg_conv_output(&cases[i].conv, cases[i].in)) * sizeof(float);
         bool intact = true;
-        float *alone = layer_run(pools[1], &cases[i], data.in, data.weights, data.bias, &intact);
+        float *alone =
+            layer_run(pools[1], kernels, &cases[i], data.in, data.weights, data.bias, &intact);
 
         for (unsigned threads = 2; threads <= THREADS_MAX; threads++) {
-            float *out =
-                layer_run(pools[threads], &cases[i], data.in, data.weights, data.bias, &intact);
+            float *out = layer_run(pools[threads], kernels, &cases[i], data.in, data.weights,
+                                   data.bias, &intact);
 
             if (memcmp(out, alone, bytes) != 0)
                 fail_msg("case %zu: %u threads give other bits", i, threads);
@@ -149,9 +166,10 @@ static void threads_do_not_change_a_bit(void **state)
 
 static void neighbours_do_not_change_a_bit(void **state)
 {
+    const struct vgg_kernels *kernels = *state;
+
     enum { VIEWS = 3 };
 
-    (void)state;
     for (size_t i = 0; i < CASES; i++) {
         struct layer_case batch = cases[i];
         struct data data = make(&cases[i], VIEWS, i * 10 + 7);
@@ -161,10 +179,10 @@ static void neighbours_do_not_change_a_bit(void **state)
         float *together;
 
         batch.in.n = VIEWS;
-        together = layer_run(pools[2], &batch, data.in, data.weights, data.bias, &intact);
+        together = layer_run(pools[2], kernels, &batch, data.in, data.weights, data.bias, &intact);
         for (size_t view = 0; view < VIEWS; view++) {
-            float *alone = layer_run(pools[2], &cases[i], data.in + view * in_floats, data.weights,
-                                     data.bias, &intact);
+            float *alone = layer_run(pools[2], kernels, &cases[i], data.in + view * in_floats,
+                                     data.weights, data.bias, &intact);
 
             if (memcmp(together + view * out_floats, alone, out_floats * sizeof *alone) != 0)
                 fail_msg("case %zu: view %zu has other bits in a batch", i, view);
@@ -178,6 +196,7 @@ static void neighbours_do_not_change_a_bit(void **state)
 
 struct worker {
     pthread_t thread;
+    const struct vgg_kernels *kernels;
     const struct data *data;
     const float *expected;
     bool same;
@@ -196,8 +215,8 @@ static void *work(void *argument)
     worker->same = vgg_pool_create(2, &pool, NULL) == VGG_OK;
     for (unsigned round = 0; worker->same && round < 100; round++) {
         bool intact = true;
-        float *out = layer_run(pool, shared_case, worker->data->in, worker->data->weights,
-                               worker->data->bias, &intact);
+        float *out = layer_run(pool, worker->kernels, shared_case, worker->data->in,
+                               worker->data->weights, worker->data->bias, &intact);
 
         worker->same = intact && memcmp(out, worker->expected, bytes) == 0;
         free(out);
@@ -208,14 +227,16 @@ static void *work(void *argument)
 
 static void several_pools_at_once(void **state)
 {
+    const struct vgg_kernels *kernels = *state;
+
     struct data data = make(shared_case, 1, 3);
     struct worker workers[3];
     bool intact = true;
-    float *expected = layer_run(pools[1], shared_case, data.in, data.weights, data.bias, &intact);
+    float *expected =
+        layer_run(pools[1], kernels, shared_case, data.in, data.weights, data.bias, &intact);
 
-    (void)state;
     for (size_t i = 0; i < 3; i++) {
-        workers[i] = (struct worker){.data = &data, .expected = expected};
+        workers[i] = (struct worker){.kernels = kernels, .data = &data, .expected = expected};
         assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
     }
     for (size_t i = 0; i < 3; i++) {
@@ -246,12 +267,21 @@ static int stop(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(agrees_with_the_oracle),
-        cmocka_unit_test(threads_do_not_change_a_bit),
-        cmocka_unit_test(neighbours_do_not_change_a_bit),
-        cmocka_unit_test(several_pools_at_once),
-    };
+    const struct vgg_kernels *tables[2] = {&vgg_kernels_portable, vgg_kernels_select()};
+    size_t tables_n = tables[0] == tables[1] ? 1 : 2;
+    int failed = 0;
 
-    return cmocka_run_group_tests(tests, start, stop);
+    for (size_t i = 0; i < tables_n; i++) {
+        void *table = (void *)(uintptr_t)tables[i];
+        const struct CMUnitTest tests[] = {
+            cmocka_unit_test_prestate(agrees_with_the_oracle, table),
+            cmocka_unit_test_prestate(threads_do_not_change_a_bit, table),
+            cmocka_unit_test_prestate(neighbours_do_not_change_a_bit, table),
+            cmocka_unit_test_prestate(several_pools_at_once, table),
+        };
+
+        print_message("kernels: %s\n", tables[i]->name);
+        failed += cmocka_run_group_tests(tests, start, stop);
+    }
+    return failed;
 }

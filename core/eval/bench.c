@@ -1,0 +1,95 @@
+/* Timing the network layer by layer. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "model/model.h"
+#include "nn/forward.h"
+
+_Static_assert((int)VGG_BENCH_LAYERS_MAX == (int)VGG_LAYERS_MAX,
+               "the public array holds every layer");
+
+static double lower(double best, double value)
+{
+    return best == 0 || value < best ? value : best;
+}
+
+/* Names and work of the layers. */
+static void describe(struct vgg_bench *bench, const struct vgg_net *net, struct vgg_shape shape)
+{
+    *bench = (struct vgg_bench){.layers_n = net->layers_n};
+    for (size_t i = 0; i < net->layers_n; i++) {
+        const struct vgg_layer *layer = &net->layers[i];
+        struct vgg_conv plain = layer->conv;
+        struct vgg_shape out;
+
+        plain.pool = false;
+        out = vgg_conv_output(&plain, shape);
+        bench->layers[i].name = layer->name;
+        bench->layers[i].algorithm = net->kernels->algorithm(&layer->conv);
+        bench->layers[i].gflop = 2e-9 * (double)vgg_layer_weights(layer) * out.n * out.h * out.w;
+        bench->layers[i].weights_bytes = (double)net->kernels->weights_bytes(&layer->conv);
+        shape = vgg_conv_output(&layer->conv, shape);
+    }
+}
+
+static void record(struct vgg_bench *bench, const struct vgg_net *net, const uint64_t *layer_ns)
+{
+    double conv_ms = 0, fc_ms = 0, total_ms = (double)layer_ns[0] / 1e6;
+
+    for (size_t i = 0; i < net->layers_n; i++) {
+        double ms = (double)layer_ns[i + 1] / 1e6;
+
+        bench->layers[i].ms = lower(bench->layers[i].ms, ms);
+        *(i < net->arch->convs_n ? &conv_ms : &fc_ms) += ms;
+        total_ms += ms;
+    }
+    bench->conv_ms = lower(bench->conv_ms, conv_ms);
+    bench->fc_ms = lower(bench->fc_ms, fc_ms);
+    bench->total_ms = lower(bench->total_ms, total_ms);
+}
+
+enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uint32_t height,
+                              uint32_t batch, unsigned threads, unsigned repeats,
+                              struct vgg_bench *bench, struct vgg_error *error)
+{
+    const struct vgg_net *net = &model->net;
+    struct vgg_shape shape = {batch, 3, height, width};
+    uint64_t layer_ns[1 + VGG_LAYERS_MAX];
+    struct vgg_view_pixels *views = vgg_calloc(batch, sizeof *views);
+    uint8_t *rgb = vgg_calloc((size_t)width * height, 3);
+    double *mean = vgg_calloc(batch, net->classes * sizeof *mean);
+    struct vgg_pool *pool = NULL;
+    enum vgg_status status = VGG_OK;
+    void *arena = NULL;
+
+    if (width < vgg_net_crop(net) || height < vgg_net_crop(net) || batch == 0)
+        status = vgg_fail(error, VGG_BAD_ARGUMENT, "%ux%u is below the model's crop of %u", width,
+                          height, vgg_net_crop(net));
+    else
+        arena = vgg_alloc_aligned(vgg_forward_arena_bytes(net, shape, threads), 1);
+    if (status == VGG_OK && (views == NULL || rgb == NULL || mean == NULL || arena == NULL))
+        status = vgg_fail_memory(error);
+    if (status == VGG_OK)
+        status = vgg_pool_create(threads, &pool, error);
+    if (status == VGG_OK) {
+        /* Noise: a flat picture would leave most ReLUs shut and denormals in the rest. */
+        for (size_t i = 0; i < (size_t)width * height * 3; i++)
+            rgb[i] = (uint8_t)(i * 2654435761U >> 13);
+        for (uint32_t i = 0; i < batch; i++)
+            views[i] = (struct vgg_view_pixels){rgb, i % 2 == 1};
+        describe(bench, net, shape);
+        for (unsigned i = 0; i <= repeats; i++) {
+            vgg_forward(net, pool, &model->normalisation, views, shape, arena, mean, layer_ns);
+            if (i > 0)
+                record(bench, net, layer_ns);
+        }
+    }
+    vgg_pool_destroy(pool);
+    free(arena);
+    free(mean);
+    free(rgb);
+    free(views);
+    return status;
+}
