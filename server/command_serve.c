@@ -59,7 +59,7 @@ static const struct option options[] = {
      "1e9 multiply-accumulates of a request [four square photographs]"},
     {"max-queue", "TIME", OPTION_DURATION, FIELD(queue_ns), 0, 3600 * NS_PER_S,
      "predicted work ahead of a request [5s]"},
-    {"deadline", "TIME", OPTION_DURATION, FIELD(deadline_ns), 1, 24 * 3600 * NS_PER_S,
+    {"deadline", "TIME", OPTION_DURATION, FIELD(deadline_ns), NS_PER_MS, 24 * 3600 * NS_PER_S,
      "from the request line to the answer [30s]"},
     {"drain-delay", "TIME", OPTION_DURATION, FIELD(drain_delay_ns), 0, 3600 * NS_PER_S,
      "from SIGTERM to the closing of the listener [0s]"},

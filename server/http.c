@@ -57,7 +57,7 @@ struct exchange {
     struct peer *peer;
     enum phase phase;
     bool deferred;
-    bool answered; /* a response has been queued */
+    bool zero_in_path; /* "%00", which would cut the decoded path short */
     unsigned status;
     struct body body;
     struct http_part *parts; /* once the body is whole */
@@ -279,7 +279,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
     case PHASE_HEADERS:
         exchange->phase = PHASE_BODY;
         exchange->request.method = method;
-        exchange->request.path = url;
+        exchange->request.path = exchange->zero_in_path ? "/%00" : url;
         read_headers(exchange);
         if (declared_too_large(exchange)) {
             exchange->phase = PHASE_HANDLED;
@@ -314,12 +314,12 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
     struct http *http = context;
     struct exchange *exchange;
 
-    (void)uri;
     if (peer == NULL || (exchange = calloc(1, sizeof *exchange)) == NULL)
         return NULL;
     exchange->http = http;
     exchange->mhd = mhd;
     exchange->peer = peer;
+    exchange->zero_in_path = memmem(uri, strcspn(uri, "?"), "%00", 3) != NULL;
     exchange->request.admin = peer->admin;
     exchange->request.first = peer->requests++ == 0;
     exchange->request.received_ns = now_ns();
@@ -465,12 +465,14 @@ struct query_visit {
 };
 
 static enum MHD_Result on_argument(void *context, enum MHD_ValueKind kind, const char *name,
-                                   const char *value)
+                                   size_t name_size, const char *value, size_t value_size)
 {
     const struct query_visit *query = context;
+    /* "%00" ends a C string early: such a parameter is none that anybody knows. */
+    bool whole = strlen(name) == name_size && (value == NULL || strlen(value) == value_size);
 
     (void)kind;
-    return query->visit(query->context, name, value) ? MHD_YES : MHD_NO;
+    return query->visit(query->context, whole ? name : "\\0", value) ? MHD_YES : MHD_NO;
 }
 
 void http_query(const struct http_request *request,
@@ -479,5 +481,5 @@ void http_query(const struct http_request *request,
     struct query_visit query = {visit, context};
     const struct exchange *exchange = (const struct exchange *)(const void *)request;
 
-    (void)MHD_get_connection_values(exchange->mhd, MHD_GET_ARGUMENT_KIND, on_argument, &query);
+    (void)MHD_get_connection_values_n(exchange->mhd, MHD_GET_ARGUMENT_KIND, on_argument, &query);
 }

@@ -52,7 +52,7 @@ char *json_status(const char *text, size_t *size);
 char *json_access(const struct http_request *request, const char *time, unsigned status,
                   size_t *size);
 
-/* One event of the log: {"time", "level", "event", "message"}. */
+/* One event of the log: {"time", "event": level, "message"}. */
 char *json_event(const char *time, const char *level, const char *message, size_t *size);
 
 #endif

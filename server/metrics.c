@@ -2,6 +2,7 @@
 #include "metrics.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -249,29 +250,39 @@ static void print_gauges(struct text *out, const struct metrics_gauges *gauges)
 
 /* ---------------------------------------------------------------- process_* ------------------ */
 
-static uint64_t open_descriptors(void)
+/*
+ * Samples that cannot be had now are left out (a scrape must work when descriptors have run out),
+ * but for want of memory, when the whole answer is a 503.
+ */
+static bool unavailable(struct text *out)
 {
-    DIR *directory = opendir("/proc/self/fd");
-    uint64_t count = 0;
-
-    if (directory == NULL)
-        return 0;
-    while (readdir(directory) != NULL)
-        count++;
-    closedir(directory);
-    return count > 3 ? count - 3 : 0; /* ".", ".." and the directory itself */
+    out->failed = out->failed || errno == ENOMEM;
+    return false;
 }
 
-static void memory_pages(uint64_t *virtual_pages, uint64_t *resident_pages)
+static bool open_descriptors(struct text *out, double *count)
+{
+    DIR *directory = opendir("/proc/self/fd");
+
+    if (directory == NULL)
+        return unavailable(out);
+    *count = -3; /* ".", ".." and the directory itself */
+    while (readdir(directory) != NULL)
+        ++*count;
+    closedir(directory);
+    return true;
+}
+
+static bool memory_pages(struct text *out, double *virtual_pages, double *resident_pages)
 {
     FILE *file = fopen("/proc/self/statm", "re");
+    bool found;
 
-    *virtual_pages = *resident_pages = 0;
     if (file == NULL)
-        return;
-    if (fscanf(file, "%" SCNu64 " %" SCNu64, virtual_pages, resident_pages) != 2)
-        *virtual_pages = *resident_pages = 0;
+        return unavailable(out);
+    found = fscanf(file, "%lf %lf", virtual_pages, resident_pages) == 2;
     fclose(file);
+    return found;
 }
 
 static double seconds_of(struct timeval time)
@@ -282,23 +293,26 @@ static double seconds_of(struct timeval time)
 static void print_process(struct text *out, double start_s)
 {
     double page_bytes = (double)sysconf(_SC_PAGESIZE);
-    uint64_t virtual_pages, resident_pages;
+    double descriptors_open, virtual_pages, resident_pages;
     struct rusage usage = {0};
     struct rlimit descriptors = {0};
 
     getrusage(RUSAGE_SELF, &usage);
     getrlimit(RLIMIT_NOFILE, &descriptors);
-    memory_pages(&virtual_pages, &resident_pages);
+
     print_family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
     text_print(out, "process_cpu_seconds_total %.6f\n",
                seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
-    print_gauge(out, "process_open_fds", "Open file descriptors.", (double)open_descriptors());
+    if (open_descriptors(out, &descriptors_open))
+        print_gauge(out, "process_open_fds", "Open file descriptors.", descriptors_open);
     print_gauge(out, "process_max_fds", "Limit of open file descriptors.",
                 (double)descriptors.rlim_cur);
-    print_family(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.");
-    text_print(out, "process_virtual_memory_bytes %.0f\n", (double)virtual_pages * page_bytes);
-    print_family(out, "process_resident_memory_bytes", "gauge", "Resident memory.");
-    text_print(out, "process_resident_memory_bytes %.0f\n", (double)resident_pages * page_bytes);
+    if (memory_pages(out, &virtual_pages, &resident_pages)) {
+        print_family(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.");
+        text_print(out, "process_virtual_memory_bytes %.0f\n", virtual_pages * page_bytes);
+        print_family(out, "process_resident_memory_bytes", "gauge", "Resident memory.");
+        text_print(out, "process_resident_memory_bytes %.0f\n", resident_pages * page_bytes);
+    }
     print_family(out, "process_start_time_seconds", "gauge", "Start, in Unix time.");
     text_print(out, "process_start_time_seconds %.3f\n", start_s);
 }

@@ -205,6 +205,13 @@ static bool set_option(const struct option *option, const char *text, void *targ
     }
 }
 
+/* What a user gave, on standard error, without the line ends it may hold. */
+static void print_on_one_line(const char *text)
+{
+    for (; *text != '\0'; text++)
+        fputc((unsigned char)*text < ' ' ? '?' : *text, stderr);
+}
+
 /* ---------------------------------------------------------------- environment ---------------- */
 
 static void environment_name(const char *name, char variable[ENVIRONMENT_BYTES])
@@ -227,7 +234,9 @@ static bool read_environment(const struct command_usage *usage, void *target)
         if (value == NULL || value[0] == '\0')
             continue;
         if (!set_option(&usage->options[i], value, target, reason)) {
-            fprintf(stderr, "vgg: %s=%s: %s\n", variable, value, reason);
+            fprintf(stderr, "vgg: %s=", variable);
+            print_on_one_line(value);
+            fprintf(stderr, ": %s\n", reason);
             return false;
         }
     }
@@ -268,7 +277,9 @@ static const struct option *find_option(const struct command_usage *usage, const
 /* One line, and where to read on. */
 static bool complain(const struct command_usage *usage, const char *what, const char *argument)
 {
-    fprintf(stderr, "vgg: %s %s (see %s --help)\n", what, argument, usage->command);
+    fprintf(stderr, "vgg: %s ", what);
+    print_on_one_line(argument);
+    fprintf(stderr, " (see %s --help)\n", usage->command);
     return false;
 }
 
@@ -296,7 +307,9 @@ static bool parse_flag(const struct command_usage *usage, int argc, char **argv,
     }
     if (set_option(option, value, target, reason))
         return true;
-    fprintf(stderr, "vgg: --%s %s: %s\n", option->name, value, reason);
+    fprintf(stderr, "vgg: --%s ", option->name);
+    print_on_one_line(value);
+    fprintf(stderr, ": %s\n", reason);
     return false;
 }
 

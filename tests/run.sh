@@ -22,7 +22,7 @@ export VGG_BIN="$build/vgg"
 # A finding of a sanitizer is a failure, and a leak is one too.
 export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:exitcode=99:allocator_may_return_null=1"
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:exitcode=99"
-export TSAN_OPTIONS="halt_on_error=1:exitcode=99:suppressions=tests/tsan.supp"
+export TSAN_OPTIONS="halt_on_error=1:exitcode=99"
 # OpenBLAS would start a thread for each CPU, and uses none but the caller's.
 export OPENBLAS_NUM_THREADS=1
 

@@ -1,4 +1,5 @@
-/* A plain HTTP client for tests. It allocates nothing, so that armed faults hit the server alone. */
+/* A plain HTTP client for tests. It allocates nothing, so that armed faults hit the server alone.
+ */
 #ifndef VGG_TESTS_CLIENT_H
 #define VGG_TESTS_CLIENT_H
 

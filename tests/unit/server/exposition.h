@@ -32,8 +32,8 @@ struct exposition {
 
 static inline bool exposition_fail(struct exposition *exposition, const char *why, const char *line)
 {
-    snprintf(exposition->error, sizeof exposition->error, "%s: %.*s", why,
-             (int)strcspn(line, "\n"), line);
+    snprintf(exposition->error, sizeof exposition->error, "%s: %.*s", why, (int)strcspn(line, "\n"),
+             line);
     return false;
 }
 

@@ -22,7 +22,7 @@
 enum { SERVING_ARGS_MAX = 20 };
 
 struct serving {
-    const char *model; /* set before serving_start */
+    const char *model;             /* set before serving_start */
     void (*before)(void *context); /* called on the server's thread as it starts; may be NULL */
     void *context;
     pthread_t thread;
@@ -60,9 +60,8 @@ static inline void serving_read_line(int fd, char *line, size_t size)
 static inline void serving_start(struct serving *serving)
 {
     const char *const arguments[] = {
-        "vgg serve",  "--model",          serving->model, "--listen",  "127.0.0.1:0",
-        "--admin-listen", "127.0.0.1:0", "--scales",     "32,64",     "--threads",
-        "2",          NULL};
+        "vgg serve",   "--model",  serving->model, "--listen",  "127.0.0.1:0", "--admin-listen",
+        "127.0.0.1:0", "--scales", "32,64",        "--threads", "2",           NULL};
     char line[256];
 
     serving->argc = 0;

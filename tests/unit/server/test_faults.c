@@ -4,8 +4,8 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -41,7 +41,7 @@ struct attempt {
     char bytes[BODY_BYTES];
     size_t size;
     bool (*right)(const struct attempt *attempt); /* of a 200 in `answer` */
-    char expected[CLIENT_ANSWER_BYTES]; /* body of the first 200 */
+    char expected[CLIENT_ANSWER_BYTES];           /* body of the first 200 */
 };
 
 static struct attempt attempt;
@@ -81,8 +81,8 @@ static bool right_images(const struct attempt *given)
     for (size_t i = 0; i < 2 && right; i++) {
         const json_t *result = json_array_get(results, i);
 
-        right = is_ranked(result, 5) ||
-                json_integer_value(json_object_get(result, "status")) == 503;
+        right =
+            is_ranked(result, 5) || json_integer_value(json_object_get(result, "status")) == 503;
     }
     json_decref(root);
     return right;
@@ -137,11 +137,11 @@ static void begin(const char *name, bool (*right)(const struct attempt *attempt)
 static void append_head(const char *path, const char *type, size_t size)
 {
     char head[512];
-    int length = snprintf(head, sizeof head,
-                          "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-                          "X-Request-Id: fault\r\n%s%sContent-Length: %zu\r\n\r\n",
-                          size != 0 ? "POST" : "GET", path, type, type[0] != '\0' ? "\r\n" : "",
-                          size);
+    int length =
+        snprintf(head, sizeof head,
+                 "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                 "X-Request-Id: fault\r\n%s%sContent-Length: %zu\r\n\r\n",
+                 size != 0 ? "POST" : "GET", path, type, type[0] != '\0' ? "\r\n" : "", size);
 
     append(head, (size_t)length);
 }

@@ -116,8 +116,8 @@ static void request_in_pieces(const char *headers, const void *body, size_t size
     char head[1024];
     int pair[2], watch;
     int length =
-        snprintf(head, sizeof head,
-                 "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n", size, headers);
+        snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n",
+                 size, headers);
 
     memset(&seen, 0, sizeof seen);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);

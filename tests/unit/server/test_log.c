@@ -243,9 +243,12 @@ static void out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_of_a_request),     cmocka_unit_test(text_cannot_be_forged),
-        cmocka_unit_test(json_of_a_request),     cmocka_unit_test(json_cannot_be_forged),
-        cmocka_unit_test(events),                cmocka_unit_test(events_cannot_be_forged),
+        cmocka_unit_test(text_of_a_request),
+        cmocka_unit_test(text_cannot_be_forged),
+        cmocka_unit_test(json_of_a_request),
+        cmocka_unit_test(json_cannot_be_forged),
+        cmocka_unit_test(events),
+        cmocka_unit_test(events_cannot_be_forged),
         cmocka_unit_test(out_of_memory),
     };
 

@@ -222,8 +222,9 @@ static void choices(void **state)
 
 static void lists_of_scales(void **state)
 {
-    static const char *const wrong[] = {"",     ",",        "256,",  ",256", "256,,384", "0", "1025",
-                                        "-256", "256, 384", "256.0", "2x",   "99999999999999999999",
+    static const char *const wrong[] = {"",         ",",     "256,", ",256",
+                                        "256,,384", "0",     "1025", "-256",
+                                        "256, 384", "256.0", "2x",   "99999999999999999999",
                                         NULL};
     struct run run;
     struct option_scales scales = {.n = 77};
@@ -240,7 +241,7 @@ static void lists_of_scales(void **state)
     assert_int_equal(good(&run, "--scales", "1024", NULL).scales.scales[0], 1024);
     bad("at most 8 scales", "--scales", "1,2,3,4,5,6,7,8,9", NULL);
     for (size_t i = 0; wrong[i] != NULL; i++)
-        bad("scales are whole numbers of pixels up to 1024", "--scales", wrong[i], NULL);
+        bad("whole numbers of pixels up to 1024", "--scales", wrong[i], NULL);
     for (size_t i = 0; i < 100; i++)
         strcat(many, ",1");
     assert_false(scales_parse(many, &scales, reason, sizeof reason));

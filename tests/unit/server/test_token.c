@@ -42,8 +42,9 @@ static void first_line_is_the_token(void **state)
     static const struct {
         const char *bytes, *token;
     } cases[] = {
-        {"secret", "secret"},      {"secret\n", "secret"},     {"secret\r\n", "secret"},
-        {"secret\nmore", "secret"}, {"two words\n", "two words"}, {"\xe2\x82\xac\n", "\xe2\x82\xac"},
+        {"secret", "secret"},         {"secret\n", "secret"},
+        {"secret\r\n", "secret"},     {"secret\nmore", "secret"},
+        {"two words\n", "two words"}, {"\xe2\x82\xac\n", "\xe2\x82\xac"},
     };
 
     (void)state;

@@ -141,7 +141,7 @@ static void large_tensors(void **state)
         {.arch = "A", .width = 8, .fc1 = 2500, .side = 2},
         {.arch = "A", .width = 8, .fc1 = 2500, .side = 2, .dtype = "F16"},
         {.arch = "A", .widths = widths, .fc1 = 2, .side = 32},
-        {.arch = "A", .width = 24, .batch_norm = true, .dtype = "BF16"},
+        {.arch = "A", .width = 24, .batch_norm = true},
     };
 
     (void)state;

@@ -1,0 +1,24 @@
+/* Requests that are under way while a test does something else. */
+#ifndef VGG_TESTS_BACKGROUND_H
+#define VGG_TESTS_BACKGROUND_H
+
+#include <pthread.h>
+
+#include "client.h"
+
+/* A POST to /classify on a thread of its own. */
+struct background {
+    const struct server *server;
+    const char *target;
+    struct blob image;
+    pthread_t thread;
+    bool answered; /* once it has ended */
+    struct answer answer;
+};
+
+void background_start(struct background *request, const struct server *server, const char *target);
+
+/* Wait for its end; the caller frees the answer. */
+void background_end(struct background *request);
+
+#endif

@@ -1,0 +1,117 @@
+/* Growing text: all of it, or none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fault.h"
+#include "text.h"
+
+enum { LINES = 20000, LINE_BYTES = 12 };
+
+static void print_lines(struct text *text, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        text_print(text, "line %06u\n", i);
+}
+
+static void all_of_it(void **state)
+{
+    struct text text = {0};
+    size_t size = 0;
+    char *bytes;
+
+    (void)state;
+    print_lines(&text, LINES);
+    text_print(&text, "%s", "");
+    bytes = text_take(&text, &size);
+    assert_non_null(bytes);
+    assert_int_equal(size, (size_t)LINES * LINE_BYTES);
+    assert_int_equal(strlen(bytes), size);
+    for (unsigned i = 0; i < LINES; i++)
+        assert_int_equal(strtoul(bytes + i * LINE_BYTES + 5, NULL, 10), i);
+    free(bytes);
+    /* It can be used again. */
+    text_print(&text, "%d", 7);
+    bytes = text_take(&text, &size);
+    assert_string_equal(bytes, "7");
+    free(bytes);
+}
+
+/* Pieces around every size of the block, and one larger than it. */
+static void pieces_of_any_length(void **state)
+{
+    static char piece[100000];
+
+    (void)state;
+    memset(piece, 'p', sizeof piece - 1);
+    for (size_t length = (16 << 10) - 3; length <= (16 << 10) + 3; length++) {
+        struct text text = {0};
+        size_t size;
+        char *bytes;
+
+        text_print(&text, "%.*s", (int)length, piece);
+        text_print(&text, "%s", "end");
+        bytes = text_take(&text, &size);
+        assert_int_equal(size, length + 3);
+        assert_string_equal(bytes + length, "end");
+        free(bytes);
+    }
+    for (unsigned n = 0; n < 3; n++) {
+        struct text text = {0};
+        size_t size;
+        char *bytes;
+
+        print_lines(&text, n);
+        text_print(&text, "%s", piece);
+        bytes = text_take(&text, &size);
+        assert_int_equal(size, n * LINE_BYTES + sizeof piece - 1);
+        free(bytes);
+    }
+}
+
+/* One piece that is missing spoils the whole, even where later ones would fit. */
+static void or_none_of_it(void **state)
+{
+    unsigned long failures = 0;
+    long before = fault_outstanding();
+
+    (void)state;
+    if (!fault_available())
+        skip();
+    for (unsigned long n = 1;; n++) {
+        struct text text = {0};
+        size_t size;
+        char *bytes;
+        bool fired;
+
+        fault_arm(n);
+        print_lines(&text, LINES);
+        fired = fault_disarm();
+        text_print(&text, "and more");
+        bytes = text_take(&text, &size);
+        assert_int_equal(bytes == NULL, fired);
+        free(bytes);
+        assert_int_equal(fault_outstanding(), before);
+        if (!fired)
+            break;
+        failures++;
+    }
+    assert_true(failures >= 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_of_it),
+        cmocka_unit_test(pieces_of_any_length),
+        cmocka_unit_test(or_none_of_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
