@@ -1,6 +1,7 @@
 /* The watch list: a linked list, swept ten times a second. */
 #include "connections.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -15,6 +16,8 @@ struct connection_watch {
     int fd;
     uint64_t deadline_ns;
     bool busy;
+    bool expecting; /* bytes from the client */
+    bool ended;     /* the last sweep found that none can come */
     struct connection_watch *next, **link;
 };
 
@@ -26,14 +29,39 @@ struct connections {
     struct connection_watch *first;
 };
 
+static bool has_unread(const struct connection_watch *watch)
+{
+    int unread = 0;
+
+    return ioctl(watch->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+/* Has the client closed its side, and nothing of it is left to read? */
+static bool has_ended(const struct connection_watch *watch)
+{
+    struct pollfd polled = {.fd = watch->fd, .events = POLLRDHUP};
+
+    return poll(&polled, 1, 0) == 1 && !has_unread(watch);
+}
+
+/* The network thread sees the end of the stream and cleans up. */
+static void cut(struct connection_watch *watch)
+{
+    shutdown(watch->fd, SHUT_RDWR);
+    watch->deadline_ns = 0;
+    watch->expecting = false;
+}
+
 static void sweep(struct connections *connections, uint64_t now)
 {
-    for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next)
-        if (watch->deadline_ns != 0 && now >= watch->deadline_ns) {
-            /* The network thread sees the end of the stream and cleans up. */
-            shutdown(watch->fd, SHUT_RDWR);
-            watch->deadline_ns = 0;
-        }
+    for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next) {
+        /* Twice in a row: what was read a moment ago may be a whole request. */
+        bool ended = watch->expecting && has_ended(watch);
+
+        if ((watch->deadline_ns != 0 && now >= watch->deadline_ns) || (ended && watch->ended))
+            cut(watch);
+        watch->ended = ended;
+    }
 }
 
 static void *sweeper_main(void *argument)
@@ -98,6 +126,7 @@ struct connection_watch *watch_add(struct connections *connections, int fd, uint
     watch->connections = connections;
     watch->fd = fd;
     watch->deadline_ns = deadline_ns;
+    watch->expecting = true;
     pthread_mutex_lock(&connections->mutex);
     watch->next = connections->first;
     watch->link = &connections->first;
@@ -133,16 +162,21 @@ void watch_set(struct connection_watch *watch, uint64_t deadline_ns, bool busy)
     pthread_mutex_unlock(&watch->connections->mutex);
 }
 
+void watch_expect(struct connection_watch *watch, bool bytes)
+{
+    pthread_mutex_lock(&watch->connections->mutex);
+    watch->expecting = bytes;
+    watch->ended = false;
+    pthread_mutex_unlock(&watch->connections->mutex);
+}
+
 size_t connections_busy(struct connections *connections)
 {
     size_t busy = 0;
 
     pthread_mutex_lock(&connections->mutex);
-    for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next) {
-        int unread = 0;
-
-        busy += watch->busy || (ioctl(watch->fd, FIONREAD, &unread) == 0 && unread > 0);
-    }
+    for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next)
+        busy += watch->busy || has_unread(watch);
     pthread_mutex_unlock(&connections->mutex);
     return busy;
 }

@@ -23,6 +23,12 @@ struct connection_watch *watch_add(struct connections *connections, int fd, uint
 /* Must be called before the socket is closed. */
 void watch_remove(struct connection_watch *watch);
 
+/*
+ * Is the server waiting for bytes of this client? If so, it is cut once it has closed its side and
+ * all it sent has been read: libmicrohttpd overlooks that where data and end come together.
+ */
+void watch_expect(struct connection_watch *watch, bool bytes);
+
 /* When to cut the connection (CLOCK_MONOTONIC); 0: never. `busy`: it has a request. */
 void watch_set(struct connection_watch *watch, uint64_t deadline_ns, bool busy);
 

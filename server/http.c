@@ -235,6 +235,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     struct MHD_Response *response = make_response(exchange);
     enum MHD_Result queued;
 
+    watch_expect(exchange->peer->watch, false);
     watch_set(exchange->peer->watch, now_ns() + exchange->http->options.idle_ns, true);
     exchange->status = response != NULL ? exchange->request.response.status : 503;
     if (response == NULL)
@@ -250,6 +251,7 @@ void http_defer(struct http_request *request)
 
     assert(!exchange->deferred);
     exchange->deferred = true;
+    watch_expect(exchange->peer->watch, false);
     watch_set(exchange->peer->watch, 0, true);
     MHD_suspend_connection(exchange->mhd);
 }
@@ -350,6 +352,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
                   code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? exchange->status : 0,
                   exchange->phase != PHASE_HANDLED);
     watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
+    watch_expect(exchange->peer->watch, true);
     free(exchange->parts);
     body_fini(&exchange->body);
     free(exchange->request.response.body);

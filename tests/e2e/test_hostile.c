@@ -24,7 +24,7 @@ static int setup(void **state)
     if (work_setup(state) != 0)
         return -1;
     server_start(&server, (const char *[]){"--model", model_labelled(), "--scales", "64",
-                                           "--max-cost", "1000", NULL});
+                                           "--max-cost", "1000", "--max-queue", "1000s", NULL});
     fds = server_metric(&server, "process_open_fds");
     return 0;
 }
