@@ -127,10 +127,10 @@ static void agrees_with_the_oracle(void **state)
         assert_true(n > 0);
         layer_errors(out, expected, n, &l2, &largest);
         if (!(l2 <= layer_gate(kernels, conv).l2 && largest <= layer_gate(kernels, conv).max))
-            fail_msg("case %zu (%u to %u channels, kernel %u, %ux%u): relative L2 error %g, max error "
-                     "/ rms %g",
-                     i, conv->in, conv->out, conv->kernel, cases[i].in.h, cases[i].in.w, l2,
-                     largest);
+            fail_msg(
+                "case %zu (%u to %u channels, kernel %u, %ux%u): relative L2 error %g, max error "
+                "/ rms %g",
+                i, conv->in, conv->out, conv->kernel, cases[i].in.h, cases[i].in.w, l2, largest);
         if (!intact)
             fail_msg("case %zu: memory around the blocks changed", i);
         free(out);
