@@ -107,13 +107,24 @@ static bool is_loopback(const char *address)
     return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]", 5) == 0;
 }
 
+static enum vgg_status open_endpoint(const char *option, const char *address,
+                                     struct endpoint *endpoint, struct vgg_error *error)
+{
+    struct vgg_error reason = {0};
+    enum vgg_status status = endpoint_open(address, endpoint, &reason);
+
+    return status == VGG_OK ? status : vgg_fail(error, status, "%s: %s", option, reason.text);
+}
+
 static enum vgg_status open_endpoints(struct startup *startup, const struct serve_options *given,
                                       struct vgg_error *error)
 {
-    enum vgg_status status = endpoint_open(given->listen, &startup->endpoints[0], error);
+    enum vgg_status status =
+        open_endpoint("--listen", given->listen, &startup->endpoints[0], error);
 
     if (status == VGG_OK)
-        status = endpoint_open(given->admin_listen, &startup->endpoints[1], error);
+        status =
+            open_endpoint("--admin-listen", given->admin_listen, &startup->endpoints[1], error);
     if (status == VGG_OK && given->admin_token_file == NULL &&
         !is_loopback(startup->endpoints[1].address))
         return vgg_fail(error, VGG_BAD_ARGUMENT,
@@ -144,17 +155,11 @@ static enum vgg_status open_model(struct startup *startup, const struct serve_op
     struct vgg_model *model;
     uint64_t start_ns = now_ns();
     enum vgg_status status = model_open(given->model, &model, error);
-    const struct vgg_model_info *info;
-
     if (status != VGG_OK)
         return status;
     model_slot_init(&startup->server.model, model, (double)(now_ns() - start_ns) / NS_PER_S);
     startup->slot_ready = true;
-    info = vgg_model_get_info(model);
-    log_event("info", "model %s: configuration %s, %" PRIu64 " parameters, %s", info->name,
-              info->arch, info->parameters, info->version);
-    if (!info->trained)
-        log_event("warning", "model %s is untrained: its answers mean nothing", info->name);
+
     if (!evaluation_params_complete(&params, model, given->scales.scales, given->scales.n,
                                     &problem))
         return vgg_fail(error, VGG_BAD_ARGUMENT, "--scales: %s", problem.detail);
@@ -320,6 +325,15 @@ static void print_ready(const char *main_address, const char *admin_address)
     (void)written;
 }
 
+static void log_start(const struct vgg_model_info *info, unsigned threads)
+{
+    log_event("info", "model %s: configuration %s, %" PRIu64 " parameters, %s", info->name,
+              info->arch, info->parameters, info->version);
+    if (!info->trained)
+        log_event("warning", "model %s is untrained: its answers mean nothing", info->name);
+    log_event("info", "kernels %s, %u threads", info->kernel, threads);
+}
+
 static int serve(const struct serve_options *given)
 {
     struct startup startup = {.server = {.options = given}, .endpoints = {{.fd = -1}, {.fd = -1}}};
@@ -336,8 +350,7 @@ static int serve(const struct serve_options *given)
     }
     for (size_t i = 0; i < 2; i++)
         snprintf(addresses[i], ADDRESS_MAX, "%s", startup.endpoints[i].address);
-    log_event("info", "kernels %s, %u threads",
-              vgg_model_get_info(startup.server.model.model)->kernel, given->threads);
+    log_start(vgg_model_get_info(startup.server.model.model), given->threads);
     print_ready(addresses[0], addresses[1]);
     signals_wait(-1);
     quiet = drain(&startup, given);

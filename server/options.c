@@ -257,7 +257,7 @@ static void print_help(const struct command_usage *usage)
             length = printf("\n") - 1;
         printf("%*s%s\n", HELP_COLUMN - length, "", option->help);
     }
-    printf("  --help%*sthis text\n", HELP_COLUMN - 8, "");
+    printf("  --help%*sthis text; --version prints the version\n", HELP_COLUMN - 8, "");
     printf("\nEvery option is also an environment variable (--max-body is VGG_MAX_BODY); flags "
            "win.\n");
     if (usage->footer != NULL)
@@ -322,6 +322,9 @@ enum options_result options_parse(const struct command_usage *usage, int argc, c
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             print_help(usage);
+            return OPTIONS_HELP;
+        } else if (strcmp(argv[i], "--version") == 0) {
+            printf("vgg " VGG_VERSION "\n");
             return OPTIONS_HELP;
         }
     if (!read_environment(usage, target))

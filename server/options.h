@@ -50,12 +50,13 @@ struct operands {
     size_t n;
 };
 
-/* Anything but OPTIONS_RUN is the exit status to end with. */
+/* Anything but OPTIONS_RUN is the exit status to end with: --help and --version end well. */
 enum options_result { OPTIONS_RUN = -1, OPTIONS_HELP = 0, OPTIONS_BAD = EXIT_USAGE };
 
 /*
  * Fill *target, which holds the defaults, from the environment and then from argv[1 ..]. `-o FILE`
- * is --output. --help prints the usage. After OPTIONS_BAD one line has been printed on stderr.
+ * is --output. --help prints the usage, --version the version. After OPTIONS_BAD one line has been
+ * printed on stderr.
  */
 enum options_result options_parse(const struct command_usage *usage, int argc, char **argv,
                                   void *target, struct operands *operands);

@@ -177,6 +177,21 @@ void server_wait_metric_reaches(const struct server *server, const char *series,
     wait_metric(server, series, value, 1e18);
 }
 
+void server_wait_begun(const struct server *server, double n, double answered)
+{
+    for (int i = 0; i < NAPS_MAX; i++) {
+        char *text = metrics_read(server);
+        bool begun = metrics_value(text, "vgg_requests_in_flight") >= n ||
+                     metrics_value(text, CLASSIFIED) > answered;
+
+        free(text);
+        if (begun)
+            return;
+        nap();
+    }
+    fail_msg("the requests never begin");
+}
+
 /* ---------------------------------------------------------------- health --------------------- */
 
 void check_alive(const struct server *server)

@@ -46,6 +46,14 @@ double server_metric(const struct server *server, const char *series);
 void server_wait_metric(const struct server *server, const char *series, double value);
 void server_wait_metric_reaches(const struct server *server, const char *series, double value);
 
+/*
+ * Wait until `n` requests are in flight, the one that asks included; or, where that was missed,
+ * until more than `answered` pictures have been classified since the start.
+ */
+void server_wait_begun(const struct server *server, double n, double answered);
+
+#define CLASSIFIED "vgg_http_requests_total{route=\"/classify\",code=\"200\"}"
+
 /* ---------------------------------------------------------------- health -------------------- */
 
 /* A picture is classified: the server has survived what was done to it. */

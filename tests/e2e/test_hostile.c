@@ -67,6 +67,7 @@ static void test_leaves_in_the_middle_of_the_body(void **state)
 static void test_leaves_while_its_request_is_computed(void **state)
 {
     struct blob image = picture(80, 60);
+    double before = server_metric(&server, CLASSIFIED);
     struct raw raws[8];
 
     (void)state;
@@ -74,7 +75,7 @@ static void test_leaves_while_its_request_is_computed(void **state)
         raw_open(&raws[i], &server);
         assert_true(raw_post(&raws[i], "?scales=256,512", &image, image.size));
     }
-    server_wait_metric_reaches(&server, "vgg_requests_in_flight", 2);
+    server_wait_begun(&server, 2, before);
     for (size_t i = 0; i < COUNT_OF(raws); i++)
         if (i % 2 == 0)
             raw_close(&raws[i]);
@@ -310,6 +311,26 @@ static void test_http_1_0(void **state)
     blob_free(&image);
 }
 
+/* A client may say that it will send no more, and still wait for its answer. */
+static void test_half_closed_client(void **state)
+{
+    struct blob image = picture(80, 60);
+    struct answer answer;
+    struct raw raw;
+
+    (void)state;
+    raw_open(&raw, &server);
+    assert_true(raw_post(&raw, "?scales=256", &image, image.size));
+    shutdown(raw.fd, SHUT_WR);
+    assert_true(raw_answer(&raw, &answer));
+    check_answer(&answer, 80, 60);
+    answer_free(&answer);
+    assert_true(raw_ends(&raw));
+    raw_close(&raw);
+    check_unharmed();
+    blob_free(&image);
+}
+
 static void test_pipelined_requests(void **state)
 {
     static const char get[] = "GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: first\r\n\r\n";
@@ -361,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_bad_chunk_sizes),
         cmocka_unit_test(test_bad_requests),
         cmocka_unit_test(test_http_1_0),
+        cmocka_unit_test(test_half_closed_client),
         cmocka_unit_test(test_pipelined_requests),
     };
 

@@ -22,7 +22,7 @@ static bool wait_admitted(const struct server *server)
     for (int i = 0; i < NAPS_MAX; i++) {
         if (server_metric(server, "vgg_queue_cost_seconds") > 0)
             return true;
-        if (server_metric(server, "vgg_http_requests_total{route=\"/classify\",code=\"200\"}") > 0)
+        if (server_metric(server, CLASSIFIED) > 0)
             return false;
         nap();
     }
@@ -100,8 +100,7 @@ static void test_503_in_a_crowd(void **state)
     assert_true(served >= 1);
     server_wait_metric(&server, "vgg_requests_shed_total{reason=\"queue_full\"}", shed);
     server_wait_metric(&server, "vgg_http_requests_total{route=\"/classify\",code=\"503\"}", shed);
-    server_wait_metric(&server, "vgg_http_requests_total{route=\"/classify\",code=\"200\"}",
-                       served);
+    server_wait_metric(&server, CLASSIFIED, served);
     check_alive(&server);
     server_stop(&server);
 }

@@ -13,9 +13,10 @@
 #include "check.h"
 #include "process.h"
 
-enum { PATHS = 16, LENGTH_BYTES = 8 };
+enum { PATHS_MAX = 128, LENGTH_BYTES = 8 };
 
 static char directory[PATH_MAX / 2];
+static char *paths[PATHS_MAX]; /* that work_file has given */
 
 /* ---------------------------------------------------------------- files ---------------------- */
 
@@ -58,17 +59,24 @@ int work_teardown(void **state)
     (void)state;
     process_kill_all();
     curl_global_cleanup();
+    for (size_t i = 0; i < PATHS_MAX; i++)
+        free(paths[i]);
     return nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 const char *work_file(const char *name)
 {
-    static char paths[PATHS][PATH_MAX];
-    static size_t next;
-    char *path = paths[next++ % PATHS];
+    char path[PATH_MAX];
 
-    snprintf(path, PATH_MAX, "%s/%s", directory, name);
-    return path;
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    for (size_t i = 0; i < PATHS_MAX; i++) {
+        if (paths[i] == NULL)
+            paths[i] = strdup(path);
+        if (strcmp(paths[i], path) == 0)
+            return paths[i];
+    }
+    fail_msg("too many files");
+    return NULL;
 }
 
 void work_write(const char *path, const void *bytes, size_t size)

@@ -25,7 +25,7 @@ struct blob blob_copy(const void *bytes, size_t size);
 int work_setup(void **state);
 int work_teardown(void **state);
 
-/* The path of a file in the directory; valid until 16 calls later. */
+/* The path of a file in the directory; valid until its end. */
 const char *work_file(const char *name);
 
 void work_write(const char *path, const void *bytes, size_t size);
