@@ -143,6 +143,10 @@ tsan:
 
 # ---------------------------------------------------------------- the rest
 
+## bench      time a full-size VGG-16 layer by layer, beside the machine's own limits
+bench: $(BUILD)/vgg
+	$(Q)$(BUILD)/vgg bench --sizes 224x224,384x384,512x512
+
 sources = $(shell git ls-files '*.c' '*.h' 2>/dev/null || find include core server tests -name '*.[ch]')
 
 ## format     rewrite the sources by .clang-format; format-check only compares
@@ -163,7 +167,7 @@ install: $(BUILD)/vgg
 clean:
 	rm -rf build
 
-.PHONY: all run test_programs test check-long asan ubsan tsan format format-check list install clean
+.PHONY: all run test_programs test check-long bench asan ubsan tsan format format-check list install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
