@@ -59,6 +59,15 @@ static json_t *string_of(const char *text)
     return string;
 }
 
+/* A value all of whose parts could be set, else NULL. */
+static json_t *complete(json_t *value, int failed)
+{
+    if (failed == 0)
+        return value;
+    json_decref(value);
+    return NULL;
+}
+
 /* NULL is left out. */
 static int set_string(json_t *object, const char *key, const char *value)
 {
@@ -94,10 +103,7 @@ static json_t *scales_array(const uint32_t *scales, size_t n)
 
     for (size_t i = 0; i < n; i++)
         failed += json_array_append_new(array, json_integer(scales[i]));
-    if (failed == 0)
-        return array;
-    json_decref(array);
-    return NULL;
+    return complete(array, failed);
 }
 
 static json_t *ranked_class(const struct vgg_model *model, size_t rank, uint32_t index, float score)
@@ -112,10 +118,7 @@ static json_t *ranked_class(const struct vgg_model *model, size_t rank, uint32_t
     failed += set_string(entry, "id", id);
     failed += set_string(entry, "label", label);
     failed += json_object_set_new(entry, "score", json_real((double)score));
-    if (failed == 0)
-        return entry;
-    json_decref(entry);
-    return NULL;
+    return complete(entry, failed);
 }
 
 static json_t *top_array(const struct vgg_model *model, const float *posterior, uint32_t top_k)
@@ -135,10 +138,7 @@ static json_t *top_array(const struct vgg_model *model, const float *posterior, 
         failed += json_array_append_new(array,
                                         ranked_class(model, rank, top[rank], posterior[top[rank]]));
     free(top);
-    if (failed == 0)
-        return array;
-    json_decref(array);
-    return NULL;
+    return complete(array, failed);
 }
 
 static json_t *views_array(const struct json_answer *answer, const struct evaluation *evaluation)
@@ -159,10 +159,7 @@ static json_t *views_array(const struct json_answer *answer, const struct evalua
                                           answer->params->top_k));
         failed += json_array_append_new(array, view);
     }
-    if (failed == 0)
-        return array;
-    json_decref(array);
-    return NULL;
+    return complete(array, failed);
 }
 
 static json_t *model_object(const struct vgg_model *model)
@@ -170,13 +167,11 @@ static json_t *model_object(const struct vgg_model *model)
     const struct vgg_model_info *info = vgg_model_get_info(model);
     json_t *object = json_object();
 
-    if (set_string(object, "name", info->name) + set_string(object, "arch", info->arch) +
-            set_string(object, "version", info->version) +
-            set_string(object, "kernel", info->kernel) ==
-        0)
-        return object;
-    json_decref(object);
-    return NULL;
+    int failed = set_string(object, "name", info->name) + set_string(object, "arch", info->arch) +
+                 set_string(object, "version", info->version) +
+                 set_string(object, "kernel", info->kernel);
+
+    return complete(object, failed);
 }
 
 static json_t *timing_object(const struct json_answer *answer, const struct evaluation *evaluation)
@@ -312,10 +307,7 @@ static json_t *layers_array(const struct vgg_model *model)
                              (json_int_t)layer.kernel, "lrn", layer.lrn, "pool", layer.pool,
                              "parameters", (json_int_t)layer.parameters));
     }
-    if (failed == 0)
-        return array;
-    json_decref(array);
-    return NULL;
+    return complete(array, failed);
 }
 
 static json_t *labels_array(const struct vgg_model *model)
@@ -333,10 +325,7 @@ static json_t *labels_array(const struct vgg_model *model)
             array,
             id != NULL ? json_pack("[o, o]", string_of(id), string_of(label)) : string_of(label));
     }
-    if (failed == 0)
-        return array;
-    json_decref(array);
-    return NULL;
+    return complete(array, failed);
 }
 
 static json_t *costs_array(const struct vgg_model *model)
@@ -350,10 +339,7 @@ static json_t *costs_array(const struct vgg_model *model)
             array,
             json_pack("{s:I, s:I}", "scale", (json_int_t)info->scales[i], "macs",
                       (json_int_t)vgg_model_view_macs(model, info->scales[i], info->scales[i])));
-    if (failed == 0)
-        return array;
-    json_decref(array);
-    return NULL;
+    return complete(array, failed);
 }
 
 char *json_inspect(const struct vgg_model *model, size_t *size)
@@ -392,10 +378,7 @@ static json_t *bench_layers(const struct vgg_bench *bench)
                              bench->layers[i].algorithm, "ms", rounded(bench->layers[i].ms),
                              "effective_gflops",
                              rounded(bench->layers[i].gflop / bench->layers[i].ms * 1e3)));
-    if (failed == 0)
-        return array;
-    json_decref(array);
-    return NULL;
+    return complete(array, failed);
 }
 
 static json_t *bench_run(const struct json_run *run)
