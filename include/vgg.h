@@ -284,8 +284,8 @@ enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_m
                                    struct vgg_error *error);
 
 /*
- * Evaluate a fixed picture of the model's crop: a model that has passed gives finite scores, and
- * its weights and working memory have been touched. Errors: BAD_MODEL, NO_MEMORY. Thread-safe.
+ * Evaluate a fixed picture at the model's first scale: a model that has passed gives finite scores,
+ * and its weights and working memory have been touched. Errors: BAD_MODEL, NO_MEMORY. Thread-safe.
  */
 enum vgg_status vgg_engine_canary(struct vgg_engine *engine, struct vgg_model *model,
                                   struct vgg_error *error);

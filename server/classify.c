@@ -197,7 +197,7 @@ static bool check_images(struct server *server, struct task *task, struct proble
     if (task->item.macs <= limit)
         return true;
     problem_set(problem, PROBLEM_TOO_COSTLY,
-                "the request needs %.1f GMAC, over the limit of %.1f (--max-cost): ask for fewer "
+                "the request needs %.3g GMAC, over the limit of %.3g (--max-cost): ask for fewer "
                 "or smaller scales, flip=off, or fewer images",
                 (double)task->item.macs / 1e9, (double)limit / 1e9);
     return false;

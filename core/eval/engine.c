@@ -447,10 +447,19 @@ static struct vgg_image *canary_image(uint32_t side)
     return image;
 }
 
+/* The model's first scale, as its pictures will have it: a lone crop is mostly overhead. */
+static uint32_t canary_side(const struct vgg_engine *engine, const struct vgg_model *model)
+{
+    uint64_t side = model->info.scales[0];
+
+    return side * side <= engine->options.view_pixels_max ? (uint32_t)side
+                                                          : vgg_net_crop(&model->net);
+}
+
 enum vgg_status vgg_engine_canary(struct vgg_engine *engine, struct vgg_model *model,
                                   struct vgg_error *error)
 {
-    struct vgg_request request = {.scales = {vgg_net_crop(&model->net)}, .scales_n = 1};
+    struct vgg_request request = {.scales = {canary_side(engine, model)}, .scales_n = 1};
     struct vgg_image *image = canary_image(request.scales[0]);
     struct vgg_views *views = NULL;
     struct vgg_job *job = NULL;
