@@ -16,7 +16,6 @@
 #include <strings.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "body.h"
 #include "clock.h"

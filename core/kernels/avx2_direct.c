@@ -21,11 +21,6 @@ enum {
     PANELS_AT_A_TIME = 4
 };
 
-static size_t minimum(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 struct layer {
     const struct vgg_conv *conv;
     const float *packed, *bias, *in;
@@ -105,7 +100,7 @@ size_t vgg_direct_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape in
 {
     struct layer layer = layer_of(conv, in);
 
-    layer.block = minimum(layer.positions, positions_max(conv));
+    layer.block = vgg_min_size(layer.positions, positions_max(conv));
     return (a_floats(&layer) + c_floats(&layer)) * sizeof(float) * (is_shared(conv) ? 1 : threads);
 }
 
@@ -229,7 +224,8 @@ static void multiply(const struct layer *layer, size_t panel, size_t panels, siz
 static void local_item(void *context, size_t item, unsigned thread)
 {
     const struct layer *layer = context;
-    size_t first = item * layer->block, count = minimum(layer->block, layer->positions - first);
+    size_t first = item * layer->block,
+           count = vgg_min_size(layer->block, layer->positions - first);
     float *a = layer->scratch + thread * (a_floats(layer) + c_floats(layer));
     float *c = a + a_floats(layer);
 
@@ -260,12 +256,12 @@ static void shared_multiply(void *context, size_t item, unsigned thread)
 {
     const struct layer *layer = context;
     size_t panel = item * PANELS_AT_A_TIME;
-    size_t panels = minimum(PANELS_AT_A_TIME, layer->panels - panel);
+    size_t panels = vgg_min_size(PANELS_AT_A_TIME, layer->panels - panel);
     float *c = layer->scratch + a_floats(layer);
 
     (void)thread;
     multiply(layer, panel, panels, layer->count, layer->scratch, c);
-    for (size_t block = 2 * panel; block < minimum(2 * (panel + panels), layer->out_map.c8);
+    for (size_t block = 2 * panel; block < vgg_min_size(2 * (panel + panels), layer->out_map.c8);
          block++)
         store_block(layer, block, layer->first, layer->count, c);
 }
@@ -289,7 +285,7 @@ void vgg_direct_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const f
         return;
     }
     for (layer.first = 0; layer.first < layer.positions; layer.first += layer.block) {
-        layer.count = minimum(layer.block, layer.positions - layer.first);
+        layer.count = vgg_min_size(layer.block, layer.positions - layer.first);
         vgg_pool_run(pool, shared_gather, &layer, is_narrow(conv) ? 1 : layer.in_map.c8);
         vgg_pool_run(pool, shared_multiply, &layer, vgg_ceil_div(layer.panels, PANELS_AT_A_TIME));
     }

@@ -90,11 +90,6 @@ static bool is_shared(const struct layer *layer)
     return vgg_winograd_weights_bytes(layer->conv) > SHARED_WEIGHTS_BYTES;
 }
 
-static size_t minimum(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Tiles that a block may have. */
 static size_t block_tiles_max(const struct layer *layer)
 {
@@ -116,7 +111,7 @@ size_t vgg_winograd_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape 
                                   unsigned threads)
 {
     struct layer layer = layer_of(conv, in);
-    size_t bytes = minimum(layer.tiles, block_tiles_max(&layer)) *
+    size_t bytes = vgg_min_size(layer.tiles, block_tiles_max(&layer)) *
                    (v_floats(&layer) + m_floats(&layer)) * sizeof(float);
 
     return is_shared(&layer) ? bytes : bytes * threads;
@@ -369,7 +364,7 @@ static void multiply(const struct layer *layer, size_t point, size_t panel, size
 static void local_item(void *context, size_t item, unsigned thread)
 {
     const struct layer *layer = context;
-    size_t first = item * layer->block, count = minimum(layer->block, layer->tiles - first);
+    size_t first = item * layer->block, count = vgg_min_size(layer->block, layer->tiles - first);
     float *v = layer->scratch + thread * layer->block * (v_floats(layer) + m_floats(layer));
     float *m = v + layer->block * v_floats(layer);
 
@@ -405,7 +400,7 @@ static void shared_multiply(void *context, size_t item, unsigned thread)
     size_t panel = item % groups * PANELS_AT_A_TIME;
 
     (void)thread;
-    multiply(layer, item / groups, panel, minimum(PANELS_AT_A_TIME, layer->panels - panel),
+    multiply(layer, item / groups, panel, vgg_min_size(PANELS_AT_A_TIME, layer->panels - panel),
              layer->count, layer->scratch, shared_m(layer));
 }
 
@@ -436,7 +431,7 @@ void vgg_winograd_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const
         return;
     }
     for (layer.first = 0; layer.first < layer.tiles; layer.first += layer.block) {
-        layer.count = minimum(layer.block, layer.tiles - layer.first);
+        layer.count = vgg_min_size(layer.block, layer.tiles - layer.first);
         vgg_pool_run(pool, shared_input, &layer, layer.depth8);
         vgg_pool_run(pool, shared_multiply, &layer,
                      POINTS * vgg_ceil_div(layer.panels, PANELS_AT_A_TIME));

@@ -21,11 +21,6 @@ struct vgg_blocked {
     size_t hp, wp; /* with the frame */
 };
 
-static inline size_t vgg_ceil_div(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static inline struct vgg_blocked vgg_blocked_of(struct vgg_shape shape)
 {
     return (struct vgg_blocked){

@@ -14,6 +14,16 @@
 
 #include "base/pool.h"
 
+static inline size_t vgg_ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static inline size_t vgg_min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 /*
  * One layer as the network sees it: convolution (stride 1), bias, then what follows it, in this
  * order: ReLU, local response normalisation, 2x2 max-pool with stride 2 (floor).

@@ -26,16 +26,6 @@ enum {
     LRN_CHANNELS = 5         /* the window */
 };
 
-static size_t ceil_div(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-
-static size_t min_size(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static float max_float(float a, float b)
 {
     return a < b ? b : a; /* unlike fmaxf one instruction, and a NaN in `a` stays one */
@@ -77,7 +67,7 @@ static size_t band_pixels(const struct vgg_conv *conv, size_t pixels)
         band = band / BLOCK_PIXELS * BLOCK_PIXELS;
     if (band < BAND_MIN)
         band = BAND_MIN;
-    return min_size(band, pixels);
+    return vgg_min_size(band, pixels);
 }
 
 static size_t columns_floats(const struct vgg_conv *conv, struct vgg_shape in)
@@ -185,9 +175,9 @@ struct band {
 /* Copy `count` input pixels from x onwards, with zeros outside [0, width). */
 static void copy_padded(const float *row, ptrdiff_t x, size_t width, size_t count, float *out)
 {
-    size_t left = x < 0 ? min_size((size_t)-x, count) : 0;
+    size_t left = x < 0 ? vgg_min_size((size_t)-x, count) : 0;
     size_t start = (size_t)(x + (ptrdiff_t)left);
-    size_t inside = start < width ? min_size(width - start, count - left) : 0;
+    size_t inside = start < width ? vgg_min_size(width - start, count - left) : 0;
 
     memset(out, 0, left * sizeof *out);
     memcpy(out + left, row + (inside != 0 ? start : 0), inside * sizeof *out);
@@ -204,7 +194,7 @@ static void fill_column_row(const struct band *band, size_t c, size_t ky, size_t
     while (done < band->count) {
         size_t pixel = band->first + done;
         size_t x = pixel % band->out_w;
-        size_t run = min_size(band->out_w - x, band->count - done);
+        size_t run = vgg_min_size(band->out_w - x, band->count - done);
         ptrdiff_t in_y = (ptrdiff_t)(pixel / band->out_w + ky) - pad;
 
         if (in_y < 0 || in_y >= (ptrdiff_t)band->in_h)
@@ -231,7 +221,7 @@ static void fill_columns(void *context, size_t item, unsigned thread)
 
 static size_t row_blocks(const struct vgg_conv *conv)
 {
-    return ceil_div(conv->out, BLOCK_ROWS);
+    return vgg_ceil_div(conv->out, BLOCK_ROWS);
 }
 
 /* Item: one block of output channels by pixels; bias first, then the product, then ReLU. */
@@ -240,9 +230,9 @@ static void multiply_block(void *context, size_t item, unsigned thread)
     const struct band *band = context;
     const struct vgg_conv *conv = band->conv;
     size_t row = item % row_blocks(conv) * BLOCK_ROWS;
-    size_t rows = min_size(conv->out - row, BLOCK_ROWS);
+    size_t rows = vgg_min_size(conv->out - row, BLOCK_ROWS);
     size_t pixel = item / row_blocks(conv) * BLOCK_PIXELS;
-    size_t pixels = min_size(band->count - pixel, BLOCK_PIXELS);
+    size_t pixels = vgg_min_size(band->count - pixel, BLOCK_PIXELS);
     size_t depth = depth_of(conv);
     float *out = band->out + row * band->out_pixels + band->first + pixel;
 
@@ -265,14 +255,14 @@ static void convolve_view(struct vgg_pool *pool, struct band *band, float *colum
     size_t step = band_pixels(conv, band->out_pixels);
 
     for (band->first = 0; band->first < band->out_pixels; band->first += step) {
-        band->count = min_size(step, band->out_pixels - band->first);
+        band->count = vgg_min_size(step, band->out_pixels - band->first);
         if (needs_columns(conv)) {
             band->columns = columns;
             band->columns_stride = band->count;
             vgg_pool_run(pool, fill_columns, band, (size_t)conv->in * conv->kernel);
         }
         vgg_pool_run(pool, multiply_block, band,
-                     row_blocks(conv) * ceil_div(band->count, BLOCK_PIXELS));
+                     row_blocks(conv) * vgg_ceil_div(band->count, BLOCK_PIXELS));
     }
 }
 
@@ -303,7 +293,7 @@ static void lrn_pixels(void *context, size_t item, unsigned thread)
 {
     const struct plane_loop *loop = context;
     size_t pixels = pixels_of(loop->shape);
-    size_t first = item * LRN_PIXELS, count = min_size(LRN_PIXELS, pixels - first);
+    size_t first = item * LRN_PIXELS, count = vgg_min_size(LRN_PIXELS, pixels - first);
     float squares[LRN_CHANNELS][LRN_PIXELS] = {{0}};
 
     (void)thread;
@@ -328,7 +318,7 @@ static void lrn(struct vgg_pool *pool, float *map, struct vgg_shape shape)
 {
     struct plane_loop loop = {map, shape, map};
 
-    vgg_pool_run(pool, lrn_pixels, &loop, ceil_div(pixels_of(shape), LRN_PIXELS));
+    vgg_pool_run(pool, lrn_pixels, &loop, vgg_ceil_div(pixels_of(shape), LRN_PIXELS));
 }
 
 /* Item: one channel; 2x2 maximum, stride 2, an odd last row or column is dropped. */
