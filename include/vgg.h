@@ -341,7 +341,7 @@ size_t vgg_top_k(const float *posterior, uint32_t classes, size_t k, uint32_t *t
 
 /* What the machine can do with `threads` threads, measured by loops that do nothing else. */
 struct vgg_machine {
-    const char *isa; /* the instructions that were measured: "avx2", "portable" */
+    const char *isa; /* the instructions that were measured: "avx2", ... */
     unsigned threads;
     double fma_gflops; /* fused multiply-adds of floats, as two operations each */
     double read_gbps;  /* 1e9 bytes a second, of blocks larger than the caches */

@@ -1,8 +1,5 @@
 /* The machine's own limits: how fast it multiplies, how fast it reads. */
 #include <stdlib.h>
-#ifdef __x86_64__
-#include <immintrin.h>
-#endif
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -11,68 +8,58 @@
 #include "kernels/kernels.h"
 
 enum {
-    CHAINS = 12,           /* independent accumulators: more than latency times throughput */
-    LANES = 8,             /* floats of a vector */
     ROUNDS = 1 << 21,      /* multiply-adds of each chain */
     READ_BYTES = 96 << 20, /* each thread's block: larger than its share of any cache */
     REPEATS = 7
 };
 
-/* Eight floats; the compiler splits them where registers are shorter. */
-typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
-
 struct measurement {
-    bool avx2;
-    const float *block; /* [threads][READ_BYTES] */
-    float sums[64];     /* keeps the loops from being optimised away */
+    const struct vgg_kernels *kernels;
+    float *block;   /* [threads][READ_BYTES] */
+    float sums[64]; /* results that must not be left out */
 };
 
-#define READ_LOOP                                                                                  \
-    vector sums[4] = {{0}};                                                                        \
-                                                                                                   \
-    for (size_t i = 0; i < READ_BYTES / sizeof(vector); i += 4)                                    \
-        _Pragma("GCC unroll 4") for (size_t j = 0; j < 4; j++) sums[j] += block[i + j];            \
-    sums[0] += sums[1] + sums[2] + sums[3];                                                        \
-    return sums[0][0]
-
-#ifdef __x86_64__
-__attribute__((target("avx2,fma"))) static float fma_avx2(void)
+static float *block_of(const struct measurement *measurement, size_t item)
 {
-    __m256 x[CHAINS], factor = _mm256_set1_ps(0.999F), term = _mm256_set1_ps(0.001F);
-
-    _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) x[c] = _mm256_set1_ps((float)c);
-    for (int round = 0; round < ROUNDS; round++)
-        _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) x[c] =
-            _mm256_fmadd_ps(x[c], factor, term);
-    _Pragma("GCC unroll 12") for (int c = 1; c < CHAINS; c++) x[0] = _mm256_add_ps(x[0], x[c]);
-    return _mm256_cvtss_f32(x[0]);
+    return measurement->block + item * (READ_BYTES / sizeof(float));
 }
 
-__attribute__((target("avx2,fma"))) static float read_avx2(const vector *block)
+static void touch_item(void *context, size_t item, unsigned thread)
 {
-    READ_LOOP;
+    float *block = block_of(context, item);
+
+    (void)thread;
+    for (size_t i = 0; i < READ_BYTES / sizeof(float); i++)
+        block[i] = 1;
 }
-#endif
 
-/* Multiplication and addition apart, where there may be no fused instruction. */
-static float fma_portable(void)
+/* Where no kernels have vectors: eight floats, multiplied and added apart. */
+typedef float vector __attribute__((vector_size(32)));
+
+enum { LANES = sizeof(vector) / sizeof(float) };
+
+static float portable_fma(size_t rounds)
 {
-    vector x[CHAINS], factor, term;
+    vector x[VGG_PEAK_CHAINS];
 
-    for (int i = 0; i < LANES; i++) {
-        factor[i] = 0.999F;
-        term[i] = 0.001F;
-    }
-    _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) x[c] = term * (float)c;
-    for (int round = 0; round < ROUNDS; round++)
-        _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) x[c] = x[c] * factor + term;
-    _Pragma("GCC unroll 12") for (int c = 1; c < CHAINS; c++) x[0] += x[c];
+    for (int c = 0; c < VGG_PEAK_CHAINS; c++)
+        x[c] = (vector){0} + (float)c;
+    for (size_t round = 0; round < rounds; round++)
+        for (int c = 0; c < VGG_PEAK_CHAINS; c++)
+            x[c] = x[c] * 0.999F + 0.001F;
+    for (int c = 1; c < VGG_PEAK_CHAINS; c++)
+        x[0] += x[c];
     return x[0][0];
 }
 
-static float read_portable(const vector *block)
+static float portable_read(const float *floats, size_t n)
 {
-    READ_LOOP;
+    float sums[LANES] = {0};
+
+    for (size_t i = 0; i < n; i += LANES)
+        for (size_t lane = 0; lane < LANES; lane++)
+            sums[lane] += floats[i + lane];
+    return sums[0] + sums[LANES - 1];
 }
 
 static void fma_item(void *context, size_t item, unsigned thread)
@@ -80,29 +67,21 @@ static void fma_item(void *context, size_t item, unsigned thread)
     struct measurement *measurement = context;
 
     (void)thread;
-#ifdef __x86_64__
-    if (measurement->avx2) {
-        measurement->sums[item % 64] = fma_avx2();
-        return;
-    }
-#endif
-    measurement->sums[item % 64] = fma_portable();
+    measurement->sums[item % 64] = measurement->kernels->peak_fma != NULL
+                                       ? measurement->kernels->peak_fma(ROUNDS)
+                                       : portable_fma(ROUNDS);
 }
 
 static void read_item(void *context, size_t item, unsigned thread)
 {
     struct measurement *measurement = context;
-    const vector *block =
-        (const vector *)(const void *)(measurement->block + item * (READ_BYTES / sizeof(float)));
+    const float *block = block_of(measurement, item);
+    size_t n = READ_BYTES / sizeof *block;
 
     (void)thread;
-#ifdef __x86_64__
-    if (measurement->avx2) {
-        measurement->sums[item % 64] = read_avx2(block);
-        return;
-    }
-#endif
-    measurement->sums[item % 64] = read_portable(block);
+    measurement->sums[item % 64] = measurement->kernels->peak_read != NULL
+                                       ? measurement->kernels->peak_read(block, n)
+                                       : portable_read(block, n);
 }
 
 /* Seconds of the fastest of REPEATS runs of one item on each thread. */
@@ -121,40 +100,43 @@ static double best_seconds(struct vgg_pool *pool, vgg_pool_fn *fn, struct measur
     return (double)best_ns / 1e9;
 }
 
-static void touch_item(void *context, size_t item, unsigned thread)
+/* The kernels in use where they have vectors, else the best of this machine: OpenBLAS's choice. */
+static const struct vgg_kernels *measured_kernels(struct vgg_error *error)
 {
-    float *block = (float *)context + item * (READ_BYTES / sizeof(float));
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX], *kernels = vgg_kernels_select(error);
 
-    (void)thread;
-    for (size_t i = 0; i < READ_BYTES / sizeof(float); i++)
-        block[i] = 1;
+    if (kernels == NULL || kernels->peak_fma != NULL)
+        return kernels;
+    vgg_kernels_runnable(tables);
+    return tables[0];
 }
 
 enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machine,
                                     struct vgg_error *error)
 {
-    struct measurement measurement = {0};
+    struct measurement measurement = {.kernels = measured_kernels(error)};
     struct vgg_pool *pool = NULL;
-    float *block = vgg_alloc_aligned(threads, READ_BYTES);
     enum vgg_status status;
 
-    if (block == NULL)
+    if (measurement.kernels == NULL)
+        return VGG_BAD_ARGUMENT;
+    measurement.block = vgg_alloc_aligned(threads, READ_BYTES);
+    if (measurement.block == NULL)
         return vgg_fail_memory(error);
     status = vgg_pool_create(threads, &pool, error);
     if (status == VGG_OK) {
-#ifdef __x86_64__
-        measurement.avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#endif
-        measurement.block = block;
-        vgg_pool_run(pool, touch_item, block, threads);
-        machine->isa = measurement.avx2 ? "avx2" : "portable";
+        size_t lanes =
+            measurement.kernels->peak_fma != NULL ? measurement.kernels->peak_lanes : (size_t)LANES;
+
+        vgg_pool_run(pool, touch_item, &measurement, threads);
+        machine->isa = measurement.kernels->name;
         machine->threads = threads;
-        machine->fma_gflops = 2e-9 * CHAINS * LANES * (double)ROUNDS * threads /
+        machine->fma_gflops = 2e-9 * VGG_PEAK_CHAINS * (double)lanes * ROUNDS * threads /
                               best_seconds(pool, fma_item, &measurement);
         machine->read_gbps =
             1e-9 * READ_BYTES * threads / best_seconds(pool, read_item, &measurement);
     }
     vgg_pool_destroy(pool);
-    free(block);
+    free(measurement.block);
     return status;
 }

@@ -8,11 +8,11 @@
 
 enum { LRN_SIDE = 2 }; /* channels on each side of the window */
 
-size_t vgg_blocked_bytes(struct vgg_shape shape)
+size_t vgg_blocked_bytes(struct vgg_shape shape, size_t lanes)
 {
-    struct vgg_blocked map = vgg_blocked_of(shape);
+    struct vgg_blocked map = vgg_blocked_of(shape, lanes);
 
-    return map.n * map.c8 * vgg_blocked_plane(&map) * sizeof(float);
+    return map.n * map.blocks * vgg_blocked_plane(&map) * sizeof(float);
 }
 
 /* ---------------------------------------------------------------- frame ---------------------- */
@@ -31,24 +31,24 @@ static void clear_plane(void *context, size_t item, unsigned thread)
 {
     const struct map_loop *loop = context;
     const struct vgg_blocked *map = &loop->map;
-    size_t row = map->wp * VGG_BLOCK, right = (map->wp - VGG_FRAME - map->w) * VGG_BLOCK;
+    size_t row = map->wp * map->lanes, right = (map->wp - VGG_FRAME - map->w) * map->lanes;
     float *plane = loop->out + item * vgg_blocked_plane(map);
 
     (void)thread;
     memset(plane, 0, row * sizeof *plane);
     for (size_t y = VGG_FRAME; y < VGG_FRAME + map->h; y++) {
-        memset(plane + y * row, 0, VGG_FRAME * VGG_BLOCK * sizeof *plane);
+        memset(plane + y * row, 0, VGG_FRAME * map->lanes * sizeof *plane);
         memset(plane + (y + 1) * row - right, 0, right * sizeof *plane);
     }
     memset(plane + (VGG_FRAME + map->h) * row, 0,
            (map->hp - VGG_FRAME - map->h) * row * sizeof *plane);
 }
 
-void vgg_blocked_clear_frame(struct vgg_pool *pool, struct vgg_shape shape, void *out)
+void vgg_blocked_clear_frame(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, void *out)
 {
-    struct map_loop loop = {.map = vgg_blocked_of(shape), .out = out};
+    struct map_loop loop = {.map = vgg_blocked_of(shape, lanes), .out = out};
 
-    vgg_pool_run(pool, clear_plane, &loop, loop.map.n * loop.map.c8);
+    vgg_pool_run(pool, clear_plane, &loop, loop.map.n * loop.map.blocks);
 }
 
 /* ---------------------------------------------------------------- input ---------------------- */
@@ -64,38 +64,40 @@ static void input_row(void *context, size_t item, unsigned thread)
     float *out = loop->out + vgg_blocked_at(map, n, 0, y, 0);
 
     (void)thread;
-    memset(out, 0, w * VGG_BLOCK * sizeof *out);
+    memset(out, 0, w * map->lanes * sizeof *out);
     for (size_t x = 0; x < w; x++) {
         const uint8_t *pixel = row + 3 * (view->mirror ? w - 1 - x : x);
 
         for (size_t c = 0; c < 3; c++)
-            out[x * VGG_BLOCK + c] =
+            out[x * map->lanes + c] =
                 loop->normalisation->table[c][pixel[loop->normalisation->source[c]]];
     }
 }
 
 void vgg_blocked_input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
                        struct vgg_shape shape, const struct vgg_normalisation *normalisation,
-                       void *out)
+                       size_t lanes, void *out)
 {
-    struct map_loop loop = {
-        .map = vgg_blocked_of(shape), .out = out, .views = views, .normalisation = normalisation};
+    struct map_loop loop = {.map = vgg_blocked_of(shape, lanes),
+                            .out = out,
+                            .views = views,
+                            .normalisation = normalisation};
 
     assert(shape.c == 3);
-    vgg_blocked_clear_frame(pool, shape, out);
+    vgg_blocked_clear_frame(pool, shape, lanes, out);
     vgg_pool_run(pool, input_row, &loop, (size_t)shape.n * shape.h);
 }
 
 /* ---------------------------------------------------------------- LRN ------------------------ */
 
 /* Sum of squares of the channels from c - 2 to c + 2 at one pixel; `pixel` is block 0's. */
-static float window_sum(const float *pixel, size_t plane, size_t channels, size_t c)
+static float window_sum(const float *pixel, size_t plane, size_t lanes, size_t channels, size_t c)
 {
     size_t first = c > LRN_SIDE ? c - LRN_SIDE : 0;
     float sum = 0;
 
     for (size_t i = first; i < channels && i <= c + LRN_SIDE; i++) {
-        float a = pixel[i / VGG_BLOCK * plane + i % VGG_BLOCK];
+        float a = pixel[i / lanes * plane + i % lanes];
 
         sum += a * a;
     }
@@ -107,34 +109,34 @@ static void lrn_row(void *context, size_t item, unsigned thread)
 {
     const struct map_loop *loop = context;
     const struct vgg_blocked *map = &loop->map;
-    size_t plane = vgg_blocked_plane(map), c, channels = loop->channels;
+    size_t plane = vgg_blocked_plane(map), lanes = map->lanes, channels = loop->channels;
 
     (void)thread;
     for (size_t x = 0; x < map->w; x++) {
         float *pixel = loop->out + vgg_blocked_at(map, item / map->h, 0, item % map->h, x);
         float ring[LRN_SIDE + 1] = {0};
 
-        for (c = 0; c < channels + LRN_SIDE; c++) {
+        for (size_t c = 0; c < channels + LRN_SIDE; c++) {
             float held = ring[c % (LRN_SIDE + 1)];
 
             if (c < channels) {
-                float root = sqrtf(2.0F + 1e-4F * window_sum(pixel, plane, channels, c));
+                float root = sqrtf(2.0F + 1e-4F * window_sum(pixel, plane, lanes, channels, c));
 
-                held = pixel[c / VGG_BLOCK * plane + c % VGG_BLOCK] / (root * sqrtf(root));
+                held = pixel[c / lanes * plane + c % lanes] / (root * sqrtf(root));
             }
             ring[c % (LRN_SIDE + 1)] = held;
             if (c >= LRN_SIDE) {
                 size_t done = c - LRN_SIDE;
 
-                pixel[done / VGG_BLOCK * plane + done % VGG_BLOCK] = ring[done % (LRN_SIDE + 1)];
+                pixel[done / lanes * plane + done % lanes] = ring[done % (LRN_SIDE + 1)];
             }
         }
     }
 }
 
-void vgg_blocked_lrn(struct vgg_pool *pool, struct vgg_shape shape, void *map)
+void vgg_blocked_lrn(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, void *map)
 {
-    struct map_loop loop = {.map = vgg_blocked_of(shape), .channels = shape.c, .out = map};
+    struct map_loop loop = {.map = vgg_blocked_of(shape, lanes), .channels = shape.c, .out = map};
 
     vgg_pool_run(pool, lrn_row, &loop, (size_t)shape.n * shape.h);
 }
@@ -156,45 +158,46 @@ static float max_float(float a, float b)
 static void pool_plane(void *context, size_t item, unsigned thread)
 {
     const struct pool_loop *loop = context;
-    size_t row = loop->in_map.wp * VGG_BLOCK;
-    size_t n = item / loop->in_map.c8, block = item % loop->in_map.c8;
+    size_t lanes = loop->in_map.lanes, row = loop->in_map.wp * lanes;
+    size_t n = item / loop->in_map.blocks, block = item % loop->in_map.blocks;
 
     (void)thread;
     for (size_t y = 0; y < loop->out_map.h; y++) {
         const float *top = loop->in + vgg_blocked_at(&loop->in_map, n, block, 2 * y, 0);
         float *out = loop->out + vgg_blocked_at(&loop->out_map, n, block, y, 0);
 
-        for (size_t x = 0; x < loop->out_map.w; x++, top += 2 * VGG_BLOCK, out += VGG_BLOCK)
-            for (size_t i = 0; i < VGG_BLOCK; i++)
-                out[i] = max_float(max_float(top[i], top[VGG_BLOCK + i]),
-                                   max_float(top[row + i], top[row + VGG_BLOCK + i]));
+        for (size_t x = 0; x < loop->out_map.w; x++, top += 2 * lanes, out += lanes)
+            for (size_t i = 0; i < lanes; i++)
+                out[i] = max_float(max_float(top[i], top[lanes + i]),
+                                   max_float(top[row + i], top[row + lanes + i]));
     }
 }
 
-void vgg_blocked_pool(struct vgg_pool *pool, struct vgg_shape shape, const void *in, void *out)
+void vgg_blocked_pool(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, const void *in,
+                      void *out)
 {
     struct vgg_shape half = {shape.n, shape.c, shape.h / 2, shape.w / 2};
-    struct pool_loop loop = {vgg_blocked_of(shape), vgg_blocked_of(half), in, out};
+    struct pool_loop loop = {vgg_blocked_of(shape, lanes), vgg_blocked_of(half, lanes), in, out};
 
-    vgg_pool_run(pool, pool_plane, &loop, loop.in_map.n * loop.in_map.c8);
+    vgg_pool_run(pool, pool_plane, &loop, loop.in_map.n * loop.in_map.blocks);
 }
 
 /* ---------------------------------------------------------------- output --------------------- */
 
-void vgg_blocked_spatial_mean(const void *scores, struct vgg_shape shape, double *mean)
+void vgg_blocked_spatial_mean(const void *scores, struct vgg_shape shape, size_t lanes,
+                              double *mean)
 {
-    struct vgg_blocked map = vgg_blocked_of(shape);
+    struct vgg_blocked map = vgg_blocked_of(shape, lanes);
 
     for (size_t n = 0; n < shape.n; n++)
         for (size_t c = 0; c < shape.c; c++) {
             double sum = 0;
 
             for (size_t y = 0; y < map.h; y++) {
-                const float *row =
-                    (const float *)scores + vgg_blocked_at(&map, n, c / VGG_BLOCK, y, 0);
+                const float *row = (const float *)scores + vgg_blocked_at(&map, n, c / lanes, y, 0);
 
                 for (size_t x = 0; x < map.w; x++)
-                    sum += (double)row[x * VGG_BLOCK + c % VGG_BLOCK];
+                    sum += (double)row[x * lanes + c % lanes];
             }
             mean[n * shape.c + c] = sum / (double)(map.h * map.w);
         }

@@ -1,6 +1,7 @@
 /* Choice of kernels, and the shape arithmetic that all of them share. */
 #include "kernels/kernels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,27 +21,35 @@ struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape i
     return out;
 }
 
-/* The tables this machine can run, the best first. */
-static size_t runnable(const struct vgg_kernels *tables[])
+size_t vgg_kernels_runnable(const struct vgg_kernels *tables[VGG_KERNELS_MAX])
 {
     size_t n = 0;
 
 #ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq"))
+        tables[n++] = &vgg_kernels_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("f16c"))
         tables[n++] = &vgg_kernels_avx2;
 #endif
     tables[n++] = &vgg_kernels_portable;
     return n;
 }
 
-const struct vgg_kernels *vgg_kernels_select(void)
+const struct vgg_kernels *vgg_kernels_select(struct vgg_error *error)
 {
-    const struct vgg_kernels *tables[2];
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
     const char *name = getenv("VGG_KERNELS");
-    size_t n = runnable(tables);
+    size_t n = vgg_kernels_runnable(tables);
+    char names[64] = "";
 
-    for (size_t i = 0; name != NULL && i < n; i++)
-        if (strcmp(tables[i]->name, name) == 0)
+    for (size_t i = 0; i < n; i++) {
+        size_t used = strlen(names);
+
+        if (name == NULL || name[0] == '\0' || strcmp(tables[i]->name, name) == 0)
             return tables[i];
-    return tables[0];
+        snprintf(names + used, sizeof names - used, "%s%s", i != 0 ? ", " : "", tables[i]->name);
+    }
+    vgg_fail(error, VGG_BAD_ARGUMENT, "VGG_KERNELS=%.32s: this machine runs %s", name, names);
+    return NULL;
 }

@@ -57,6 +57,7 @@ struct vgg_normalisation {
 
 struct vgg_kernels {
     const char *name; /* shown by /model */
+    size_t lanes;     /* channels of one block of a map (blocked.h); 0: rows of one channel */
 
     /* How a layer is computed, for people: "winograd f(4x4,3x3)". Static storage. */
     const char *(*algorithm)(const struct vgg_conv *conv);
@@ -89,17 +90,34 @@ struct vgg_kernels {
 
     /* Mean over positions, in double, row by row: mean[n][c]. */
     void (*spatial_mean)(const void *map, struct vgg_shape shape, double *mean);
+
+    /*
+     * What one core can do, to set the kernels beside: `rounds` times VGG_PEAK_CHAINS independent
+     * multiply-adds of peak_lanes numbers, and a pass over floats[n], n a multiple of 256. The
+     * results keep the compiler from leaving the work out. NULL where only the portable table runs.
+     */
+    size_t peak_lanes;
+    float (*peak_fma)(size_t rounds);
+    float (*peak_read)(const float *floats, size_t n);
 };
+
+enum { VGG_PEAK_CHAINS = 12 }; /* more than the latency of an FMA times those begun a cycle */
 
 extern const struct vgg_kernels vgg_kernels_portable;
 #ifdef __x86_64__
 extern const struct vgg_kernels vgg_kernels_avx2;
+extern const struct vgg_kernels vgg_kernels_avx512;
 #endif
 
+enum { VGG_KERNELS_MAX = 4 };
+
+/* The tables that this machine can run, the best first; the last is the portable one. */
+size_t vgg_kernels_runnable(const struct vgg_kernels *tables[VGG_KERNELS_MAX]);
+
 /*
- * The best table that this machine can run. The environment variable VGG_KERNELS names another one
- * ("portable"); a table that does not exist or cannot run here is not taken.
+ * The best of them, or the one that the environment variable VGG_KERNELS names. NULL where there is
+ * none of that name (BAD_ARGUMENT).
  */
-const struct vgg_kernels *vgg_kernels_select(void);
+const struct vgg_kernels *vgg_kernels_select(struct vgg_error *error);
 
 #endif

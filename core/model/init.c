@@ -340,7 +340,7 @@ static enum vgg_status plan_create(const struct vgg_init_options *given, struct 
         return vgg_fail_memory(error);
     sizes = vgg_net_sizes_regular(vgg_arch_find(options.arch), options.width, options.fc,
                                   options.classes, options.crop);
-    vgg_net_describe(&plan->net, vgg_arch_find(options.arch), vgg_kernels_select(), &sizes);
+    vgg_net_describe(&plan->net, vgg_arch_find(options.arch), &vgg_kernels_portable, &sizes);
     plan_file(plan, &options);
     plan->json = vgg_header_format(&plan->header);
     if (plan->json == NULL) {

@@ -201,15 +201,19 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
 static enum vgg_status load(const struct vgg_source *source, const char *name,
                             struct vgg_model **out, struct vgg_error *error)
 {
-    struct vgg_model *model = vgg_calloc(1, sizeof *model);
+    const struct vgg_kernels *kernels = vgg_kernels_select(error);
+    struct vgg_model *model;
     struct vgg_loaded loaded;
     enum vgg_status status;
 
+    if (kernels == NULL)
+        return VGG_BAD_ARGUMENT;
+    model = vgg_calloc(1, sizeof *model);
     if (model == NULL)
         return vgg_fail_memory(error);
     vgg_gemm_init();
     atomic_init(&model->references, 1);
-    status = vgg_load(source, vgg_kernels_select(), &loaded, error);
+    status = vgg_load(source, kernels, &loaded, error);
     if (status != VGG_OK) {
         free(model);
         return status;

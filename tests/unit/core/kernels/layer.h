@@ -28,10 +28,10 @@ static inline struct gate layer_gate(const struct vgg_kernels *kernels, const st
 static inline void map_write(const struct vgg_kernels *kernels, struct vgg_shape shape,
                              const float *plain, void *map)
 {
-    struct vgg_blocked blocked = vgg_blocked_of(shape);
+    struct vgg_blocked blocked = vgg_blocked_of(shape, kernels->lanes);
     size_t i = 0;
 
-    if (kernels == &vgg_kernels_portable) {
+    if (kernels->lanes == 0) {
         memcpy(map, plain, kernels->map_bytes(shape));
         return;
     }
@@ -40,18 +40,17 @@ static inline void map_write(const struct vgg_kernels *kernels, struct vgg_shape
         for (size_t c = 0; c < shape.c; c++)
             for (size_t y = 0; y < shape.h; y++)
                 for (size_t x = 0; x < shape.w; x++)
-                    ((float *)
-                         map)[vgg_blocked_at(&blocked, n, c / VGG_BLOCK, y, x) + c % VGG_BLOCK] =
-                        plain[i++];
+                    ((float *)map)[vgg_blocked_at(&blocked, n, c / kernels->lanes, y, x) +
+                                   c % kernels->lanes] = plain[i++];
 }
 
 static inline void map_read(const struct vgg_kernels *kernels, struct vgg_shape shape,
                             const void *map, float *plain)
 {
-    struct vgg_blocked blocked = vgg_blocked_of(shape);
+    struct vgg_blocked blocked = vgg_blocked_of(shape, kernels->lanes);
     size_t i = 0;
 
-    if (kernels == &vgg_kernels_portable) {
+    if (kernels->lanes == 0) {
         memcpy(plain, map, kernels->map_bytes(shape));
         return;
     }
@@ -60,8 +59,8 @@ static inline void map_read(const struct vgg_kernels *kernels, struct vgg_shape 
             for (size_t y = 0; y < shape.h; y++)
                 for (size_t x = 0; x < shape.w; x++)
                     plain[i++] =
-                        ((const float *)
-                             map)[vgg_blocked_at(&blocked, n, c / VGG_BLOCK, y, x) + c % VGG_BLOCK];
+                        ((const float *)map)[vgg_blocked_at(&blocked, n, c / kernels->lanes, y, x) +
+                                             c % kernels->lanes];
 }
 
 struct layer_case {

@@ -267,8 +267,8 @@ static int stop(void **state)
 
 int main(void)
 {
-    const struct vgg_kernels *tables[2] = {&vgg_kernels_portable, vgg_kernels_select()};
-    size_t tables_n = tables[0] == tables[1] ? 1 : 2;
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
+    size_t tables_n = vgg_kernels_runnable(tables);
     int failed = 0;
 
     for (size_t i = 0; i < tables_n; i++) {

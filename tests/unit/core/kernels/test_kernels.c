@@ -47,10 +47,11 @@ static void shapes_after_a_convolution(void **state)
 
 static void the_table_is_complete(void **state)
 {
-    const struct vgg_kernels *const tables[] = {&vgg_kernels_portable, vgg_kernels_select()};
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
+    size_t n = vgg_kernels_runnable(tables);
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < n; i++) {
         assert_non_null(tables[i]);
         assert_true(strlen(tables[i]->name) > 0);
         assert_non_null(tables[i]->map_bytes);
@@ -61,8 +62,32 @@ static void the_table_is_complete(void **state)
         assert_non_null(tables[i]->conv);
         assert_non_null(tables[i]->spatial_mean);
     }
+    assert_ptr_equal(tables[n - 1], &vgg_kernels_portable);
     assert_string_equal(vgg_kernels_portable.name, "portable");
-    assert_ptr_equal(vgg_kernels_select(), vgg_kernels_select());
+}
+
+static void the_environment_names_a_table(void **state)
+{
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
+    size_t n = vgg_kernels_runnable(tables);
+    struct vgg_error error = {0};
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        setenv("VGG_KERNELS", tables[i]->name, 1);
+        assert_ptr_equal(vgg_kernels_select(NULL), tables[i]);
+    }
+    setenv("VGG_KERNELS", "", 1);
+    assert_ptr_equal(vgg_kernels_select(NULL), tables[0]);
+    unsetenv("VGG_KERNELS");
+    assert_ptr_equal(vgg_kernels_select(NULL), tables[0]);
+
+    setenv("VGG_KERNELS", "mmx", 1);
+    assert_null(vgg_kernels_select(&error));
+    assert_int_equal(error.status, VGG_BAD_ARGUMENT);
+    assert_non_null(strstr(error.text, "VGG_KERNELS=mmx: this machine runs "));
+    assert_non_null(strstr(error.text, "portable"));
+    unsetenv("VGG_KERNELS");
 }
 
 int main(void)
@@ -70,6 +95,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_after_a_convolution),
         cmocka_unit_test(the_table_is_complete),
+        cmocka_unit_test(the_environment_names_a_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,173 @@
+/*
+ * Template: the matrix product that Winograd convolutions, direct ones and fully-connected layers
+ * all are. ROWS_MAX rows by one panel of columns stay in registers; few rows take several panels at
+ * once instead, since short chains wait for latency.
+ */
+
+enum {
+    PANEL = PANEL_VECTORS * LANES, /* output channels of one column of the micro-kernel */
+    DEPTH_MAX = 512 / LANES, /* blocks of terms in one chain of FMAs; longer sums add chains */
+    PREFETCH = 1024 / PANEL, /* terms of b ahead */
+    PANELS_MAX = 4,
+    LINE_BYTES = 64,
+    A_BYTES_SHORT = 256 << 10 /* of the left operand: stays in the second-level cache */
+};
+
+/* Panels of one pass for a number of rows: a power of two, as many as the registers hold. */
+#define PANELS_FOR(rows) ((rows)*4 <= ROWS_MAX ? 4 : (rows)*2 <= ROWS_MAX ? 2 : 1)
+
+/* A vector of packed weights. */
+TARGET static inline vec load_weights(const void *b, size_t i, const bool half)
+{
+    return half ? vec_load_half((const uint16_t *)b + i) : vec_load((const float *)b + i);
+}
+
+/*
+ * c[panels][rows][PANEL] (+)= a[depth][rows][LANES] * b[panels][depth * LANES][PANEL], with strides
+ * in floats. All loops over rows and panels have constant bounds, so that the sums stay in
+ * registers. Each is one chain of FMAs in ascending order of the depth.
+ */
+TARGET ALWAYS_INLINE void micro(const size_t rows, const size_t panels, const bool half,
+                                const float *a, size_t a_stride, const void *b, size_t b_stride,
+                                size_t depth, float *c, size_t c_stride, bool add)
+{
+    vec sums[ROWS_MAX * PANEL_VECTORS];
+    const size_t vectors = panels * PANEL_VECTORS;
+    const size_t unit = half ? sizeof(uint16_t) : sizeof(float);
+
+    UNROLL for (size_t i = 0; i < rows * vectors; i++)
+    {
+        sums[i] = vec_zero();
+    }
+    for (size_t block = 0; block < depth; block++, a += a_stride)
+        UNROLL_TERMS for (size_t i = 0; i < LANES; i++, b = (const char *)b + PANEL * unit)
+        {
+            vec weights[PANELS_MAX * PANEL_VECTORS];
+
+            UNROLL for (size_t p = 0; p < panels; p++)
+            {
+                UNROLL for (size_t v = 0; v < PANEL_VECTORS; v++)
+                {
+                    weights[p * PANEL_VECTORS + v] =
+                        load_weights(b, p * b_stride + v * LANES, half);
+                }
+                UNROLL for (size_t line = 0; line < PANEL * unit; line += LINE_BYTES)
+                {
+                    __builtin_prefetch((const char *)b + (p * b_stride + PREFETCH * PANEL) * unit +
+                                       line);
+                }
+            }
+            UNROLL for (size_t r = 0; r < rows; r++)
+            {
+                vec x = vec_broadcast(a + r * LANES + i);
+
+                UNROLL for (size_t v = 0; v < vectors; v++)
+                {
+                    sums[r * vectors + v] = vec_fma(x, weights[v], sums[r * vectors + v]);
+                }
+            }
+        }
+    UNROLL for (size_t r = 0; r < rows; r++)
+    {
+        UNROLL for (size_t v = 0; v < vectors; v++)
+        {
+            float *out = c + v / PANEL_VECTORS * c_stride + r * PANEL + v % PANEL_VECTORS * LANES;
+
+            if (add)
+                sums[r * vectors + v] = vec_add(vec_load(out), sums[r * vectors + v]);
+            vec_store(out, sums[r * vectors + v]);
+        }
+    }
+}
+
+typedef void micro_fn(const float *a, size_t a_stride, const void *b, size_t b_stride, size_t depth,
+                      float *c, size_t c_stride, bool add);
+
+/* The kernels of one number of rows: for PANELS_FOR(rows) panels and for one; float and half b. */
+struct micro {
+    size_t panels;
+    micro_fn *many[2], *one[2];
+};
+
+#define MICRO_FUNCTION(name, rows, panels, half)                                                   \
+    TARGET static void name(const float *a, size_t a_stride, const void *b, size_t b_stride,       \
+                            size_t depth, float *c, size_t c_stride, bool add)                     \
+    {                                                                                              \
+        micro(rows, panels, half, a, a_stride, b, b_stride, depth, c, c_stride, add);              \
+    }
+#define MICRO_FUNCTIONS(rows)                                                                      \
+    MICRO_FUNCTION(micro_many_##rows, rows, PANELS_FOR(rows), false)                               \
+    MICRO_FUNCTION(micro_one_##rows, rows, 1, false)                                               \
+    MICRO_FUNCTION(micro_many_half_##rows, rows, PANELS_FOR(rows), true)                           \
+    MICRO_FUNCTION(micro_one_half_##rows, rows, 1, true)
+#define MICRO_ENTRY(rows)                                                                          \
+    {PANELS_FOR(rows),                                                                             \
+     {micro_many_##rows, micro_many_half_##rows},                                                  \
+     {micro_one_##rows, micro_one_half_##rows}},
+
+FOR_EACH_ROWS(MICRO_FUNCTIONS)
+
+static const struct micro micros[ROWS_MAX] = {FOR_EACH_ROWS(MICRO_ENTRY)};
+
+/* A product, or a part of one: see gemm(). */
+struct product {
+    const float *a;
+    size_t a_rows, rows;
+    const void *b;
+    size_t b_stride;
+    bool half;
+    size_t depth, panels;
+    float *c;
+    size_t c_stride;
+};
+
+/* All rows of panels [panel, panel + panels), terms [from, from + depth) in blocks of LANES. */
+TARGET static void multiply_part(const struct product *product, size_t panel, size_t panels,
+                                 size_t from, size_t depth)
+{
+    /* Groups of nearly equal size: 13 rows of at most 6 are 5 + 4 + 4. */
+    size_t groups = vgg_ceil_div(product->rows, ROWS_MAX), row = 0;
+    size_t unit = product->half ? sizeof(uint16_t) : sizeof(float);
+
+    for (size_t group = 0; group < groups; group++) {
+        size_t rows = product->rows / groups + (group < product->rows % groups), p = panel;
+        const struct micro *micro = &micros[rows - 1];
+
+        while (p < panel + panels) {
+            bool many = p + micro->panels <= panel + panels;
+
+            (many ? micro->many : micro->one)[product->half](
+                product->a + (from * product->a_rows + row) * LANES, product->a_rows * LANES,
+                (const char *)product->b + (p * product->b_stride + from * LANES * PANEL) * unit,
+                product->b_stride, depth, product->c + p * product->c_stride + row * PANEL,
+                product->c_stride, from != 0);
+            p += many ? micro->panels : 1;
+        }
+        row += rows;
+    }
+}
+
+/*
+ * c[panel][row][PANEL] = a * b over `depth` blocks of LANES terms: a[depth][a_rows][LANES] (the
+ * first `rows` are used), b[panel][depth * LANES][PANEL] (panels b_stride elements apart; half
+ * precision where `half`), c_stride floats from one panel of c to the next. Each element is one
+ * fixed sequence of FMAs, whatever the other fields.
+ *
+ * A short a stays in cache while the panels stream past it; of a long one, one chain's part does.
+ * Several groups of rows share a panel one after the other.
+ */
+TARGET static void gemm(const struct product *product)
+{
+    bool is_short = product->rows * product->depth * LANES * sizeof(float) <= A_BYTES_SHORT;
+    size_t together = product->rows > ROWS_MAX ? 1 : PANELS_MAX;
+    size_t steps = vgg_ceil_div(product->depth, DEPTH_MAX);
+    size_t groups = vgg_ceil_div(product->panels, together);
+
+    for (size_t i = 0; i < steps * groups; i++) {
+        size_t from = (is_short ? i % steps : i / groups) * DEPTH_MAX;
+        size_t panel = (is_short ? i / steps : i % groups) * together;
+
+        multiply_part(product, panel, vgg_min_size(product->panels - panel, together), from,
+                      vgg_min_size(product->depth - from, DEPTH_MAX));
+    }
+}

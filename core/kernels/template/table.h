@@ -1,0 +1,116 @@
+/* Template: the table of an instruction set, and which algorithm a layer takes. */
+
+/* Winograd wants whole blocks of channels; LRN follows a first layer, which is direct. */
+static bool is_winograd(const struct vgg_conv *conv)
+{
+    return conv->kernel == 3 && conv->pad == 1 && conv->in >= LANES && !conv->lrn;
+}
+
+static bool is_first(const struct vgg_conv *conv)
+{
+    return conv->kernel == 3 && conv->pad == 1 && conv->in < LANES;
+}
+
+static size_t tile_of(const struct vgg_conv *conv)
+{
+    (void)conv;
+    return 4;
+}
+
+/* A direct layer that pools writes its full map first. */
+static bool needs_full_map(const struct vgg_conv *conv)
+{
+    return !is_winograd(conv) && conv->pool;
+}
+
+static struct vgg_shape full_shape(const struct vgg_conv *conv, struct vgg_shape in)
+{
+    struct vgg_conv plain = *conv;
+
+    plain.pool = false;
+    return vgg_conv_output(&plain, in);
+}
+
+static const char *table_algorithm(const struct vgg_conv *conv)
+{
+    return !is_winograd(conv)   ? "direct"
+           : tile_of(conv) == 4 ? "winograd f(4x4,3x3)"
+                                : "winograd f(6x6,3x3)";
+}
+
+static size_t table_map_bytes(struct vgg_shape shape)
+{
+    return vgg_blocked_bytes(shape, LANES);
+}
+
+static size_t table_weights_bytes(const struct vgg_conv *conv)
+{
+    return is_winograd(conv) ? winograd_weights_bytes(conv, tile_of(conv))
+                             : direct_weights_bytes(conv);
+}
+
+static void table_weights_pack(const struct vgg_conv *conv, uint32_t row, uint32_t rows,
+                               const float *weights, void *packed)
+{
+    const struct vgg_winograd_layout layout = {tile_of(conv), LANES, PANEL};
+
+    if (is_winograd(conv))
+        vgg_winograd_pack(conv, &layout, row, rows, weights, packed);
+    else
+        direct_pack(conv, row, rows, weights, packed);
+}
+
+static void table_input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
+                        struct vgg_shape shape, const struct vgg_normalisation *normalisation,
+                        void *out)
+{
+    vgg_blocked_input(pool, views, shape, normalisation, LANES, out);
+}
+
+static size_t table_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape in,
+                                  unsigned threads)
+{
+    if (is_winograd(conv))
+        return winograd_scratch_bytes(conv, in, tile_of(conv), threads);
+    return (is_first(conv) ? 0 : direct_scratch_bytes(conv, in, threads)) +
+           (needs_full_map(conv) ? vgg_blocked_bytes(full_shape(conv, in), LANES) : 0);
+}
+
+static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+                       const float *bias, const void *in, struct vgg_shape in_shape, void *out,
+                       void *scratch)
+{
+    struct vgg_shape full = full_shape(conv, in_shape);
+    float *map = needs_full_map(conv) ? scratch : out;
+
+    if (is_winograd(conv)) {
+        winograd_conv(pool, conv, tile_of(conv), packed, bias, in, in_shape, out, scratch);
+        return;
+    }
+    if (needs_full_map(conv))
+        scratch = (char *)scratch + vgg_blocked_bytes(full, LANES);
+    if (is_first(conv))
+        first_conv(pool, conv, packed, bias, in, in_shape, map);
+    else
+        direct_conv(pool, conv, packed, bias, in, in_shape, map, scratch);
+    if (conv->lrn)
+        vgg_blocked_lrn(pool, full, LANES, map);
+    if (conv->pool) {
+        vgg_blocked_clear_frame(pool, vgg_conv_output(conv, in_shape), LANES, out);
+        vgg_blocked_pool(pool, full, LANES, map, out);
+    }
+}
+
+static void table_spatial_mean(const void *map, struct vgg_shape shape, double *mean)
+{
+    vgg_blocked_spatial_mean(map, shape, LANES, mean);
+}
+
+#define TABLE(isa)                                                                                 \
+    {                                                                                              \
+        .name = isa, .lanes = LANES, .algorithm = table_algorithm, .map_bytes = table_map_bytes,   \
+        .weights_bytes = table_weights_bytes, .weights_pack = table_weights_pack,                  \
+        .input = table_input, .conv_scratch_bytes = table_scratch_bytes, .conv = table_conv,       \
+        .spatial_mean = table_spatial_mean, .peak_lanes = LANES, .peak_fma = peak_fma,             \
+        .peak_read = peak_read,                                                                    \
+    }
