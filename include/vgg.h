@@ -162,17 +162,27 @@ struct vgg_layer_info {
     uint64_t parameters;
 };
 
+/* How to load; NULL stands for all zero. What is loaded does not depend on the threads. */
+struct vgg_load_options {
+    unsigned threads; /* that check and pack, the caller's among them; 0: vgg_threads_default() */
+    /* Called after each chunk of the file, by the caller's thread: may sleep; false gives up. */
+    bool (*on_chunk)(void *user);
+    void *user;
+};
+
 /*
  * Load a safetensors file (F32, F16, BF16; torchvision and timm tensor names, batch-norm folded).
  * The file is read once, front to back, and hashed, checked and packed on the way; it must not
  * change meanwhile and is not needed afterwards. Errors: IO (missing, unreadable, not a regular
  * file, changed while read), BAD_MODEL (anything wrong in it; the text names tensor and reason),
- * NO_MEMORY. The caller owns one reference. Thread-safe.
+ * NO_MEMORY, CANCELLED (by on_chunk). The caller owns one reference. Thread-safe.
  */
-enum vgg_status vgg_model_load(const char *path, struct vgg_model **model, struct vgg_error *error);
+enum vgg_status vgg_model_load(const char *path, const struct vgg_load_options *options,
+                               struct vgg_model **model, struct vgg_error *error);
 
 /* The same for a file held in memory; `bytes` is not needed after the call. */
 enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char *name,
+                                      const struct vgg_load_options *options,
                                       struct vgg_model **model, struct vgg_error *error);
 
 /* Take and drop a reference; the last one frees the model. NULL is allowed. Thread-safe. */
@@ -211,7 +221,8 @@ enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_opti
                                     struct vgg_error *error);
 
 /* The same network in memory. Errors: BAD_ARGUMENT, NO_MEMORY. The caller owns one reference. */
-enum vgg_status vgg_model_init(const struct vgg_init_options *options, struct vgg_model **model,
+enum vgg_status vgg_model_init(const struct vgg_init_options *options,
+                               const struct vgg_load_options *load, struct vgg_model **model,
                                struct vgg_error *error);
 
 /* ---------------------------------------------------------------- requests ------------------- */

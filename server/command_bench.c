@@ -141,9 +141,10 @@ static enum vgg_status open_model(const struct bench_options *given, struct vgg_
                                   struct vgg_error *error)
 {
     const struct vgg_init_options init = {.arch = given->arch, .seed = 1};
+    const struct vgg_load_options load = {.threads = given->threads};
 
-    return given->model != NULL ? vgg_model_load(given->model, model, error)
-                                : vgg_model_init(&init, model, error);
+    return given->model != NULL ? vgg_model_load(given->model, &load, model, error)
+                                : vgg_model_init(&init, &load, model, error);
 }
 
 int command_bench(int argc, char **argv)

@@ -208,13 +208,14 @@ static bool open_session(struct session *session, const struct classify_options 
 {
     const struct vgg_engine_options engine = {.threads = given->threads,
                                               .view_pixels_max = given->view_pixels_max};
+    const struct vgg_load_options load = {.threads = given->threads};
     struct vgg_error error = {0};
     struct problem problem = {0};
 
     session->options = given;
     session->params.request.flip = given->flip;
     session->params.top_k = given->top_k;
-    if (model_open(given->model, &session->model, &error) != VGG_OK ||
+    if (model_open(given->model, &load, &session->model, &error) != VGG_OK ||
         vgg_engine_create(&engine, &session->engine, &error) != VGG_OK) {
         fprintf(stderr, "vgg: %s\n", error.text);
         return false;

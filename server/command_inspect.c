@@ -117,7 +117,7 @@ int command_inspect(int argc, char **argv)
         fprintf(stderr, "vgg: inspect takes one model file (see vgg inspect --help)\n");
         return EXIT_USAGE;
     }
-    if (model_open(operands.n == 1 ? operands.items[0] : NULL, &model, &error) != VGG_OK) {
+    if (model_open(operands.n == 1 ? operands.items[0] : NULL, NULL, &model, &error) != VGG_OK) {
         fprintf(stderr, "vgg: %s\n", error.text);
         return EXIT_USAGE;
     }

@@ -153,8 +153,9 @@ static enum vgg_status open_model(struct startup *startup, const struct serve_op
     struct evaluation_params params = {.top_k = 1};
     struct problem problem = {0};
     struct vgg_model *model;
+    const struct vgg_load_options load = {.threads = given->threads};
     uint64_t start_ns = now_ns();
-    enum vgg_status status = model_open(given->model, &model, error);
+    enum vgg_status status = model_open(given->model, &load, &model, error);
     if (status != VGG_OK)
         return status;
     model_slot_init(&startup->server.model, model, (double)(now_ns() - start_ns) / NS_PER_S);

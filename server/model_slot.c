@@ -27,14 +27,15 @@ struct vgg_model *model_slot_get(struct model_slot *slot)
     return model;
 }
 
-enum vgg_status model_open(const char *path, struct vgg_model **model, struct vgg_error *error)
+enum vgg_status model_open(const char *path, const struct vgg_load_options *options,
+                           struct vgg_model **model, struct vgg_error *error)
 {
     size_t size = (size_t)(vgg_embedded_model_end - vgg_embedded_model);
 
     if (path != NULL)
-        return vgg_model_load(path, model, error);
+        return vgg_model_load(path, options, model, error);
     if (size == 0)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "this build has no embedded model: name one with --model FILE");
-    return vgg_model_load_memory(vgg_embedded_model, size, "embedded", model, error);
+    return vgg_model_load_memory(vgg_embedded_model, size, "embedded", options, model, error);
 }

@@ -21,6 +21,7 @@ void model_slot_fini(struct model_slot *slot);
 struct vgg_model *model_slot_get(struct model_slot *slot);
 
 /* Load `path`, or the embedded model where it is NULL. */
-enum vgg_status model_open(const char *path, struct vgg_model **model, struct vgg_error *error);
+enum vgg_status model_open(const char *path, const struct vgg_load_options *options,
+                           struct vgg_model **model, struct vgg_error *error);
 
 #endif

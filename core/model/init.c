@@ -367,7 +367,8 @@ enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_opti
     return status == VGG_OK ? status : vgg_fail(error, status, "%s: %s", path, reason.text);
 }
 
-enum vgg_status vgg_model_init(const struct vgg_init_options *options, struct vgg_model **model,
+enum vgg_status vgg_model_init(const struct vgg_init_options *options,
+                               const struct vgg_load_options *load, struct vgg_model **model,
                                struct vgg_error *error)
 {
     struct plan *plan;
@@ -384,7 +385,7 @@ enum vgg_status vgg_model_init(const struct vgg_init_options *options, struct vg
     sink.bytes = bytes;
     status = bytes != NULL ? write_model(&sink, plan, seed, error) : vgg_fail_memory(error);
     if (status == VGG_OK)
-        status = vgg_model_load_memory(bytes, size, plan->name, model, error);
+        status = vgg_model_load_memory(bytes, size, plan->name, load, model, error);
     free(bytes);
     plan_destroy(plan);
     return status;

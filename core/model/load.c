@@ -38,6 +38,7 @@ struct pending {
 };
 
 struct loader {
+    struct vgg_load_options options;
     struct reader reader;
     struct vgg_loaded *loaded;
     struct vgg_binding binding;
@@ -209,6 +210,8 @@ static enum vgg_status read_tensor(struct loader *loader, const struct vgg_tenso
 
         if (status != VGG_OK)
             return status;
+        if (loader->options.on_chunk != NULL && !loader->options.on_chunk(loader->options.user))
+            return vgg_fail(loader->error, VGG_CANCELLED, "loading was given up");
         if (role == VGG_ROLE_IGNORED)
             continue;
         if (!vgg_floats_convert(tensor->dtype, loader->raw, n, loader->floats))
@@ -297,10 +300,14 @@ static enum vgg_status load_weights(struct loader *loader)
 }
 
 enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kernels *kernels,
-                         struct vgg_loaded *loaded, struct vgg_error *error)
+                         const struct vgg_load_options *options, struct vgg_loaded *loaded,
+                         struct vgg_error *error)
 {
     struct loader loader = {.reader = {.source = source}, .loaded = loaded, .error = error};
     enum vgg_status status;
+
+    if (options != NULL)
+        loader.options = *options;
 
     *loaded = (struct vgg_loaded){.file_bytes = source->size};
     vgg_sha256_init(&loader.reader.sha);

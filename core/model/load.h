@@ -22,9 +22,10 @@ struct vgg_source {
     uint64_t size;
 };
 
-/* Read it all. On failure *loaded is empty. Errors: IO, BAD_MODEL, NO_MEMORY. */
+/* Read it all; `options` may be NULL. On failure *loaded is empty. Errors: as vgg_model_load. */
 enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kernels *kernels,
-                         struct vgg_loaded *loaded, struct vgg_error *error);
+                         const struct vgg_load_options *options, struct vgg_loaded *loaded,
+                         struct vgg_error *error);
 void vgg_loaded_fini(struct vgg_loaded *loaded);
 
 /* Little-endian IEEE bytes -> float; false where an element is NaN or infinite. */

@@ -199,7 +199,8 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
 }
 
 static enum vgg_status load(const struct vgg_source *source, const char *name,
-                            struct vgg_model **out, struct vgg_error *error)
+                            const struct vgg_load_options *options, struct vgg_model **out,
+                            struct vgg_error *error)
 {
     const struct vgg_kernels *kernels = vgg_kernels_select(error);
     struct vgg_model *model;
@@ -213,7 +214,7 @@ static enum vgg_status load(const struct vgg_source *source, const char *name,
         return vgg_fail_memory(error);
     vgg_gemm_init();
     atomic_init(&model->references, 1);
-    status = vgg_load(source, kernels, &loaded, error);
+    status = vgg_load(source, kernels, options, &loaded, error);
     if (status != VGG_OK) {
         free(model);
         return status;
@@ -231,11 +232,12 @@ static enum vgg_status load(const struct vgg_source *source, const char *name,
 }
 
 enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char *name,
+                                      const struct vgg_load_options *options,
                                       struct vgg_model **model, struct vgg_error *error)
 {
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
-    return load(&source, name, model, error);
+    return load(&source, name, options, model, error);
 }
 
 /* The file's own name without directory and ".safetensors". */
@@ -262,8 +264,8 @@ static bool same_file(const struct stat *a, const struct stat *b)
            (same_time(a->st_ctim, b->st_ctim) || a->st_nlink != b->st_nlink);
 }
 
-static enum vgg_status load_file(int fd, const char *path, struct vgg_model **model,
-                                 struct vgg_error *error)
+static enum vgg_status load_file(int fd, const char *path, const struct vgg_load_options *options,
+                                 struct vgg_model **model, struct vgg_error *error)
 {
     struct stat before, after;
     struct vgg_source source = {.fd = fd};
@@ -277,7 +279,7 @@ static enum vgg_status load_file(int fd, const char *path, struct vgg_model **mo
                         S_ISDIR(before.st_mode) ? "a directory" : "a device, pipe or socket");
     source.size = (uint64_t)before.st_size;
     base_name(path, name, sizeof name);
-    status = load(&source, name, model, error);
+    status = load(&source, name, options, model, error);
     if (fstat(fd, &after) == 0 && same_file(&before, &after))
         return status;
     /* Whatever was found in a file that is being written is not worth reporting. */
@@ -289,7 +291,8 @@ static enum vgg_status load_file(int fd, const char *path, struct vgg_model **mo
     return vgg_fail(error, VGG_IO, "it changed while it was read");
 }
 
-enum vgg_status vgg_model_load(const char *path, struct vgg_model **model, struct vgg_error *error)
+enum vgg_status vgg_model_load(const char *path, const struct vgg_load_options *options,
+                               struct vgg_model **model, struct vgg_error *error)
 {
     struct vgg_error reason = {0};
     enum vgg_status status;
@@ -298,7 +301,7 @@ enum vgg_status vgg_model_load(const char *path, struct vgg_model **model, struc
 
     if (fd < 0)
         return vgg_fail(error, VGG_IO, "model %s: %s", path, strerror(errno));
-    status = load_file(fd, path, model, &reason);
+    status = load_file(fd, path, options, model, &reason);
     close(fd);
     return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
 }

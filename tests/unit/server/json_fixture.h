@@ -47,7 +47,7 @@ static inline int setup(void **state)
 
     (void)state;
     loaded = fd >= 0 && vgg_model_init_file(path, &tiny, NULL) == VGG_OK &&
-             vgg_model_load(path, &fixture.model, NULL) == VGG_OK;
+             vgg_model_load(path, NULL, &fixture.model, NULL) == VGG_OK;
     close(fd);
     unlink(path);
     if (!loaded ||

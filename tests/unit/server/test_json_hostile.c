@@ -63,7 +63,7 @@ static void model_of_any_name(void **state)
     (void)state;
     maker_make(&maker, &spec);
     bytes = maker_bytes(&maker, &size);
-    assert_int_equal(vgg_model_load_memory(bytes, size, "caf\xe9", &model, NULL), VGG_OK);
+    assert_int_equal(vgg_model_load_memory(bytes, size, "caf\xe9", NULL, &model, NULL), VGG_OK);
     line = json_model(model, scales, 1, true, &size);
     vgg_model_release(model);
     free(bytes);

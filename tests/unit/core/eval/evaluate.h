@@ -17,7 +17,7 @@ static inline struct vgg_model *load_made(const struct maker *maker)
     size_t size;
     unsigned char *bytes = maker_bytes(maker, &size);
 
-    if (vgg_model_load_memory(bytes, size, "made", &model, NULL) != VGG_OK)
+    if (vgg_model_load_memory(bytes, size, "made", NULL, &model, NULL) != VGG_OK)
         abort();
     free(bytes);
     return model;

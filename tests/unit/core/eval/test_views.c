@@ -247,7 +247,7 @@ static int start(void **state)
     (void)state;
     maker_make(&maker, &(struct maker_spec){.side = 2});
     bytes = maker_bytes(&maker, &size);
-    status = vgg_model_load_memory(bytes, size, "model", &model, NULL);
+    status = vgg_model_load_memory(bytes, size, "model", NULL, &model, NULL);
     free(bytes);
     maker_free(&maker);
     return status;

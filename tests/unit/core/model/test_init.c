@@ -75,7 +75,7 @@ static void every_configuration_loads(void **state)
         char name[32];
 
         init(&options);
-        assert_int_equal(vgg_model_load(path, &model, NULL), VGG_OK);
+        assert_int_equal(vgg_model_load(path, NULL, &model, NULL), VGG_OK);
         info = vgg_model_get_info(model);
         snprintf(name, sizeof name, "untrained-%s-%u", archs[i], 1 + i);
         assert_string_equal(info->name, name);
@@ -100,7 +100,7 @@ static void weights_are_he_normal(void **state)
 
     (void)state;
     init(&options);
-    assert_int_equal(vgg_model_load(path, &model, NULL), VGG_OK);
+    assert_int_equal(vgg_model_load(path, NULL, &model, NULL), VGG_OK);
     for (size_t i = 0; i < model->net.layers_n; i++) {
         const struct vgg_layer *layer = &model->net.layers[i];
         const float *weights = layer->packed;
@@ -180,7 +180,7 @@ static void zeros_take_defaults(void **state)
 
     (void)state;
     init(&options);
-    assert_int_equal(vgg_model_load(path, &model, NULL), VGG_OK);
+    assert_int_equal(vgg_model_load(path, NULL, &model, NULL), VGG_OK);
     assert_string_equal(vgg_model_get_info(model)->arch, "D");
     assert_int_equal(vgg_model_get_info(model)->classes, 1000);
     assert_int_equal(vgg_model_get_info(model)->crop, 224);

@@ -20,7 +20,7 @@ static enum vgg_status load_bytes(const void *bytes, size_t size, struct vgg_loa
 {
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
-    return vgg_load(&source, &vgg_kernels_portable, loaded, error);
+    return vgg_load(&source, &vgg_kernels_portable, NULL, loaded, error);
 }
 
 static void load_made(const struct maker *maker, struct vgg_loaded *loaded)
@@ -364,6 +364,58 @@ static void truncated_anywhere(void **state)
     maker_free(&maker);
 }
 
+/* ---------------------------------------------------------------- giving up ------------------ */
+
+struct patience {
+    unsigned calls, last;
+};
+
+static bool wait_no_longer(void *user)
+{
+    struct patience *patience = user;
+
+    return ++patience->calls != patience->last;
+}
+
+static enum vgg_status load_patiently(const void *bytes, size_t size, struct patience *patience,
+                                      struct vgg_loaded *loaded, struct vgg_error *error)
+{
+    const struct vgg_load_options options = {.on_chunk = wait_no_longer, .user = patience};
+    struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
+
+    return vgg_load(&source, &vgg_kernels_portable, &options, loaded, error);
+}
+
+/* Given up after each chunk in turn: nothing is left behind. */
+static void given_up_anywhere(void **state)
+{
+    struct patience patient = {0, 0};
+    struct vgg_loaded loaded;
+    struct maker maker;
+    size_t size;
+    unsigned char *bytes;
+
+    (void)state;
+    maker_make(&maker, &(struct maker_spec){.arch = "A", .batch_norm = true});
+    bytes = maker_bytes(&maker, &size);
+    assert_int_equal(load_patiently(bytes, size, &patient, &loaded, NULL), VGG_OK);
+    vgg_loaded_fini(&loaded);
+    assert_true(patient.calls > 1);
+    for (unsigned i = 1; i <= patient.calls; i++) {
+        struct patience patience = {0, i};
+        struct vgg_error error = {0};
+        long before = fault_outstanding();
+
+        assert_int_equal(load_patiently(bytes, size, &patience, &loaded, &error), VGG_CANCELLED);
+        assert_int_equal(error.status, VGG_CANCELLED);
+        assert_int_equal(patience.calls, i);
+        assert_null(loaded.net.layers[0].packed);
+        assert_int_equal(fault_outstanding(), before);
+    }
+    free(bytes);
+    maker_free(&maker);
+}
+
 /* ---------------------------------------------------------------- no memory ------------------ */
 
 static void loading_without_memory(void **state)
@@ -407,11 +459,12 @@ static void loading_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_arrive),       cmocka_unit_test(mixed_dtypes),
-        cmocka_unit_test(large_tensors),       cmocka_unit_test(the_whole_file_is_hashed),
-        cmocka_unit_test(not_finite_anywhere), cmocka_unit_test(batch_norm_that_does_not_fold),
-        cmocka_unit_test(damaged_offsets),     cmocka_unit_test(damaged_headers),
-        cmocka_unit_test(truncated_anywhere),  cmocka_unit_test(loading_without_memory),
+        cmocka_unit_test(values_arrive),          cmocka_unit_test(mixed_dtypes),
+        cmocka_unit_test(large_tensors),          cmocka_unit_test(the_whole_file_is_hashed),
+        cmocka_unit_test(not_finite_anywhere),    cmocka_unit_test(batch_norm_that_does_not_fold),
+        cmocka_unit_test(damaged_offsets),        cmocka_unit_test(damaged_headers),
+        cmocka_unit_test(truncated_anywhere),     cmocka_unit_test(given_up_anywhere),
+        cmocka_unit_test(loading_without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,7 @@ static enum vgg_status load(const char *file, enum trouble kind, unsigned at,
     trouble = kind;
     trouble_at = at;
     *error = (struct vgg_error){0};
-    status = vgg_model_load(file, &model, error);
+    status = vgg_model_load(file, NULL, &model, error);
     trouble = NONE;
     assert_int_equal(error->status, status);
     assert_int_equal(open_files(), files);

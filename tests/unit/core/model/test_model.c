@@ -19,7 +19,7 @@ static enum vgg_status load_made(const struct maker *maker, struct vgg_model **m
 {
     size_t size;
     unsigned char *bytes = maker_bytes(maker, &size);
-    enum vgg_status status = vgg_model_load_memory(bytes, size, "given name", model, error);
+    enum vgg_status status = vgg_model_load_memory(bytes, size, "given name", NULL, model, error);
 
     free(bytes);
     return status;
@@ -164,7 +164,7 @@ static void names(void **state)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         snprintf(path, sizeof path, "%s/%s", directory, files[i][0]);
         maker_write(path, bytes, size);
-        assert_int_equal(vgg_model_load(path, &model, NULL), VGG_OK);
+        assert_int_equal(vgg_model_load(path, NULL, &model, NULL), VGG_OK);
         assert_string_equal(vgg_model_get_info(model)->name, files[i][1]);
         assert_int_equal(vgg_model_get_info(model)->file_bytes, size);
         vgg_model_release(model);
@@ -396,7 +396,7 @@ static void loading_without_memory(void **state)
         enum vgg_status status;
 
         fault_arm(n);
-        status = vgg_model_load_memory(bytes, size, "name", &model, &error);
+        status = vgg_model_load_memory(bytes, size, "name", NULL, &model, &error);
         fired = fault_disarm();
         if (status != VGG_OK && status != VGG_NO_MEMORY)
             fail_msg("allocation %lu: status %d, \"%s\"", n, (int)status, error.text);
