@@ -9,7 +9,11 @@
 
 #include "clock.h"
 
-enum { FLOAT_DIGITS = 9 }; /* read back as the same float */
+enum {
+    FLOAT_DIGITS = 9, /* read back as the same float */
+    METHOD_LOGGED_MAX = 32,
+    PATH_LOGGED_MAX = 512
+};
 
 /* Milliseconds to the microsecond. */
 static json_t *milliseconds(uint64_t ns)
@@ -418,16 +422,19 @@ char *json_access(const struct http_request *request, const char *time, unsigned
                   size_t *size)
 {
     const struct http_timing *timing = &request->timing;
+    char method[METHOD_LOGGED_MAX], path[PATH_LOGGED_MAX];
     json_t *root = json_object();
     int failed = set_string(root, "time", time);
 
+    snprintf(method, sizeof method, "%s", request->method != NULL ? request->method : "");
+    snprintf(path, sizeof path, "%s", request->path != NULL ? request->path : "");
     failed += set_string(root, "event", "request");
     failed += set_string(root, "id", request->id[0] != '\0' ? request->id : NULL);
     failed += set_string(root, "traceparent",
                          request->traceparent[0] != '\0' ? request->traceparent : NULL);
     failed += set_string(root, "client", request->client);
-    failed += set_string(root, "method", request->method != NULL ? request->method : "");
-    failed += set_string(root, "path", request->path != NULL ? request->path : "");
+    failed += set_string(root, "method", method);
+    failed += set_string(root, "path", path);
     failed += set_string(root, "route", request->route);
     failed += json_object_set_new(root, "status", json_integer(status));
     failed += json_object_set_new(root, "bytes_in", json_integer((json_int_t)request->body_bytes));

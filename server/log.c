@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "json.h"
+#include "log_writer.h"
 
 enum { TIME_BYTES = 32, LINE_BYTES = 1024 };
 
@@ -33,19 +33,25 @@ static void format_time(char text[TIME_BYTES])
              (unsigned)((uint64_t)now.tv_nsec / NS_PER_MS));
 }
 
-/* One write, so that lines of different threads never mix. A full disk loses the line, no more. */
-static void write_line(const char *line, size_t size)
+static void put_json(char *line, size_t size)
 {
-    ssize_t written = write(STDERR_FILENO, line, size);
-
-    (void)written;
+    log_writer_put(line, size);
+    free(line);
 }
 
-static void write_json(char *line, size_t size)
+enum vgg_status log_start(struct vgg_error *error)
 {
-    if (line != NULL)
-        write_line(line, size);
-    free(line);
+    return log_writer_start(error);
+}
+
+void log_stop(void)
+{
+    log_writer_stop();
+}
+
+uint64_t log_dropped(void)
+{
+    return log_writer_dropped();
 }
 
 void log_event(const char *level, const char *format, ...)
@@ -62,14 +68,14 @@ void log_event(const char *level, const char *format, ...)
     if (log_format == LOG_JSON) {
         char *json = json_event(time, level, message, &size);
 
-        write_json(json, size);
+        put_json(json, size);
         return;
     }
     for (char *at = message; *at != '\0'; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7F)
             *at = '?';
     length = snprintf(line, sizeof line, "%s %s %s\n", time, level, message);
-    write_line(line, (size_t)length);
+    log_writer_put(line, (size_t)length);
 }
 
 /* Printable ASCII without spaces; a client must not be able to forge a line. */
@@ -92,7 +98,7 @@ void log_access(const struct http_request *request, unsigned status)
     if (log_format == LOG_JSON) {
         char *json = json_access(request, time, status, &size);
 
-        write_json(json, size);
+        put_json(json, size);
         return;
     }
     sanitise(request->method, method, sizeof method);
@@ -101,5 +107,5 @@ void log_access(const struct http_request *request, unsigned status)
         snprintf(line, sizeof line, "%s %s %s %s %u in=%zu out=%zu ms=%.1f id=%s\n", time,
                  request->client, method, path, status, request->body_bytes, request->response.size,
                  (double)(now_ns() - request->received_ns) / (double)NS_PER_MS, request->id);
-    write_line(line, (size_t)length);
+    log_writer_put(line, (size_t)length);
 }
