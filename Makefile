@@ -29,7 +29,7 @@ BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $
     -fstack-protector-strong -fPIE
 LINK := -pie -pthread -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 CORE_LIBS := -ljansson -ljpeg -lnettle $(BLAS) -lm
-SERVER_LIBS := -lmicrohttpd $(CORE_LIBS)
+SERVER_LIBS := -lmicrohttpd -lgnutls $(CORE_LIBS)
 # Tests take the shared OpenBLAS: fifty static links of it are most of a build's time.
 TEST_LIBS := -lcmocka -lcurl $(subst $(BLAS),-lopenblas,$(SERVER_LIBS))
 

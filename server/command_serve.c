@@ -18,19 +18,17 @@
 #include "listener.h"
 #include "server.h"
 #include "signals.h"
-#include "token.h"
 #include "workers.h"
 
 enum {
-    WORKERS = 8, /* requests in the engine at a time: enough to fill its batches */
-    CONNECTIONS_MAX = 4096,
-    BODIES_HELD = 16, /* largest bodies that all requests together may hold */
+    WORKERS = 8,            /* requests in the engine at a time: enough to fill its batches */
+    OTHER_DESCRIPTORS = 64, /* beside the connections */
+    BODIES_HELD = 16,       /* largest bodies that all requests together may hold */
     DRAIN_STEP_MS = 20,
     QUIET_STEPS = 3 /* without a request before the network threads are stopped */
 };
 
-static const uint64_t ABORT_NS = NS_PER_S;     /* for the last answers after the drain timeout */
-static const uint64_t IDLE_NS = 60 * NS_PER_S; /* of a connection without a request */
+static const uint64_t ABORT_NS = NS_PER_S; /* for the last answers after the drain timeout */
 
 #define FIELD(name) offsetof(struct serve_options, name)
 
@@ -40,9 +38,12 @@ static const struct option options[] = {
      "address for clients; port 0 picks one [0.0.0.0:8080]"},
     {"admin-listen", "ADDR:PORT", OPTION_STRING, FIELD(admin_listen), 0, 0,
      "address for operators [127.0.0.1:8081]"},
-    {"api-token-file", "FILE", OPTION_STRING, FIELD(api_token_file), 0, 0,
+    {"tls-cert", "FILE", OPTION_STRING, FIELD(secrets.tls_cert), 0, 0,
+     "certificate chain (PEM) of the main listener [plain HTTP]"},
+    {"tls-key", "FILE", OPTION_STRING, FIELD(secrets.tls_key), 0, 0, "its key (PEM)"},
+    {"api-token-file", "FILE", OPTION_STRING, FIELD(secrets.tokens[0]), 0, 0,
      "bearer token that clients must send [none]"},
-    {"admin-token-file", "FILE", OPTION_STRING, FIELD(admin_token_file), 0, 0,
+    {"admin-token-file", "FILE", OPTION_STRING, FIELD(secrets.tokens[1]), 0, 0,
      "bearer token that operators must send [none]"},
     {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0,
      "default scales of a request [the model's, else 256,384,512]"},
@@ -61,6 +62,16 @@ static const struct option options[] = {
      "predicted work ahead of a request [5s]"},
     {"deadline", "TIME", OPTION_DURATION, FIELD(deadline_ns), NS_PER_MS, 24 * 3600 * NS_PER_S,
      "from the request line to the answer [30s]"},
+    {"max-connections", "N", OPTION_COUNT, FIELD(connections_max), 1, 1 << 16,
+     "open connections of clients [4096]"},
+    {"max-connections-per-address", "N", OPTION_COUNT, FIELD(connections_per_address), 0, 1 << 16,
+     "of one client address, an IPv6 /64 being one; 0: any [0]"},
+    {"max-header", "SIZE", OPTION_SIZE, FIELD(header_max), 1 << 10, 1 << 20,
+     "bytes of request line and headers [16KiB]"},
+    {"header-timeout", "TIME", OPTION_DURATION, FIELD(header_ns), NS_PER_MS, 3600 * NS_PER_S,
+     "for a first request line, and then for the headers [10s]"},
+    {"idle-timeout", "TIME", OPTION_DURATION, FIELD(idle_ns), NS_PER_MS, 24 * 3600 * NS_PER_S,
+     "between requests of a connection, and to read an answer [60s]"},
     {"drain-delay", "TIME", OPTION_DURATION, FIELD(drain_delay_ns), 0, 3600 * NS_PER_S,
      "from SIGTERM to the closing of the listener [0s]"},
     {"drain-timeout", "TIME", OPTION_DURATION, FIELD(drain_timeout_ns), 0, 3600 * NS_PER_S,
@@ -87,6 +98,10 @@ static const struct serve_options defaults = {
     .pixels_max = 64 << 20,
     .view_pixels_max = 1 << 20,
     .queue_ns = 5 * NS_PER_S,
+    .connections_max = 4096,
+    .header_max = 16 << 10,
+    .header_ns = 10 * NS_PER_S,
+    .idle_ns = 60 * NS_PER_S,
     .deadline_ns = 30 * NS_PER_S,
     .drain_timeout_ns = 30 * NS_PER_S,
 };
@@ -125,17 +140,14 @@ static enum vgg_status open_endpoints(struct startup *startup, const struct serv
     if (status == VGG_OK)
         status =
             open_endpoint("--admin-listen", given->admin_listen, &startup->endpoints[1], error);
-    if (status == VGG_OK && given->admin_token_file == NULL &&
+    if (status == VGG_OK && given->secrets.tokens[1] == NULL &&
         !is_loopback(startup->endpoints[1].address))
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "--admin-listen %s can be reached from outside: it needs "
                         "--admin-token-file",
                         given->admin_listen);
-    if (status == VGG_OK && given->api_token_file != NULL)
-        status = token_read(given->api_token_file, &startup->server.tokens[0], error);
-    if (status == VGG_OK && given->admin_token_file != NULL)
-        status = token_read(given->admin_token_file, &startup->server.tokens[1], error);
-    return status;
+    return status == VGG_OK ? secrets_init(&startup->server.secrets, &given->secrets, error)
+                            : status;
 }
 
 /* Called by the engine after each pass. */
@@ -200,9 +212,13 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
         .body_max = given->body_max,
         .body_total_max = BODIES_HELD * given->body_max,
         .images_max = given->images_max,
-        .connections_max = CONNECTIONS_MAX,
+        .header_max = given->header_max,
+        .connections_max = given->connections_max,
+        .connections_per_address = given->connections_per_address,
         .deadline_ns = given->deadline_ns,
-        .idle_ns = IDLE_NS,
+        .header_ns = given->header_ns,
+        .idle_ns = given->idle_ns,
+        .tls = server->secrets.tls,
     };
     enum vgg_status status = http_create(&http, &server->http, error);
 
@@ -217,9 +233,10 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
 /* A second signal ends at once. */
 static void pause_ms(int timeout_ms)
 {
-    if (!signals_wait(timeout_ms))
+    if (signals_wait(timeout_ms) != SIGNALS_END)
         return;
     log_event("warning", "second signal: ending at once");
+    log_stop();
     _exit(1);
 }
 
@@ -280,23 +297,25 @@ static void stop(struct startup *startup)
     if (startup->slot_ready)
         model_slot_fini(&server->model);
     budget_fini(&server->decode_budget);
-    for (size_t i = 0; i < 2; i++) {
+    secrets_fini(&server->secrets);
+    for (size_t i = 0; i < 2; i++)
         endpoint_close(&startup->endpoints[i]);
-        free(server->tokens[i]);
-    }
 }
 
 /* ---------------------------------------------------------------- the command ---------------- */
 
 /* As many descriptors as the administrator allows: a connection is one. */
-static void raise_descriptor_limit(void)
+static void raise_descriptor_limit(uint32_t connections_max)
 {
     struct rlimit limit;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < connections_max + OTHER_DESCRIPTORS)
+        log_event("warning", "--max-connections %u: the limit of open files is %llu",
+                  connections_max, (unsigned long long)limit.rlim_cur);
 }
 
 static enum vgg_status start(struct startup *startup, const struct serve_options *given,
@@ -310,6 +329,8 @@ static enum vgg_status start(struct startup *startup, const struct serve_options
         status = open_model(startup, given, error);
     if (status == VGG_OK)
         status = start_engine(startup, given, error);
+    if (status == VGG_OK)
+        status = log_start(error);
     if (status == VGG_OK)
         status = start_http(startup, given, error);
     return status;
@@ -326,7 +347,7 @@ static void print_ready(const char *main_address, const char *admin_address)
     (void)written;
 }
 
-static void log_start(const struct vgg_model_info *info, unsigned threads)
+static void log_model(const struct vgg_model_info *info, unsigned threads)
 {
     log_event("info", "model %s: configuration %s, %" PRIu64 " parameters, %s", info->name,
               info->arch, info->parameters, info->version);
@@ -342,21 +363,24 @@ static int serve(const struct serve_options *given)
     struct vgg_error error = {0};
     bool quiet = true;
 
-    raise_descriptor_limit();
+    raise_descriptor_limit(given->connections_max);
     budget_init(&startup.server.decode_budget, given->pixels_max);
     if (start(&startup, given, &error) != VGG_OK) {
+        log_stop();
         fprintf(stderr, "vgg: %s\n", error.text);
         stop(&startup);
         return EXIT_USAGE;
     }
     for (size_t i = 0; i < 2; i++)
         snprintf(addresses[i], ADDRESS_MAX, "%s", startup.endpoints[i].address);
-    log_start(vgg_model_get_info(startup.server.model.model), given->threads);
+    log_model(vgg_model_get_info(startup.server.model.model), given->threads);
     print_ready(addresses[0], addresses[1]);
-    signals_wait(-1);
+    while (signals_wait(-1) != SIGNALS_END)
+        (void)secrets_reload(&startup.server.secrets); /* SIGHUP */
     quiet = drain(&startup, given);
     stop(&startup);
     log_event("info", "stopped");
+    log_stop();
     return quiet ? 0 : 1;
 }
 

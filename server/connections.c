@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -18,6 +19,7 @@ struct connection_watch {
     bool busy;
     bool expecting; /* bytes from the client */
     bool ended;     /* the last sweep found that none can come */
+    enum connection_cut phase;
     struct connection_watch *next, **link;
 };
 
@@ -27,6 +29,7 @@ struct connections {
     pthread_t thread;
     bool stop;
     struct connection_watch *first;
+    uint64_t cuts[CONNECTION_CUTS_N];
 };
 
 static bool has_unread(const struct connection_watch *watch)
@@ -57,8 +60,10 @@ static void sweep(struct connections *connections, uint64_t now)
     for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next) {
         /* Twice in a row: what was read a moment ago may be a whole request. */
         bool ended = watch->expecting && has_ended(watch);
+        bool late = watch->deadline_ns != 0 && now >= watch->deadline_ns;
 
-        if ((watch->deadline_ns != 0 && now >= watch->deadline_ns) || (ended && watch->ended))
+        connections->cuts[watch->phase] += late;
+        if (late || (ended && watch->ended))
             cut(watch);
         watch->ended = ended;
     }
@@ -168,6 +173,27 @@ void watch_expect(struct connection_watch *watch, bool bytes)
     watch->expecting = bytes;
     watch->ended = false;
     pthread_mutex_unlock(&watch->connections->mutex);
+}
+
+void watch_phase(struct connection_watch *watch, enum connection_cut phase)
+{
+    pthread_mutex_lock(&watch->connections->mutex);
+    watch->phase = phase;
+    pthread_mutex_unlock(&watch->connections->mutex);
+}
+
+void connections_count_cut(struct connections *connections, enum connection_cut why)
+{
+    pthread_mutex_lock(&connections->mutex);
+    connections->cuts[why]++;
+    pthread_mutex_unlock(&connections->mutex);
+}
+
+void connections_get_cuts(struct connections *connections, uint64_t cuts[CONNECTION_CUTS_N])
+{
+    pthread_mutex_lock(&connections->mutex);
+    memcpy(cuts, connections->cuts, sizeof connections->cuts);
+    pthread_mutex_unlock(&connections->mutex);
 }
 
 size_t connections_busy(struct connections *connections)

@@ -8,6 +8,22 @@
 
 #include "vgg.h"
 
+/*
+ * X(name, label): why a connection was cut. For being late with its headers (or before them, with
+ * its first request or the TLS handshake), its body, its next request, or reading its answer; for
+ * what is not HTTP or breaks its limits; for a TLS handshake that failed.
+ */
+#define CONNECTION_CUTS(X)                                                                         \
+    X(HEADERS, "headers")                                                                          \
+    X(BODY, "body")                                                                                \
+    X(IDLE, "idle")                                                                                \
+    X(ANSWER, "answer")                                                                            \
+    X(MALFORMED, "malformed")                                                                      \
+    X(HANDSHAKE, "handshake")
+
+#define CONNECTION_CUT_ENUM(name, label) CUT_##name,
+enum connection_cut { CONNECTION_CUTS(CONNECTION_CUT_ENUM) CONNECTION_CUTS_N };
+
 struct connections;
 struct connection_watch;
 
@@ -31,6 +47,14 @@ void watch_expect(struct connection_watch *watch, bool bytes);
 
 /* When to cut the connection (CLOCK_MONOTONIC); 0: never. `busy`: it has a request. */
 void watch_set(struct connection_watch *watch, uint64_t deadline_ns, bool busy);
+
+/* What a late connection will count as from now on; at first HEADERS. */
+void watch_phase(struct connection_watch *watch, enum connection_cut phase);
+
+/* Count one that was cut by somebody else. */
+void connections_count_cut(struct connections *connections, enum connection_cut cut);
+
+void connections_get_cuts(struct connections *connections, uint64_t cuts[CONNECTION_CUTS_N]);
 
 /* Watches that are busy or have unread bytes. */
 size_t connections_busy(struct connections *connections);

@@ -2,12 +2,13 @@
  * HTTP by libmicrohttpd (the only file that includes it). Its threads parse requests, collect
  * bodies and send answers; while a request is being worked on its connection is suspended.
  *
- * A response may be queued only at the headers or after the whole body, so every refusal but one
+ * A response may be queued only at the headers or after the whole body, so every refusal but two
  * reads the body first; a body that grows over its limit or misses its deadline can only be cut.
  */
 #include "http.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -17,32 +18,43 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "addresses.h"
 #include "body.h"
 #include "clock.h"
-#include "connections.h"
+#include "linger.h"
 #include "multipart.h"
+#include "tls.h"
 
 enum {
     NETWORK_THREADS = 2,
-    ID_BYTES = 8 /* random bytes of a request id we make */
+    ID_BYTES = 8, /* random bytes of a request id we make */
+    ADMIN_CONNECTIONS_MAX = 256,
+    /* Connections that libmicrohttpd may hold while we have yet to refuse them. */
+    SURPLUS_CONNECTIONS = 1024,
+    /* Of a connection's memory beside the bytes of its headers: the list of them, the answer's. */
+    POOL_BYTES = 16 << 10
 };
-
-static const char no_memory_body[] =
-    "{\"type\":\"urn:vgg:problem:out-of-memory\",\"title\":\"Out of "
-    "memory\",\"status\":503,\"detail\":\"out of memory\"}\n";
 
 struct http {
     struct http_options options;
     struct MHD_Daemon *daemons[2]; /* main, admin */
     struct connections *connections;
-    struct MHD_Response *no_memory;
+    struct addresses *addresses; /* NULL: no limit */
+    struct lingerers *linger;
+    struct MHD_Response *no_memory; /* when there is none even for a small answer */
+    char no_memory_id[HTTP_ID_MAX + 1];
     struct body_budget bodies;
+    atomic_size_t open[2]; /* connections of each daemon */
+    _Atomic uint64_t accepted, refused[HTTP_REFUSED_N];
 };
 
 /* What we keep of a connection. */
 struct peer {
     struct connection_watch *watch;
+    struct address_count *address;
+    struct tls_session tls;
     bool admin;
+    bool linger; /* it may be sending still when it is closed */
     size_t requests;
 };
 
@@ -173,13 +185,22 @@ static void read_headers(struct exchange *exchange)
     if (traceparent != NULL && valid_traceparent(traceparent))
         snprintf(request->traceparent, sizeof request->traceparent, "%s", traceparent);
     request->authorization = header(exchange, MHD_HTTP_HEADER_AUTHORIZATION);
+    request->origin = header(exchange, MHD_HTTP_HEADER_ORIGIN);
 }
 
-static bool declared_too_large(const struct exchange *exchange)
+static enum http_refusal refusal_of(const struct exchange *exchange)
 {
+    const struct http_options *options = &exchange->http->options;
     const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-    return length != NULL && strtoull(length, NULL, 10) > exchange->http->options.body_max;
+    if (info == NULL || info->header_size > options->header_max ||
+        MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, NULL, NULL) > HTTP_HEADERS_MAX)
+        return HTTP_HEADERS_TOO_LARGE;
+    if (length != NULL && strtoull(length, NULL, 10) > options->body_max)
+        return HTTP_BODY_TOO_LARGE;
+    return HTTP_ACCEPTED;
 }
 
 /* ---------------------------------------------------------------- answers -------------------- */
@@ -229,16 +250,42 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     return response;
 }
 
+/* The small 503 for want of memory; NULL when there is none for that either. */
+static struct MHD_Response *make_no_memory(const char *id)
+{
+    static const char format[] = "{\"type\":\"urn:vgg:problem:out-of-memory\",\"title\":\"Out of "
+                                 "memory\",\"status\":503,\"detail\":\"out of "
+                                 "memory\",\"request_id\":\"%s\"}\n";
+    char body[sizeof format + HTTP_ID_MAX];
+    int size = snprintf(body, sizeof body, format, id);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer((size_t)size, body, MHD_RESPMEM_MUST_COPY);
+
+    if (response == NULL ||
+        (add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/problem+json") &&
+         add_header(response, "X-Request-Id", id) &&
+         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1")))
+        return response;
+    MHD_destroy_response(response);
+    return NULL;
+}
+
 static enum MHD_Result send_answer(struct exchange *exchange)
 {
     struct MHD_Response *response = make_response(exchange);
+    struct http *http = exchange->http;
     enum MHD_Result queued;
 
     watch_expect(exchange->peer->watch, false);
-    watch_set(exchange->peer->watch, now_ns() + exchange->http->options.idle_ns, true);
+    watch_phase(exchange->peer->watch, CUT_ANSWER);
+    watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, true);
     exchange->status = response != NULL ? exchange->request.response.status : 503;
     if (response == NULL)
-        return MHD_queue_response(exchange->mhd, 503, exchange->http->no_memory);
+        response = make_no_memory(exchange->request.id);
+    if (response == NULL) {
+        memcpy(exchange->request.id, http->no_memory_id, sizeof http->no_memory_id);
+        return MHD_queue_response(exchange->mhd, 503, http->no_memory);
+    }
     queued = MHD_queue_response(exchange->mhd, exchange->status, response);
     MHD_destroy_response(response);
     return queued;
@@ -272,6 +319,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
     struct exchange *exchange = *state;
     struct http *http = context;
     const struct http_handler *handler = &http->options.handler;
+    enum http_refusal refusal;
 
     (void)version;
     if (exchange == NULL) /* there was no memory for it */
@@ -282,11 +330,15 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
         exchange->request.method = method;
         exchange->request.path = exchange->zero_in_path ? "/%00" : url;
         read_headers(exchange);
-        if (declared_too_large(exchange)) {
+        refusal = refusal_of(exchange);
+        if (refusal != HTTP_ACCEPTED) {
             exchange->phase = PHASE_HANDLED;
-            handler->refuse(handler->app, &exchange->request);
+            exchange->peer->linger = true;
+            handler->refuse(handler->app, &exchange->request, refusal);
             return send_answer(exchange);
         }
+        watch_phase(exchange->peer->watch, CUT_BODY);
+        watch_set(exchange->peer->watch, exchange->request.deadline_ns, true);
         body_init(&exchange->body, &http->bodies);
         return MHD_YES;
     case PHASE_BODY:
@@ -332,8 +384,23 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
                                                                    : sizeof(struct sockaddr_in),
                           exchange->request.client, sizeof exchange->request.client, NULL, 0,
                           NI_NUMERICHOST);
-    watch_set(peer->watch, exchange->request.deadline_ns, true);
+    watch_phase(peer->watch, CUT_HEADERS);
+    watch_set(peer->watch,
+              exchange->request.received_ns + (http->options.header_ns < http->options.deadline_ns
+                                                   ? http->options.header_ns
+                                                   : http->options.deadline_ns),
+              true);
     return exchange;
+}
+
+/* The status of an answer by libmicrohttpd itself, 0 where there is none. */
+static unsigned foreign_status(const struct exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info = NULL;
+
+    if (exchange->phase != PHASE_HANDLED)
+        info = MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
+    return info != NULL ? info->http_status : 0;
 }
 
 static void on_completed(void *context, struct MHD_Connection *mhd, void **state,
@@ -342,14 +409,19 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     struct exchange *exchange = *state;
     struct http *http = context;
     const struct http_handler *handler = &http->options.handler;
+    unsigned status;
 
     (void)mhd;
     if (exchange == NULL)
         return;
     *state = NULL;
-    handler->done(handler->app, &exchange->request,
-                  code == MHD_REQUEST_TERMINATED_COMPLETED_OK ? exchange->status : 0,
-                  exchange->phase != PHASE_HANDLED);
+    status = foreign_status(exchange);
+    if (status != 0)
+        exchange->peer->linger = true;
+    else if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+        status = exchange->status;
+    handler->done(handler->app, &exchange->request, status, exchange->phase != PHASE_HANDLED);
+    watch_phase(exchange->peer->watch, CUT_IDLE);
     watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
     watch_expect(exchange->peer->watch, true);
     free(exchange->parts);
@@ -358,52 +430,129 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     free(exchange);
 }
 
+static int socket_of(struct MHD_Connection *mhd)
+{
+    return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+/* Count a connection in against the limits; false: it is one too many. */
+static bool admit(struct http *http, struct peer *peer, struct MHD_Connection *mhd)
+{
+    size_t max = peer->admin ? ADMIN_CONNECTIONS_MAX : http->options.connections_max;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (atomic_fetch_add(&http->open[peer->admin], 1) >= max)
+        http->refused[REFUSED_LIMIT]++;
+    else if (!peer->admin && http->addresses != NULL &&
+             (peer->address = addresses_take(http->addresses, info->client_addr)) == NULL)
+        http->refused[REFUSED_ADDRESS]++;
+    else {
+        peer->watch =
+            watch_add(http->connections, socket_of(mhd), now_ns() + http->options.header_ns);
+        if (peer->watch != NULL)
+            return true;
+        http->refused[REFUSED_NO_MEMORY]++;
+        addresses_give(http->addresses, peer->address);
+    }
+    http->open[peer->admin]--;
+    return false;
+}
+
+static void begin_connection(struct http *http, struct MHD_Connection *mhd, struct peer **state)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
+    struct peer *peer = calloc(1, sizeof *peer);
+    bool admin = info != NULL && info->daemon == http->daemons[1];
+
+    http->accepted++;
+    if (peer == NULL)
+        http->refused[REFUSED_NO_MEMORY]++;
+    else {
+        peer->admin = admin;
+        if (!admit(http, peer, mhd)) {
+            free(peer);
+            peer = NULL;
+        }
+    }
+    if (peer == NULL) /* libmicrohttpd sees its end; what came already finds no peer */
+        shutdown(socket_of(mhd), SHUT_RDWR);
+    if (!admin && http->options.tls != NULL)
+        tls_session_init(
+            peer != NULL ? &peer->tls : NULL, http->options.tls,
+            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
+    *state = peer;
+}
+
+static void end_connection(struct http *http, struct MHD_Connection *mhd, struct peer *peer)
+{
+    watch_remove(peer->watch);
+    if (peer->linger)
+        linger_add(http->linger, socket_of(mhd));
+    if (peer->address != NULL)
+        addresses_give(http->addresses, peer->address);
+    http->open[peer->admin]--;
+    tls_session_fini(&peer->tls);
+    free(peer);
+}
+
 static void on_connection(void *context, struct MHD_Connection *mhd, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct http *http = context;
-    const union MHD_ConnectionInfo *info;
-    struct peer *peer;
+    struct peer *peer = *state;
 
-    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        peer = *state;
-        if (peer != NULL)
-            watch_remove(peer->watch);
-        free(peer);
-        *state = NULL;
-        return;
-    }
-    peer = calloc(1, sizeof *peer);
-    if (peer == NULL)
-        return;
-    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
-    peer->admin = info != NULL && info->daemon == http->daemons[1];
-    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    peer->watch = watch_add(http->connections, info->connect_fd, now_ns() + http->options.idle_ns);
-    if (peer->watch == NULL) {
-        free(peer);
-        return;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        begin_connection(context, mhd, &peer);
+    else if (peer != NULL) {
+        end_connection(context, mhd, peer);
+        peer = NULL;
     }
     *state = peer;
 }
 
+/*
+ * What matters of a request shows in the access log. Of a connection that comes to no request, as
+ * with a request line that is too long, only these messages tell.
+ */
 static void on_log(void *context, const char *format, va_list args)
 {
-    (void)context, (void)format, (void)args; /* what matters shows in the access log */
+    struct http *http = context;
+
+    (void)args;
+    if (has_prefix(format, "Error processing request"))
+        connections_count_cut(http->connections, CUT_MALFORMED);
+    else if (has_prefix(format, "Error: received handshake message out of context"))
+        connections_count_cut(http->connections, CUT_HANDSHAKE);
 }
 
 /* ---------------------------------------------------------------- the daemons ---------------- */
 
-static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads)
+/*
+ * TLS by poll: where a handshake waits for the client, libmicrohttpd 0.9.75 with epoll calls GnuTLS
+ * again and again until the next bytes come.
+ */
+static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads, size_t connections_max,
+                                       bool tls)
 {
+    const struct MHD_OptionItem tls_options[] = {
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)tls_callback()},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)tls_priorities},
+        {MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem pool_options[] = {
+        {MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL}, {MHD_OPTION_END, 0, NULL}};
+    unsigned mode =
+        tls ? MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_TLS : MHD_USE_EPOLL_INTERNAL_THREAD;
+
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-            MHD_USE_ITC | MHD_USE_ERROR_LOG,
-        0, NULL, NULL, on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+        mode | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
+            MHD_USE_ERROR_LOG,
+        0, NULL, NULL, on_access, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, http,
         MHD_OPTION_URI_LOG_CALLBACK, on_request, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_LIMIT,
-        http->options.connections_max, threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
-        threads, MHD_OPTION_END);
+        (unsigned)(connections_max + SURPLUS_CONNECTIONS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        http->options.header_max + POOL_BYTES, MHD_OPTION_ARRAY,
+        tls ? tls_options : tls_options + 2, MHD_OPTION_ARRAY,
+        threads > 1 ? pool_options : pool_options + 1, MHD_OPTION_END);
 }
 
 enum vgg_status http_create(const struct http_options *options, struct http **out,
@@ -417,14 +566,18 @@ enum vgg_status http_create(const struct http_options *options, struct http **ou
     http->bodies.max = options->body_total_max;
     if (connections_create(&http->connections, error) != VGG_OK)
         goto fail;
-    http->no_memory = MHD_create_response_from_buffer(
-        sizeof no_memory_body - 1, (void *)(uintptr_t)no_memory_body, MHD_RESPMEM_PERSISTENT);
-    if (http->no_memory == NULL ||
-        !add_header(http->no_memory, MHD_HTTP_HEADER_CONTENT_TYPE, "application/problem+json") ||
-        !add_header(http->no_memory, MHD_HTTP_HEADER_RETRY_AFTER, "1"))
+    if (options->connections_per_address != 0 &&
+        (http->addresses =
+             addresses_create(options->connections_max, options->connections_per_address)) == NULL)
         goto fail;
-    http->daemons[0] = start_daemon(http, NETWORK_THREADS);
-    http->daemons[1] = start_daemon(http, 1);
+    make_id(http->no_memory_id);
+    http->no_memory = make_no_memory(http->no_memory_id);
+    http->linger = linger_create();
+    if (http->no_memory == NULL || http->linger == NULL)
+        goto fail;
+    http->daemons[0] =
+        start_daemon(http, NETWORK_THREADS, options->connections_max, options->tls != NULL);
+    http->daemons[1] = start_daemon(http, 1, ADMIN_CONNECTIONS_MAX, false);
     if (http->daemons[0] == NULL || http->daemons[1] == NULL)
         goto fail;
     *out = http;
@@ -438,7 +591,19 @@ void http_add_connection(struct http *http, bool admin, int fd, const void *addr
                          unsigned address_size)
 {
     /* On failure libmicrohttpd has closed the socket. */
-    (void)MHD_add_connection(http->daemons[admin], fd, address, (socklen_t)address_size);
+    if (MHD_add_connection(http->daemons[admin], fd, address, (socklen_t)address_size) != MHD_YES) {
+        http->accepted++;
+        http->refused[errno == ENOMEM ? REFUSED_NO_MEMORY : REFUSED_LIMIT]++;
+    }
+}
+
+void http_get_counts(struct http *http, struct http_counts *counts)
+{
+    counts->accepted = http->accepted;
+    counts->open = http->open[0] + http->open[1];
+    for (size_t i = 0; i < HTTP_REFUSED_N; i++)
+        counts->refused[i] = http->refused[i];
+    connections_get_cuts(http->connections, counts->cut);
 }
 
 size_t http_in_flight(struct http *http)
@@ -455,6 +620,8 @@ void http_destroy(struct http *http)
             MHD_stop_daemon(http->daemons[i]);
     if (http->no_memory != NULL)
         MHD_destroy_response(http->no_memory);
+    linger_destroy(http->linger);
+    addresses_destroy(http->addresses);
     connections_destroy(http->connections);
     free(http);
 }

@@ -12,12 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "vgg.h"
+#include "connections.h"
+
+struct tls;
 
 enum {
     HTTP_ID_MAX = 128,         /* characters of X-Request-Id */
     HTTP_TRACEPARENT_MAX = 55, /* characters, W3C trace context version 00 */
-    HTTP_CLIENT_MAX = 56       /* an IPv6 address with its zone */
+    HTTP_CLIENT_MAX = 56,      /* an IPv6 address with its zone */
+    HTTP_HEADERS_MAX = 100     /* of one request */
 };
 
 /* One file of a multipart body, or the whole of any other body. */
@@ -61,6 +64,7 @@ struct http_request {
     char traceparent[HTTP_TRACEPARENT_MAX + 1]; /* "" where none or invalid */
     char client[HTTP_CLIENT_MAX];
     const char *authorization; /* header, or NULL; valid during handle() */
+    const char *origin;        /* the same */
     bool first;                /* first request of its connection */
     uint64_t received_ns;      /* request line, CLOCK_MONOTONIC */
     uint64_t deadline_ns;
@@ -77,6 +81,9 @@ struct http_request {
     struct http_response response;
 };
 
+/* Why a request is answered at its headers. */
+enum http_refusal { HTTP_ACCEPTED, HTTP_BODY_TOO_LARGE, HTTP_HEADERS_TOO_LARGE };
+
 struct http_handler {
     void *app;
     /*
@@ -85,12 +92,13 @@ struct http_handler {
      */
     void (*handle)(void *app, struct http_request *request);
     /*
-     * The request is over; it is freed afterwards. `status` is 0 where no answer of ours was sent
-     * whole; `body_cut` where the body did not arrive.
+     * The request is over; it is freed afterwards. `status` is 0 where no answer was sent whole;
+     * `body_cut` where the body did not arrive. What libmicrohttpd answers by itself (malformed
+     * HTTP) has a status and no method or path.
      */
     void (*done)(void *app, const struct http_request *request, unsigned status, bool body_cut);
-    /* A request that needs no answer from handle() because its declared body is too large. */
-    void (*refuse)(void *app, struct http_request *request);
+    /* Answer a request whose body will not be read. */
+    void (*refuse)(void *app, struct http_request *request, enum http_refusal why);
     /* Should the connection close after this answer? */
     bool (*closing)(void *app);
 };
@@ -100,9 +108,13 @@ struct http_options {
     size_t body_max;       /* bytes */
     size_t body_total_max; /* bytes of all bodies held at a time */
     size_t images_max;     /* file parts of one body */
-    unsigned connections_max;
-    uint64_t deadline_ns; /* of a request, from its request line */
-    uint64_t idle_ns;     /* a connection without a request, or not reading its answer */
+    size_t header_max;     /* bytes of request line and headers; at most HTTP_HEADERS_MAX of them */
+    size_t connections_max;
+    size_t connections_per_address; /* 0: any number */
+    uint64_t deadline_ns;           /* of a request, from its request line */
+    uint64_t header_ns;             /* from accepting, or from the request line, to their end */
+    uint64_t idle_ns;               /* a connection between requests, or not reading its answer */
+    struct tls *tls;                /* of the main listener; NULL: plain HTTP */
 };
 
 struct http;
@@ -117,6 +129,22 @@ void http_add_connection(struct http *http, bool admin, int fd, const void *addr
 
 /* Requests begun and not finished, and connections with unread bytes. */
 size_t http_in_flight(struct http *http);
+
+/* X(name, label): why a connection was closed as soon as it was accepted. */
+#define HTTP_REFUSED(X)                                                                            \
+    X(LIMIT, "limit")                                                                              \
+    X(ADDRESS, "address_limit")                                                                    \
+    X(NO_MEMORY, "out_of_memory")
+
+#define HTTP_ENUM_REFUSED(name, label) REFUSED_##name,
+enum http_refused { HTTP_REFUSED(HTTP_ENUM_REFUSED) HTTP_REFUSED_N };
+
+/* Of both listeners, since the start. */
+struct http_counts {
+    uint64_t accepted, open, refused[HTTP_REFUSED_N], cut[CONNECTION_CUTS_N];
+};
+
+void http_get_counts(struct http *http, struct http_counts *counts);
 
 /* Stop the network threads and close all connections. Nothing may be deferred any more. */
 void http_destroy(struct http *http);

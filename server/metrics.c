@@ -1,15 +1,11 @@
 /* Counters and histograms under one mutex, and their text format (version 0.0.4). */
 #include "metrics.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "text.h"
@@ -21,14 +17,20 @@ static const char *const stage_labels[] = {METRICS_STAGES(LABEL)};
 static const char *const shed_labels[] = {METRICS_SHED(LABEL)};
 static const char *const cancelled_labels[] = {METRICS_CANCELLED(LABEL)};
 
-static const unsigned codes[] = {200, 400, 401, 404, 405, 413, 415, 422, 500, 503, 504};
+static const char *const refused_labels[] = {HTTP_REFUSED(LABEL)};
+static const char *const cut_labels[] = {CONNECTION_CUTS(LABEL)};
+static const char *const result_labels[] = {"failed", "ok"};
+
+static const unsigned codes[] = {200, 400, 401, 403, 404, 405, 413,
+                                 414, 415, 422, 431, 500, 503, 504};
 
 /* Upper bounds: milliseconds of a narrow network to half a minute of a panorama. */
 static const double second_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                        0.25,  0.5,    1,     2.5,  5,     10,   30};
 static const double view_bounds[] = {1, 2, 4, 8, 16};
 
-enum { CODES_N = sizeof codes / sizeof *codes, BOUNDS_MAX = 14 };
+/* The last code counts all others, which only libmicrohttpd answers, so that sums are right. */
+enum { CODES_N = sizeof codes / sizeof *codes + 1, BOUNDS_MAX = 14 };
 
 struct histogram {
     uint64_t buckets[BOUNDS_MAX + 1]; /* not cumulative; the last is +Inf */
@@ -96,11 +98,10 @@ void metrics_request(struct metrics *metrics, enum metrics_route route, unsigned
 {
     size_t i = 0;
 
-    while (i < CODES_N && codes[i] != code)
+    while (i + 1 < CODES_N && codes[i] != code)
         i++;
     pthread_mutex_lock(&metrics->mutex);
-    if (i < CODES_N)
-        metrics->requests[route][i]++;
+    metrics->requests[route][i]++;
     observe_ns(&metrics->durations[route], duration_ns);
     pthread_mutex_unlock(&metrics->mutex);
 }
@@ -189,9 +190,14 @@ static void print_counted(struct text *out, const struct metrics *metrics)
 {
     print_family(out, "vgg_http_requests_total", "counter", "Answers sent, by route and status.");
     for (size_t route = 0; route < METRICS_ROUTES_N; route++)
-        for (size_t i = 0; i < CODES_N; i++)
-            text_print(out, "vgg_http_requests_total{route=\"%s\",code=\"%u\"} %" PRIu64 "\n",
-                       route_labels[route], codes[i], metrics->requests[route][i]);
+        for (size_t i = 0; i < CODES_N; i++) {
+            char code[16] = "other";
+
+            if (i + 1 < CODES_N)
+                snprintf(code, sizeof code, "%u", codes[i]);
+            text_print(out, "vgg_http_requests_total{route=\"%s\",code=\"%s\"} %" PRIu64 "\n",
+                       route_labels[route], code, metrics->requests[route][i]);
+        }
     print_family(out, "vgg_http_request_duration_seconds", "histogram",
                  "From the request line to the end of the answer.");
     print_seconds(out, "vgg_http_request_duration_seconds", "route", route_labels,
@@ -248,74 +254,39 @@ static void print_gauges(struct text *out, const struct metrics_gauges *gauges)
                gauges->model->kernel, gauges->threads);
 }
 
-/* ---------------------------------------------------------------- process_* ------------------ */
-
-/*
- * Samples that cannot be had now are left out (a scrape must work when descriptors have run out),
- * but for want of memory, when the whole answer is a 503.
- */
-static bool unavailable(struct text *out)
+static void print_counter(struct text *out, const char *name, const char *help, uint64_t value)
 {
-    out->failed = out->failed || errno == ENOMEM;
-    return false;
+    print_family(out, name, "counter", help);
+    text_print(out, "%s %" PRIu64 "\n", name, value);
 }
 
-static bool open_descriptors(struct text *out, double *count)
+static void print_network(struct text *out, const struct metrics_gauges *gauges)
 {
-    DIR *directory = opendir("/proc/self/fd");
-
-    if (directory == NULL)
-        return unavailable(out);
-    *count = -3; /* ".", ".." and the directory itself */
-    while (readdir(directory) != NULL)
-        ++*count;
-    closedir(directory);
-    return true;
+    print_counter(out, "vgg_connections_accepted_total", "Connections accepted.",
+                  gauges->http.accepted);
+    print_gauge(out, "vgg_connections_open", "Connections of clients and operators.",
+                (double)gauges->http.open);
+    print_family(out, "vgg_connections_refused_total", "counter",
+                 "Connections closed as soon as they were accepted.");
+    print_counters(out, "vgg_connections_refused_total", "reason", refused_labels,
+                   gauges->http.refused, HTTP_REFUSED_N);
+    print_family(out, "vgg_connections_cut_total", "counter",
+                 "Connections ended by the server for being late or malformed.");
+    print_counters(out, "vgg_connections_cut_total", "reason", cut_labels, gauges->http.cut,
+                   CONNECTION_CUTS_N);
+    print_gauge(out, "vgg_tls_certificate_expiry_seconds",
+                "End of the certificate's validity in Unix time; 0 without TLS.",
+                gauges->secrets.tls_until_s);
+    print_family(out, "vgg_secrets_reloads_total", "counter",
+                 "Reloads of the TLS files and tokens.");
+    print_counters(out, "vgg_secrets_reloads_total", "result", result_labels,
+                   gauges->secrets.reloads, 2);
+    print_counter(out, "vgg_log_lines_dropped_total",
+                  "Log lines lost because nobody read them in time or the disk is full.",
+                  gauges->log_lines_dropped);
 }
 
-static bool memory_pages(struct text *out, double *virtual_pages, double *resident_pages)
-{
-    FILE *file = fopen("/proc/self/statm", "re");
-    bool found;
-
-    if (file == NULL)
-        return unavailable(out);
-    found = fscanf(file, "%lf %lf", virtual_pages, resident_pages) == 2;
-    fclose(file);
-    return found;
-}
-
-static double seconds_of(struct timeval time)
-{
-    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
-}
-
-static void print_process(struct text *out, double start_s)
-{
-    double page_bytes = (double)sysconf(_SC_PAGESIZE);
-    double descriptors_open, virtual_pages, resident_pages;
-    struct rusage usage = {0};
-    struct rlimit descriptors = {0};
-
-    getrusage(RUSAGE_SELF, &usage);
-    getrlimit(RLIMIT_NOFILE, &descriptors);
-
-    print_family(out, "process_cpu_seconds_total", "counter", "User and system CPU time.");
-    text_print(out, "process_cpu_seconds_total %.6f\n",
-               seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime));
-    if (open_descriptors(out, &descriptors_open))
-        print_gauge(out, "process_open_fds", "Open file descriptors.", descriptors_open);
-    print_gauge(out, "process_max_fds", "Limit of open file descriptors.",
-                (double)descriptors.rlim_cur);
-    if (memory_pages(out, &virtual_pages, &resident_pages)) {
-        print_family(out, "process_virtual_memory_bytes", "gauge", "Virtual memory.");
-        text_print(out, "process_virtual_memory_bytes %.0f\n", virtual_pages * page_bytes);
-        print_family(out, "process_resident_memory_bytes", "gauge", "Resident memory.");
-        text_print(out, "process_resident_memory_bytes %.0f\n", resident_pages * page_bytes);
-    }
-    print_family(out, "process_start_time_seconds", "gauge", "Start, in Unix time.");
-    text_print(out, "process_start_time_seconds %.3f\n", start_s);
-}
+/* ---------------------------------------------------------------- all of it ------------------ */
 
 char *metrics_render(struct metrics *metrics, const struct metrics_gauges *gauges, size_t *size)
 {
@@ -329,7 +300,8 @@ char *metrics_render(struct metrics *metrics, const struct metrics_gauges *gauge
     pthread_mutex_unlock(&metrics->mutex);
     print_counted(&out, copy);
     print_gauges(&out, gauges);
-    print_process(&out, copy->start_s);
+    print_network(&out, gauges);
+    metrics_print_process(&out, copy->start_s);
     free(copy);
     return text_take(&out, size);
 }

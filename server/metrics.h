@@ -2,7 +2,8 @@
 #ifndef METRICS_H
 #define METRICS_H
 
-#include "vgg.h"
+#include "http.h"
+#include "secrets.h"
 
 /* X(name, label) */
 #define METRICS_ROUTES(X)                                                                          \
@@ -65,7 +66,14 @@ struct metrics_gauges {
     double model_load_s;
     unsigned threads;
     const struct vgg_model_info *model;
+    struct http_counts http;
+    struct secrets_state secrets;
+    uint64_t log_lines_dropped;
 };
+
+/* metrics_process.c: the standard process_* series. */
+struct text;
+void metrics_print_process(struct text *out, double start_s);
 
 /* The whole exposition, malloc'ed, its length in *size; NULL when out of memory. */
 char *metrics_render(struct metrics *metrics, const struct metrics_gauges *gauges, size_t *size);

@@ -10,6 +10,7 @@
     X(EMPTY_BODY, "empty-body", 400, "Empty body")                                                 \
     X(BAD_MULTIPART, "bad-multipart", 400, "Bad multipart body")                                   \
     X(UNAUTHORIZED, "unauthorized", 401, "Unauthorized")                                           \
+    X(CROSS_ORIGIN, "cross-origin", 403, "Cross-origin request")                                   \
     X(NOT_FOUND, "not-found", 404, "Not found")                                                    \
     X(BAD_METHOD, "method-not-allowed", 405, "Method not allowed")                                 \
     X(BODY_TOO_LARGE, "body-too-large", 413, "Body too large")                                     \
@@ -18,6 +19,7 @@
     X(TOO_COSTLY, "too-costly", 413, "Request too costly")                                         \
     X(UNSUPPORTED_FORMAT, "unsupported-format", 415, "Unsupported image format")                   \
     X(BAD_IMAGE, "bad-image", 422, "Image cannot be decoded")                                      \
+    X(HEADERS_TOO_LARGE, "headers-too-large", 431, "Headers too large")                            \
     X(INTERNAL, "internal", 500, "Internal error")                                                 \
     X(QUEUE_FULL, "queue-full", 503, "Queue full")                                                 \
     X(DRAINING, "draining", 503, "Shutting down")                                                  \

@@ -8,7 +8,6 @@
 #include "clock.h"
 #include "json.h"
 #include "server.h"
-#include "token.h"
 
 struct route {
     const char *path;
@@ -109,9 +108,14 @@ static void handle_metrics(struct server *server, struct http_request *request)
         .model_load_s = server->model.load_s,
         .threads = server->options->threads,
         .model = vgg_model_get_info(model),
+        .secrets = secrets_get_state(&server->secrets),
+        .log_lines_dropped = log_dropped(),
     };
     size_t size = 0;
-    char *text = metrics_render(server->metrics, &gauges, &size);
+    char *text;
+
+    http_get_counts(server->http, &gauges.http);
+    text = metrics_render(server->metrics, &gauges, &size);
 
     vgg_model_release(model);
     if (text == NULL)
@@ -155,12 +159,14 @@ void routes_handle(void *app, struct http_request *request)
 {
     struct server *server = app;
     const struct route *route = find_route(request);
-    const char *token = server->tokens[request->admin];
     struct problem problem;
 
     set_route(request, route);
-    if (token != NULL && (route == NULL || !route->open) &&
-        !token_matches(token, request->authorization))
+    if (request->admin && request->origin != NULL)
+        problem_set(&problem, PROBLEM_CROSS_ORIGIN,
+                    "the admin listener takes nothing from web pages (header Origin)");
+    else if ((route == NULL || !route->open) &&
+             !secrets_admit(&server->secrets, request->admin, request->authorization))
         problem_set(&problem, PROBLEM_UNAUTHORIZED,
                     "send the header \"Authorization: Bearer TOKEN\" with this server's token");
     else if (route == NULL)
@@ -176,15 +182,20 @@ void routes_handle(void *app, struct http_request *request)
     server_respond_problem(server, request, &problem, 0);
 }
 
-void routes_refuse(void *app, struct http_request *request)
+void routes_refuse(void *app, struct http_request *request, enum http_refusal why)
 {
     struct server *server = app;
     struct problem problem;
 
     set_route(request, find_route(request));
-    problem_set(&problem, PROBLEM_BODY_TOO_LARGE,
-                "the declared body is over the limit of %llu bytes",
-                (unsigned long long)server->options->body_max);
+    if (why == HTTP_BODY_TOO_LARGE)
+        problem_set(&problem, PROBLEM_BODY_TOO_LARGE,
+                    "the declared body is over the limit of %llu bytes (--max-body)",
+                    (unsigned long long)server->options->body_max);
+    else
+        problem_set(&problem, PROBLEM_HEADERS_TOO_LARGE,
+                    "the headers are over the limit of %llu bytes (--max-header) or of %d",
+                    (unsigned long long)server->options->header_max, HTTP_HEADERS_MAX);
     server_respond_problem(server, request, &problem, 0);
 }
 

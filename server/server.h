@@ -13,6 +13,7 @@
 #include "options.h"
 #include "problem.h"
 #include "queue.h"
+#include "secrets.h"
 
 /* The life of a server; it only moves forward. */
 enum server_phase {
@@ -25,13 +26,15 @@ enum server_phase {
 /* Options of `vgg serve`. */
 struct serve_options {
     const char *model, *listen, *admin_listen;
-    const char *admin_token_file, *api_token_file;
+    struct secrets_files secrets;
     struct option_scales scales; /* n 0: the model's */
     bool flip;
     uint32_t top_k, threads, images_max;
     uint64_t body_max, pixels_max, view_pixels_max;
     uint64_t cost_max; /* MACs; 0: four square photographs at the default scales */
     uint64_t queue_ns, deadline_ns, drain_delay_ns, drain_timeout_ns;
+    uint32_t connections_max, connections_per_address;
+    uint64_t header_max, header_ns, idle_ns;
     enum option_log log;
 };
 
@@ -43,7 +46,7 @@ struct server {
     struct queue *queue;
     struct metrics *metrics;
     struct budget decode_budget; /* pixels */
-    char *tokens[2];             /* main, admin; NULL: open */
+    struct secrets secrets;
     _Atomic enum server_phase phase;
 };
 
@@ -57,7 +60,7 @@ void server_respond_json(struct server *server, struct http_request *request, un
 
 /* routes.c: the handlers of http.h, with a struct server as their context. */
 void routes_handle(void *app, struct http_request *request);
-void routes_refuse(void *app, struct http_request *request);
+void routes_refuse(void *app, struct http_request *request, enum http_refusal why);
 void routes_done(void *app, const struct http_request *request, unsigned status, bool body_cut);
 bool routes_closing(void *app);
 

@@ -11,15 +11,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static int signal_fd = -1;
+static int end_fd = -1, reload_fd = -1;
 
 static void on_signal(int number)
 {
     static const uint64_t one = 1;
     int reason = errno;
-    ssize_t written = write(signal_fd, &one, sizeof one);
+    ssize_t written = write(number == SIGHUP ? reload_fd : end_fd, &one, sizeof one);
 
-    (void)number, (void)written;
+    (void)written;
     errno = reason;
 }
 
@@ -27,25 +27,36 @@ enum vgg_status signals_init(struct vgg_error *error)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
-    signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
-    if (signal_fd < 0)
+    /* Each end counts, since the second one ends at once; many reloads are one. */
+    end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (end_fd < 0 || reload_fd < 0)
         return vgg_fail(error, VGG_IO, "eventfd: %s", strerror(errno));
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
-    sigaction(SIGHUP, &action, NULL); /* a closed terminal is no reason to stop serving */
     return VGG_OK;
 }
 
-bool signals_wait(int timeout_ms)
+static bool take(int fd)
 {
-    struct pollfd polled = {.fd = signal_fd, .events = POLLIN};
-    uint64_t one;
+    uint64_t count;
+
+    return read(fd, &count, sizeof count) == sizeof count;
+}
+
+enum signals_event signals_wait(int timeout_ms)
+{
+    struct pollfd polled[2] = {{.fd = end_fd, .events = POLLIN},
+                               {.fd = reload_fd, .events = POLLIN}};
 
     /* A signal interrupts poll, then the descriptor is readable. */
-    while (poll(&polled, 1, timeout_ms) < 0 && errno == EINTR)
+    while (poll(polled, 2, timeout_ms) < 0 && errno == EINTR)
         ;
-    return read(signal_fd, &one, sizeof one) == sizeof one;
+    if (take(end_fd))
+        return SIGNALS_END;
+    return take(reload_fd) ? SIGNALS_RELOAD : SIGNALS_NONE;
 }

@@ -1,13 +1,15 @@
-/* Signals as something to wait for: handlers write to an eventfd. */
+/* Signals as something to wait for: handlers write to eventfds. */
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
 #include "vgg.h"
 
-/* Catch SIGTERM and SIGINT; ignore SIGPIPE and SIGHUP. Errors: IO. */
+enum signals_event { SIGNALS_NONE, SIGNALS_END, SIGNALS_RELOAD };
+
+/* Catch SIGTERM and SIGINT to end, SIGHUP to reload; ignore SIGPIPE. Errors: IO. */
 enum vgg_status signals_init(struct vgg_error *error);
 
-/* Wait for a signal to end, at most timeout_ms (-1: for ever). True if one came. */
-bool signals_wait(int timeout_ms);
+/* Wait for a signal, at most timeout_ms (-1: for ever); one to end comes first. */
+enum signals_event signals_wait(int timeout_ms);
 
 #endif

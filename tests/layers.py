@@ -25,6 +25,7 @@ LAYERS["train"] = LAYERS["eval"] + ["train"]
 # Library: its headers, and the areas that may each have one .c file including them.
 LIBRARIES = {
     "libmicrohttpd": (r"microhttpd.*\.h", ["server"]),
+    "GnuTLS": (r"gnutls/.*", ["server"]),
     "jansson": (r"jansson.*\.h", [f"core/{layer}" for layer in LAYERS] + ["server"]),
     "OpenBLAS": (r"(.*/)?(f?cblas.*|openblas_config|f77blas|lapacke?.*)\.h", ["core"]),
     "libjpeg": (r"(.*/)?(jpeglib|jerror|jmorecfg|jconfig|turbojpeg)\.h", ["core"]),

@@ -13,7 +13,13 @@
 #include "http.h"
 #include "server/client.h"
 
-enum { HANG_S = 240, BODY_MAX = 64 << 10, IMAGES_MAX = 3, SEEN_BYTES = 32 << 10 };
+enum {
+    HANG_S = 240,
+    BODY_MAX = 64 << 10,
+    HEADER_MAX = 8 << 10,
+    IMAGES_MAX = 3,
+    SEEN_BYTES = 32 << 10
+};
 
 /* What the last request looked like to its handler. */
 static struct {
@@ -52,11 +58,11 @@ static void handle(void *app, struct http_request *request)
     respond(request, 200);
 }
 
-static void refuse(void *app, struct http_request *request)
+static void refuse(void *app, struct http_request *request, enum http_refusal why)
 {
     (void)app;
     seen.refused++;
-    respond(request, 413);
+    respond(request, why == HTTP_BODY_TOO_LARGE ? 413 : 431);
 }
 
 static void done(void *app, const struct http_request *request, unsigned status, bool body_cut)
@@ -81,6 +87,8 @@ static int setup(void **state)
         .images_max = IMAGES_MAX,
         .connections_max = 64,
         .deadline_ns = CLIENT_HANG_S * NS_PER_S,
+        .header_max = HEADER_MAX,
+        .header_ns = CLIENT_HANG_S * NS_PER_S,
         .idle_ns = CLIENT_HANG_S * NS_PER_S,
     };
 
@@ -113,7 +121,7 @@ static void request_in_pieces(const char *headers, const void *body, size_t size
 {
     static const struct sockaddr_in nobody = {.sin_family = AF_INET};
     const struct timeval hang = {.tv_sec = CLIENT_HANG_S};
-    char head[1024];
+    static char head[2 * HEADER_MAX + 128];
     int pair[2], watch;
     int length =
         snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n",
@@ -326,6 +334,31 @@ static void trace_contexts(void **state)
     }
 }
 
+/* As many bytes and as many headers as allowed, and one more. */
+static void header_limits(void **state)
+{
+    /* What request_in_pieces sends beside them. */
+    static const char bare[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n";
+    static char headers[2 * HEADER_MAX];
+
+    (void)state;
+    for (size_t extra = 0; extra < 2; extra++) {
+        int filler = (int)(HEADER_MAX - (sizeof bare - 1) - strlen("X-Fill: \r\n") + extra);
+
+        snprintf(headers, sizeof headers, "X-Fill: %0*d\r\n", filler, 0);
+        request_in_pieces(headers, "x", 1, 1);
+        assert_int_equal(answer.status, extra == 0 ? 200 : 431);
+    }
+    for (size_t extra = 0; extra < 2; extra++) {
+        size_t length = 0;
+
+        for (size_t i = 0; i < HTTP_HEADERS_MAX - 2 + extra; i++)
+            length += (size_t)sprintf(headers + length, "a: b\r\n");
+        request_in_pieces(headers, "x", 1, 1);
+        assert_int_equal(answer.status, extra == 0 ? 200 : 431);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +369,7 @@ int main(void)
         cmocka_unit_test(plain_bodies),
         cmocka_unit_test(request_ids),
         cmocka_unit_test(trace_contexts),
+        cmocka_unit_test(header_limits),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

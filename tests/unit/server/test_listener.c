@@ -140,6 +140,12 @@ static void handle(void *app, struct http_request *request)
     http_respond(request);
 }
 
+static void refuse(void *app, struct http_request *request, enum http_refusal why)
+{
+    (void)why;
+    handle(app, request);
+}
+
 static void done(void *app, const struct http_request *request, unsigned status, bool body_cut)
 {
     (void)app, (void)request, (void)status, (void)body_cut;
@@ -154,12 +160,14 @@ static bool closing(void *app)
 static struct http *start_http(void)
 {
     const struct http_options options = {
-        .handler = {NULL, handle, done, handle, closing},
+        .handler = {NULL, handle, done, refuse, closing},
         .body_max = 1024,
         .body_total_max = 1 << 20,
         .images_max = 1,
         .connections_max = 2 * CROWD,
         .deadline_ns = CLIENT_HANG_S * NS_PER_S,
+        .header_max = 8 << 10,
+        .header_ns = CLIENT_HANG_S * NS_PER_S,
         .idle_ns = CLIENT_HANG_S * NS_PER_S,
     };
     struct http *http;
