@@ -275,8 +275,9 @@ struct vgg_engine_options {
 
 /*
  * The executor: its threads work together on one batch of views of equal shape, taken from all
- * submitted jobs in the order in which they came. One engine serves any number of models and of
- * submitting threads.
+ * submitted jobs. The job of least predicted work has the next pass, but the oldest at least half
+ * of the work: what is small waits for a pass, what is large for twice the work ahead of it. One
+ * engine serves any number of models and of submitting threads.
  */
 struct vgg_engine;
 
@@ -301,12 +302,17 @@ enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_m
 enum vgg_status vgg_engine_canary(struct vgg_engine *engine, struct vgg_model *model,
                                   struct vgg_error *error);
 
-/* How long a job may take. */
+/* How long a job may take and what it is a part of. Zeros do; the callbacks must not block. */
 struct vgg_job_options {
     uint64_t deadline_ns; /* CLOCK_MONOTONIC; views not begun by then are dropped; 0: none */
-    /* Polled before each view from the engine's thread; true drops the job. May be NULL. */
+    uint64_t macs;        /* of all jobs it belongs with, for its turn; 0: it stands alone */
+    /* Polled before each pass; true drops the job. */
     bool (*cancelled)(void *user);
-    void *user;
+    /* A view is computed. */
+    void (*on_view)(void *user, uint64_t macs);
+    /* vgg_job_wait will return at once. Must not call the engine. */
+    void (*on_done)(void *user);
+    void *user; /* of the callbacks, which the engine's thread calls */
 };
 
 /* One image's views on their way through the engine, then its posteriors. */

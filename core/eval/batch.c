@@ -1,4 +1,4 @@
-/* Gathering views of equal shape. */
+/* The choice of the next job, and gathering views of equal shape. */
 #include "eval/batch.h"
 
 #include <assert.h>
@@ -18,42 +18,93 @@ static struct vgg_shape view_shape(const struct vgg_job *job, size_t view)
     return (struct vgg_shape){1, 3, image->info.height, image->info.width};
 }
 
-static void take(struct vgg_batch *batch, struct vgg_job *job, size_t view)
-{
-    job->begun |= 1U << view;
-    batch->items[batch->n].job = job;
-    batch->items[batch->n].view = view;
-    batch->n++;
-}
-
-/* Start the batch with the first view of `job` that is not begun; it fixes model and shape. */
-static void start(struct vgg_batch *batch, struct vgg_job *job)
+static size_t next_view(const struct vgg_job *job)
 {
     size_t view = 0;
 
     while (job->begun >> view & 1U)
         view++;
     assert(view < job->views_n);
-    batch->model = job->model;
-    batch->shape = view_shape(job, view);
-    take(batch, job, view);
+    return view;
 }
 
-void vgg_batch_gather(struct vgg_batch *batch, struct vgg_job *queue, uint64_t pixels_max)
+static bool fits_pass(const struct vgg_job *job, size_t view, const struct vgg_model *model,
+                      struct vgg_shape shape)
 {
-    uint64_t pixels, fit;
+    struct vgg_shape own = view_shape(job, view);
 
-    *batch = (struct vgg_batch){0};
-    start(batch, queue);
-    pixels = (uint64_t)batch->shape.h * batch->shape.w;
-    fit = pixels_max / pixels < VGG_BATCH_VIEWS_MAX ? pixels_max / pixels : VGG_BATCH_VIEWS_MAX;
-    for (struct vgg_job *job = queue; job != NULL; job = job->next)
-        for (size_t view = 0; view < job->views_n && batch->n < fit; view++) {
-            struct vgg_shape shape = view_shape(job, view);
+    return job->model == model && !(job->begun >> view & 1U) && own.h == shape.h &&
+           own.w == shape.w;
+}
 
-            if (job->model == batch->model && !(job->begun >> view & 1U) &&
-                shape.h == batch->shape.h && shape.w == batch->shape.w)
-                take(batch, job, view);
+/* ---------------------------------------------------------------- choosing ------------------- */
+
+/* Work of a job's views that could share its next pass. */
+static uint64_t next_pass_macs(const struct vgg_job *job)
+{
+    struct vgg_shape shape = view_shape(job, next_view(job));
+    uint64_t macs = 0;
+
+    for (size_t view = 0; view < job->views_n; view++)
+        if (fits_pass(job, view, job->model, shape))
+            macs += job->view_macs[view];
+    return macs;
+}
+
+struct vgg_job *vgg_batch_lead(struct vgg_job *queue, uint64_t overtaken_macs)
+{
+    struct vgg_job *least = queue;
+
+    for (struct vgg_job *job = queue->next; job != NULL; job = job->next)
+        if (job->rank < least->rank)
+            least = job;
+    return least != queue && overtaken_macs >= next_pass_macs(queue) ? queue : least;
+}
+
+/* ---------------------------------------------------------------- gathering ------------------ */
+
+/* Add what fits of one job. */
+static void take(struct vgg_batch *batch, struct vgg_job *job, size_t fit)
+{
+    for (size_t view = 0; view < job->views_n && batch->n < fit; view++)
+        if (fits_pass(job, view, batch->model, batch->shape)) {
+            job->begun |= 1U << view;
+            batch->items[batch->n].job = job;
+            batch->items[batch->n].view = view;
+            batch->n++;
         }
+}
+
+/* What shares a pass with the oldest job is not done past it. */
+static void count(const struct vgg_batch *batch, const struct vgg_job *oldest,
+                  uint64_t *overtaken_macs)
+{
+    uint64_t own = 0, others = 0;
+
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct vgg_job *job = batch->items[i].job;
+
+        *(job == oldest ? &own : &others) += job->view_macs[batch->items[i].view];
+    }
+    if (own == 0)
+        *overtaken_macs += others;
+    else
+        *overtaken_macs -= own < *overtaken_macs ? own : *overtaken_macs;
+}
+
+void vgg_batch_gather(struct vgg_batch *batch, struct vgg_job *lead, struct vgg_job *queue,
+                      uint64_t pixels_max, uint64_t *overtaken_macs)
+{
+    struct vgg_shape shape = view_shape(lead, next_view(lead));
+    uint64_t pixels = (uint64_t)shape.h * shape.w;
+    size_t fit = VGG_BATCH_VIEWS_MAX;
+
+    if (pixels_max / pixels < fit)
+        fit = pixels_max / pixels > 1 ? (size_t)(pixels_max / pixels) : 1;
+    *batch = (struct vgg_batch){.model = lead->model, .shape = shape};
+    take(batch, lead, fit);
+    for (struct vgg_job *job = queue; job != NULL; job = job->next)
+        take(batch, job, fit);
     batch->shape.n = (uint32_t)batch->n;
+    count(batch, queue, overtaken_macs);
 }

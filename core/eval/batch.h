@@ -18,8 +18,11 @@ struct vgg_job {
     struct vgg_views *views; /* owned */
     struct vgg_job_options options;
     size_t views_n;
+    uint64_t view_macs[VGG_JOB_VIEWS_MAX];
+    uint64_t rank;    /* predicted work: its own, or that of the request it is part of */
     double *scores;   /* [views_n][classes]: logits, then posteriors */
     float *posterior; /* [classes], then [views_n][classes] for the single views */
+    uint64_t number;  /* counts the jobs of an engine */
     uint64_t submitted_ns;
     uint64_t started_ns; /* first pass; 0: none yet */
     uint32_t begun;      /* bit i: view i has been given to a pass */
@@ -27,10 +30,10 @@ struct vgg_job {
     enum vgg_status status;
     bool done;
     pthread_cond_t finished;
-    struct vgg_job *next; /* queue of jobs with views not yet begun */
+    struct vgg_job *next; /* queue of jobs with views not yet begun, in the order of submission */
 };
 
-/* Views of one shape and one model, in the order of their jobs. */
+/* Views of one shape and one model. */
 struct vgg_batch {
     size_t n;
     struct {
@@ -42,10 +45,22 @@ struct vgg_batch {
 };
 
 /*
- * The first view not yet begun of the first job of `queue`, and every other one of its shape and
- * model behind it, as long as the batch holds no more than pixels_max pixels. Marks them begun.
+ * The job of `queue` (not empty) whose turn it is: the one of least predicted work, the first of
+ * equals, so that a small picture waits for little more than the pass under way; but the oldest job
+ * as soon as the work done past it makes up for its next pass. So at least half of the work is done
+ * in order of arrival, give or take a pass, and every job ends within twice the work of those up
+ * to it, whatever else arrives.
  */
-void vgg_batch_gather(struct vgg_batch *batch, struct vgg_job *queue, uint64_t pixels_max);
+struct vgg_job *vgg_batch_lead(struct vgg_job *queue, uint64_t overtaken_macs);
+
+/*
+ * The first view of `lead` not yet begun, and every other one of its shape and model, first of the
+ * same job, then along `queue`, as long as the batch holds no more than pixels_max pixels. Marks
+ * them begun, and counts in *overtaken_macs the work done past the oldest job, less what was done
+ * of it since.
+ */
+void vgg_batch_gather(struct vgg_batch *batch, struct vgg_job *lead, struct vgg_job *queue,
+                      uint64_t pixels_max, uint64_t *overtaken_macs);
 
 /* Have all views of a job been given to a pass? */
 bool vgg_job_all_begun(const struct vgg_job *job);

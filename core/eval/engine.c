@@ -1,6 +1,7 @@
 /*
  * The executor. Submitting threads append jobs to a queue; one leader thread takes batches of views
- * from it and runs each through the network together with the pool's other threads.
+ * from it (batch.h says in which order) and runs each through the network together with the pool's
+ * other threads.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -26,6 +27,7 @@ struct vgg_engine {
     pthread_mutex_t mutex; /* guards the queue, `stop` and every job in the queue */
     pthread_cond_t wake;
     struct vgg_job *queue;
+    uint64_t overtaken_macs; /* by vgg_batch_gather */
     bool stop;
 
     pthread_mutex_t arena_mutex; /* held during a pass */
@@ -151,6 +153,8 @@ static void finish_job(struct vgg_job *job)
 {
     job->done = true;
     pthread_cond_signal(&job->finished);
+    if (job->options.on_done != NULL)
+        job->options.on_done(job->options.user);
 }
 
 /* Needs the engine's mutex. */
@@ -225,7 +229,8 @@ static void gather(struct vgg_engine *engine, struct vgg_batch *batch)
 {
     uint64_t now_ns = vgg_now_ns();
 
-    vgg_batch_gather(batch, engine->queue, engine->options.view_pixels_max);
+    vgg_batch_gather(batch, vgg_batch_lead(engine->queue, engine->overtaken_macs), engine->queue,
+                     engine->options.view_pixels_max, &engine->overtaken_macs);
     for (size_t i = 0; i < batch->n; i++) {
         struct vgg_job *job = batch->items[i].job;
 
@@ -236,6 +241,24 @@ static void gather(struct vgg_engine *engine, struct vgg_batch *batch)
     }
 }
 
+/* Before the jobs finish: whoever waits for them finds the counters moved. */
+static void report_batch(struct vgg_engine *engine, const struct vgg_batch *batch,
+                         uint64_t duration_ns)
+{
+    uint64_t macs = 0;
+
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct vgg_job *job = batch->items[i].job;
+        uint64_t view_macs = job->view_macs[batch->items[i].view];
+
+        macs += view_macs;
+        if (job->options.on_view != NULL)
+            job->options.on_view(job->options.user, view_macs);
+    }
+    if (engine->options.on_batch != NULL)
+        engine->options.on_batch(engine->options.user, batch->n, macs, duration_ns);
+}
+
 static void *leader_main(void *argument)
 {
     struct vgg_engine *engine = argument;
@@ -243,10 +266,11 @@ static void *leader_main(void *argument)
 
     pthread_mutex_lock(&engine->mutex);
     for (;;) {
-        uint64_t start_ns, macs;
+        uint64_t start_ns;
 
         drop_jobs(engine);
         if (engine->queue == NULL) {
+            engine->overtaken_macs = 0;
             if (engine->stop)
                 break;
             pthread_cond_wait(&engine->wake, &engine->mutex);
@@ -256,11 +280,8 @@ static void *leader_main(void *argument)
         pthread_mutex_unlock(&engine->mutex);
 
         start_ns = vgg_now_ns();
-        macs = batch.n * vgg_net_macs(&batch.model->net, batch.shape.h, batch.shape.w);
         run_batch(engine, &batch);
-        /* Before the jobs finish: whoever waits for them finds the counters moved. */
-        if (engine->options.on_batch != NULL)
-            engine->options.on_batch(engine->options.user, batch.n, macs, vgg_now_ns() - start_ns);
+        report_batch(engine, &batch, vgg_now_ns() - start_ns);
         settle_batch(engine, &batch);
         pthread_mutex_lock(&engine->mutex);
     }
@@ -341,6 +362,21 @@ static enum vgg_status check_views(const struct vgg_engine *engine, const struct
     return VGG_OK;
 }
 
+/* What the scheduler goes by. */
+static void predict(struct vgg_job *job, const struct vgg_net *net)
+{
+    uint64_t macs = 0;
+
+    for (size_t view = 0; view < job->views_n; view++) {
+        bool mirror;
+        const struct vgg_image *image = vgg_views_get(job->views, view, &mirror);
+
+        job->view_macs[view] = vgg_net_macs(net, image->info.height, image->info.width);
+        macs += job->view_macs[view];
+    }
+    job->rank = job->options.macs > macs ? job->options.macs : macs;
+}
+
 /* Takes the views only when it succeeds. */
 static struct vgg_job *create_job(struct vgg_engine *engine, struct vgg_model *model,
                                   struct vgg_views *views, const struct vgg_job_options *options)
@@ -366,6 +402,7 @@ static struct vgg_job *create_job(struct vgg_engine *engine, struct vgg_model *m
     }
     job->model = vgg_model_retain(model);
     job->views = views;
+    predict(job, &model->net);
     return job;
 }
 

@@ -42,6 +42,14 @@ static struct vgg_job *add(struct queue *queue, struct vgg_model *model, bool fl
     return job;
 }
 
+/* Led by the oldest. */
+static void gather(struct vgg_batch *batch, struct vgg_job *first, uint64_t pixels_max)
+{
+    uint64_t overtaken_macs = 0;
+
+    vgg_batch_gather(batch, first, first, pixels_max, &overtaken_macs);
+}
+
 static const uint32_t one[] = {20, 0}, two[] = {20, 30, 0}, turned[] = {30, 20, 0};
 
 /* The batch holds just these (job, view) pairs, in order. */
@@ -65,7 +73,7 @@ static void a_lone_view(void **state)
 
     (void)state;
     assert_false(vgg_job_all_begun(job));
-    vgg_batch_gather(&batch, job, 1000);
+    gather(&batch, job, 1000);
     check(&queue, &batch, 1, (const size_t[][2]){{0, 0}});
     assert_int_equal(batch.shape.h, 10);
     assert_int_equal(batch.shape.w, 20);
@@ -81,11 +89,11 @@ static void an_image_and_its_mirror(void **state)
     struct vgg_job *job = add(&queue, &models[0], true, two);
 
     (void)state;
-    vgg_batch_gather(&batch, job, 1000);
+    gather(&batch, job, 1000);
     check(&queue, &batch, 2, (const size_t[][2]){{0, 0}, {0, 1}});
     assert_int_equal(batch.shape.w, 20);
     assert_false(vgg_job_all_begun(job));
-    vgg_batch_gather(&batch, job, 1000);
+    gather(&batch, job, 1000);
     check(&queue, &batch, 2, (const size_t[][2]){{0, 2}, {0, 3}});
     assert_int_equal(batch.shape.w, 30);
     assert_true(vgg_job_all_begun(job));
@@ -101,12 +109,12 @@ static void the_same_shape_of_other_jobs(void **state)
     add(&queue, &models[0], false, two);
     add(&queue, &models[0], true, turned);
     add(&queue, &models[0], false, one);
-    vgg_batch_gather(&batch, queue.jobs, 100000);
+    gather(&batch, queue.jobs, 100000);
     check(&queue, &batch, 4, (const size_t[][2]){{0, 0}, {1, 2}, {1, 3}, {2, 0}});
     assert_true(vgg_job_all_begun(&queue.jobs[2]));
     assert_false(vgg_job_all_begun(&queue.jobs[0]));
     assert_false(vgg_job_all_begun(&queue.jobs[1]));
-    vgg_batch_gather(&batch, queue.jobs, 100000);
+    gather(&batch, queue.jobs, 100000);
     check(&queue, &batch, 3, (const size_t[][2]){{0, 1}, {1, 0}, {1, 1}});
     assert_int_equal(batch.shape.w, 30);
     for (size_t i = 0; i < 3; i++)
@@ -122,7 +130,7 @@ static void models_do_not_mix(void **state)
     add(&queue, &models[1], false, one);
     add(&queue, &models[0], false, one);
     add(&queue, &models[1], false, one);
-    vgg_batch_gather(&batch, queue.jobs, 100000);
+    gather(&batch, queue.jobs, 100000);
     check(&queue, &batch, 2, (const size_t[][2]){{0, 0}, {2, 0}});
     assert_ptr_equal(batch.model, &models[1]);
     assert_int_equal(queue.jobs[1].begun, 0);
@@ -143,7 +151,7 @@ static void pixels_are_limited(void **state)
 
         for (size_t job = 0; job < 6; job++)
             add(&queue, &models[0], false, one);
-        vgg_batch_gather(&batch, queue.jobs, cases[i].pixels_max);
+        gather(&batch, queue.jobs, cases[i].pixels_max);
         check(&queue, &batch, cases[i].n,
               (const size_t[][2]){{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}, {5, 0}});
         for (size_t job = 0; job < 6; job++)
@@ -161,7 +169,7 @@ static void views_are_limited(void **state)
     for (size_t job = 0; job < JOBS_MAX; job++)
         add(&queue, &models[0], true, one);
     for (struct vgg_job *first = queue.jobs; first != NULL; passes++) {
-        vgg_batch_gather(&batch, first, UINT64_MAX);
+        gather(&batch, first, UINT64_MAX);
         assert_in_range(batch.n, 1, VGG_BATCH_VIEWS_MAX);
         for (size_t i = 0; i < batch.n; i++, taken++) {
             assert_ptr_equal(batch.items[i].job, &queue.jobs[taken / 2]);
@@ -185,10 +193,26 @@ static void the_largest_job(void **state)
     (void)state;
     for (size_t pass = 0; pass < 8; pass++) {
         assert_false(vgg_job_all_begun(job));
-        vgg_batch_gather(&batch, job, 100000);
+        gather(&batch, job, 100000);
         check(&queue, &batch, 2, (const size_t[][2]){{0, 2 * pass}, {0, 2 * pass + 1}});
     }
     assert_true(vgg_job_all_begun(job));
+}
+
+/* The job whose turn it is leads its batch; the others of its shape follow in their order. */
+static void a_later_job_leads(void **state)
+{
+    struct queue queue = {.n = 0};
+    uint64_t overtaken_macs = 0;
+    struct vgg_batch batch;
+
+    (void)state;
+    add(&queue, &models[0], true, two);
+    add(&queue, &models[0], true, turned);
+    add(&queue, &models[0], true, turned);
+    vgg_batch_gather(&batch, &queue.jobs[1], queue.jobs, 1500, &overtaken_macs);
+    check(&queue, &batch, 5, (const size_t[][2]){{1, 0}, {1, 1}, {0, 2}, {0, 3}, {2, 0}});
+    assert_int_equal(batch.shape.w, 30);
 }
 
 int main(void)
@@ -201,6 +225,7 @@ int main(void)
         cmocka_unit_test(pixels_are_limited),
         cmocka_unit_test(views_are_limited),
         cmocka_unit_test(the_largest_job),
+        cmocka_unit_test(a_later_job_leads),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

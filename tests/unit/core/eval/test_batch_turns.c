@@ -1,0 +1,219 @@
+/*
+ * Whose turn it is: a small job waits for little more than a pass, a large one does not starve.
+ * No pictures are computed; time is the work done.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "eval/batch.h"
+#include "image/image.h"
+
+static struct vgg_model model; /* only its address is looked at */
+
+struct line {
+    struct vgg_job *queue;
+    uint64_t overtaken_macs;
+    uint64_t done_macs;
+    uint32_t arrivals;
+};
+
+/* A job of passes that cost the same, each of a shape that no other job has. */
+struct client {
+    struct vgg_job job; /* first */
+    struct vgg_views views;
+    struct vgg_image images[VGG_SCALES_MAX];
+    uint64_t arrived_macs, ahead_macs; /* done, and waiting with it, when it came */
+};
+
+static uint64_t left_macs(const struct vgg_job *job)
+{
+    uint64_t macs = 0;
+
+    for (size_t view = 0; view < job->views_n; view++)
+        if (!(job->begun >> view & 1U))
+            macs += job->view_macs[view];
+    return macs;
+}
+
+static void arrive(struct line *line, struct client *client, size_t passes, uint64_t macs)
+{
+    struct vgg_job **tail = &line->queue;
+
+    *client = (struct client){
+        .job = {.model = &model, .views = &client->views, .views_n = passes, .rank = passes * macs},
+        .views = {.scales_n = passes},
+        .arrived_macs = line->done_macs};
+    line->arrivals++;
+    for (uint32_t i = 0; i < passes; i++) {
+        client->images[i] = (struct vgg_image){.info = {"test", i + 1, line->arrivals}};
+        client->views.images[i] = &client->images[i];
+        client->job.view_macs[i] = macs;
+    }
+    for (; *tail != NULL; tail = &(*tail)->next)
+        client->ahead_macs += left_macs(*tail);
+    client->ahead_macs += passes * macs;
+    *tail = &client->job;
+}
+
+/* One pass; the client that had it. */
+static struct client *run_pass(struct line *line)
+{
+    struct vgg_job *lead = vgg_batch_lead(line->queue, line->overtaken_macs);
+    struct vgg_batch batch;
+
+    vgg_batch_gather(&batch, lead, line->queue, UINT64_MAX, &line->overtaken_macs);
+    assert_int_equal(batch.n, 1);
+    assert_ptr_equal(batch.items[0].job, lead);
+    line->done_macs += lead->view_macs[batch.items[0].view];
+    if (vgg_job_all_begun(lead)) {
+        struct vgg_job **link = &line->queue;
+
+        while (*link != lead)
+            link = &(*link)->next;
+        *link = lead->next;
+    }
+    return (struct client *)(void *)lead;
+}
+
+static void expect_order(struct line *line, size_t n, struct client *const *order)
+{
+    for (size_t i = 0; i < n; i++)
+        assert_ptr_equal(run_pass(line), order[i]);
+}
+
+static void equals_go_in_order(void **state)
+{
+    struct client a, b, c;
+    struct line line = {0};
+
+    (void)state;
+    arrive(&line, &a, 2, 10);
+    arrive(&line, &b, 2, 10);
+    arrive(&line, &c, 2, 10);
+    expect_order(&line, 6, (struct client *[]){&a, &a, &b, &b, &c, &c});
+    assert_null(line.queue);
+}
+
+static void least_work_first(void **state)
+{
+    struct client a, b, c;
+    struct line line = {0};
+
+    (void)state;
+    arrive(&line, &a, 1, 100);
+    arrive(&line, &b, 3, 10);
+    arrive(&line, &c, 2, 10);
+    expect_order(&line, 6, (struct client *[]){&c, &c, &b, &b, &b, &a});
+    assert_null(line.queue);
+}
+
+/* Whoever comes during a pass of something large has the next one, however many are left. */
+static void small_does_not_wait_for_large(void **state)
+{
+    struct client large, small;
+    struct line line = {0};
+
+    (void)state;
+    arrive(&line, &large, 8, 1000);
+    for (size_t i = 0; i < 7; i++) {
+        assert_ptr_equal(run_pass(&line), &large);
+        arrive(&line, &small, 2, 10);
+        expect_order(&line, 2, (struct client *[]){&small, &small});
+    }
+    assert_ptr_equal(run_pass(&line), &large);
+    assert_null(line.queue);
+}
+
+/* Small jobs without end: after as much work as its pass takes, the oldest has one. */
+static void large_does_not_starve(void **state)
+{
+    struct client large, small;
+    struct line line = {0};
+
+    (void)state;
+    arrive(&line, &large, 4, 30);
+    arrive(&line, &small, 1, 10);
+    for (size_t pass = 0; pass < 4; pass++) {
+        for (size_t i = 0; i < 3; i++) {
+            assert_ptr_equal(run_pass(&line), &small);
+            arrive(&line, &small, 1, 10);
+        }
+        assert_ptr_equal(run_pass(&line), &large);
+    }
+    assert_ptr_equal(run_pass(&line), &small);
+    assert_null(line.queue);
+}
+
+/* ---------------------------------------------------------------- any crowd ------------------ */
+
+enum { CLIENTS = 4000, WAITING = 40 };
+
+static uint64_t random_below(uint64_t *state, uint64_t n)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (*state >> 33) % n;
+}
+
+/* A place for the next client: one whose job has left. */
+static struct client *free_place(struct client *places)
+{
+    size_t i = 0;
+
+    while (i < WAITING && places[i].job.views_n != 0)
+        i++;
+    return i < WAITING ? &places[i] : NULL;
+}
+
+/* Every job ends within twice the work up to it, and two passes: one under way, one too many. */
+static void run_crowd(uint64_t seed, uint64_t small_share)
+{
+    static struct client places[WAITING];
+    struct line line = {0};
+    uint64_t pass_max = 1000;
+
+    memset(places, 0, sizeof places);
+    for (size_t arrived = 0; arrived < CLIENTS || line.queue != NULL;) {
+        struct client *place = arrived < CLIENTS ? free_place(places) : NULL, *had;
+
+        /* Faster than they are served, until all places are taken. */
+        if (place != NULL && (line.queue == NULL || random_below(&seed, 3) != 0)) {
+            bool small = random_below(&seed, 100) < small_share;
+
+            arrive(&line, place, 1 + random_below(&seed, VGG_SCALES_MAX),
+                   small ? 1 + random_below(&seed, 20) : 1 + random_below(&seed, pass_max));
+            arrived++;
+            continue;
+        }
+        had = run_pass(&line);
+        assert_true(line.overtaken_macs <= 2 * pass_max);
+        if (vgg_job_all_begun(&had->job)) {
+            assert_true(line.done_macs - had->arrived_macs <= 2 * had->ahead_macs + 2 * pass_max);
+            had->job.views_n = 0;
+        }
+    }
+}
+
+static void nobody_waits_beyond_twice_the_work_ahead(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 10; seed++)
+        for (uint64_t share = 0; share <= 100; share += 25)
+            run_crowd(seed, share);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equals_go_in_order),
+        cmocka_unit_test(least_work_first),
+        cmocka_unit_test(small_does_not_wait_for_large),
+        cmocka_unit_test(large_does_not_starve),
+        cmocka_unit_test(nobody_waits_beyond_twice_the_work_ahead),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
