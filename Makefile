@@ -21,6 +21,10 @@ OPENBLAS_LIB := /usr/lib/$(MULTIARCH)/openblas-pthread/libopenblas.a
 # Linked statically: the shared library alone is four times the size of the program.
 BLAS := $(if $(wildcard $(OPENBLAS_LIB)),$(OPENBLAS_LIB),-lopenblas)
 
+# Linked into webp.o, so that its allocations are bounded (core/base/heap.h).
+WEBP_LIB := $(shell $(CC) -print-file-name=libwebp.a)
+WEBP_DEMUX_LIB := $(shell $(CC) -print-file-name=libwebpdemux.a)
+
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
     $(if $(CI),$(if $(SANITIZE),,-Werror))
 # No contraction: an fma is written where one is meant, so that every build gives the same bits.
@@ -28,10 +32,10 @@ BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $
     -Iinclude $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2) \
     -fstack-protector-strong -fPIE
 LINK := -pie -pthread -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-CORE_LIBS := -ljansson -ljpeg -lnettle $(BLAS) -lm
+CORE_LIBS := -ljansson -ljpeg -lpng16 -lnettle $(BLAS) -lm
 SERVER_LIBS := -lmicrohttpd -lgnutls $(CORE_LIBS)
 # Tests take the shared OpenBLAS: fifty static links of it are most of a build's time.
-TEST_LIBS := -lcmocka -lcurl $(subst $(BLAS),-lopenblas,$(SERVER_LIBS))
+TEST_LIBS := -lcmocka -lcurl -lwebp -lz $(subst $(BLAS),-lopenblas,$(SERVER_LIBS))
 
 core_sources := $(wildcard core/*/*.c) core/model/imagenet_labels.S
 server_sources := $(wildcard server/*.c)
@@ -40,7 +44,7 @@ unit_helpers := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/*.c)) \
     $(BUILD)/tests/oracle/oracle_layers.o
 e2e_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/e2e/test_*.c)))
 e2e_helpers := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c))) \
-    $(BUILD)/tests/unit/jpeg_maker.o
+    $(patsubst %,$(BUILD)/tests/unit/%_maker.o,jpeg png webp)
 
 core_objects := $(patsubst %,$(BUILD)/%.o,$(basename $(core_sources)))
 server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources))
@@ -67,6 +71,15 @@ run:
 $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -I$(OPENBLAS_INCLUDE) -MMD -MP -c $< -o $@
+
+# libwebp's functions become local to the object: a program may use a libwebp of its own.
+$(BUILD)/core/image/webp.o: core/image/webp.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $(@D)/webp_only.o
+	$(Q)objcopy $(foreach s,malloc calloc free,--redefine-sym $s=vgg_heap_$s) $(WEBP_LIB) \
+	    $(@D)/libwebp.a
+	$(Q)$(CC) -r -nostdlib $(@D)/webp_only.o $(WEBP_DEMUX_LIB) $(@D)/libwebp.a -o $@
+	$(Q)objcopy --keep-global-symbol=vgg_decoder_webp $@
 
 $(BUILD)/core/%.o: core/%.S core/model/imagenet_labels.txt
 	@mkdir -p $(@D)
@@ -113,7 +126,7 @@ $(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(part_objec
 	$(Q)$(CC) $(LINK) $^ $(TEST_LIBS) -o $@
 
 $(e2e_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
-	$(Q)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lm -o $@
+	$(Q)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lm -o $@
 
 $(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a
 	$(Q)$(CC) $(LINK) $^ $(CORE_LIBS) -o $@

@@ -80,7 +80,7 @@ struct vgg_image_limits {
 
 /* What the header says. width and height in pixels, after EXIF orientation. */
 struct vgg_image_info {
-    const char *format; /* "jpeg"; static storage */
+    const char *format; /* "jpeg", "png", "webp"; static storage */
     uint32_t width;
     uint32_t height;
 };
@@ -91,7 +91,7 @@ struct vgg_image;
 /*
  * Read format and dimensions from the first bytes of an encoded picture, without decoding and
  * without allocating anything of its size. `bytes[size]` stays the caller's; `limits` may be NULL.
- * Errors: UNSUPPORTED_FORMAT (not a format we read), BAD_IMAGE (damaged or an unsupported kind,
+ * Errors: UNSUPPORTED_FORMAT (not JPEG, PNG or WebP), BAD_IMAGE (damaged or an unsupported kind,
  * such as 12-bit or lossless JPEG), TOO_LARGE (over pixels_max), NO_MEMORY. Thread-safe.
  */
 enum vgg_status vgg_image_peek(const void *bytes, size_t size,
@@ -99,8 +99,9 @@ enum vgg_status vgg_image_peek(const void *bytes, size_t size,
                                struct vgg_error *error);
 
 /*
- * Decode a picture: accurate integer IDCT, fancy upsampling, CMYK and YCCK as inverted, EXIF
- * orientation applied. Damage is an error, never a partly grey picture. Errors as vgg_image_peek.
+ * Decode a picture: accurate integer IDCT, fancy upsampling, CMYK and YCCK as inverted, alpha
+ * dropped, the first frame of an animation, EXIF orientation applied. Colours are those of Pillow's
+ * convert("RGB"). Damage is an error, never a partly grey picture. Errors as vgg_image_peek.
  * The caller owns *image. Thread-safe.
  */
 enum vgg_status vgg_image_decode(const void *bytes, size_t size,

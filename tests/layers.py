@@ -29,6 +29,8 @@ LIBRARIES = {
     "jansson": (r"jansson.*\.h", [f"core/{layer}" for layer in LAYERS] + ["server"]),
     "OpenBLAS": (r"(.*/)?(f?cblas.*|openblas_config|f77blas|lapacke?.*)\.h", ["core"]),
     "libjpeg": (r"(.*/)?(jpeglib|jerror|jmorecfg|jconfig|turbojpeg)\.h", ["core"]),
+    "libpng": (r"(.*/)?png(conf|libconf)?\.h", ["core"]),
+    "libwebp": (r"webp/.*", ["core"]),
     "nettle": (r"nettle/.*", ["core"]),
 }
 
@@ -189,6 +191,8 @@ FIXTURE = {
     "core/base/b.c": "#include <nettle/sha2.h> // BAD\n#include <microhttpd.h> // BAD\n",
     "core/image/b.h": "#include \"base/a.h\"\n#include \"kernels/k.h\" // BAD\n",
     "core/image/b.c": "#include \"image/b.h\"\n#include <jpeglib.h>\n#include <jerror.h>\n",
+    "core/image/c.c": "#include <png.h>\n#include <webp/decode.h>\n#include <webp/demux.h>\n",
+    "core/image/d.c": "#include <png.h> // BAD\n#include <webp/demux.h> // BAD\n",
     "core/kernels/k.h": "#include \"a.h\" // BAD\n#include \"image/b.h\" // BAD\n",
     "core/kernels/k.c": "#include <cblas.h>\n#include <base/a.h> // BAD\n#include HEADER // BAD\n",
     "core/nn/c.c": "#include \"kernels/k.h\"\n#include \"image/b.h\"\n#include <cblas.h> // BAD\n"

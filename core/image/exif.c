@@ -1,14 +1,14 @@
 /*
- * EXIF orientation: tag 0x0112 of the first directory (IFD0) of the TIFF structure in an APP1
- * segment. Everything else in there is ignored, and whatever is broken means "upright".
- * Path of a request: APP1 segment of a JPEG -> [this] -> orient.c.
+ * EXIF orientation: tag 0x0112 of the first directory (IFD0) of a TIFF structure. Everything else
+ * in there is ignored, and whatever is broken means "upright".
+ * Path of a request: APP1 of a JPEG, eXIf of a PNG, EXIF of a WebP -> [this] -> orient.c.
  */
 #include <string.h>
 
 #include "image/image.h"
 
 enum {
-    EXIF_PREFIX_BYTES = 6, /* "Exif\0\0", then the TIFF structure, where offsets count from */
+    EXIF_PREFIX_BYTES = 6, /* "Exif\0\0"; offsets count from the TIFF structure after it */
     TIFF_MAGIC = 42,
     TIFF_SHORT = 3,
     TIFF_LONG = 4,
@@ -41,10 +41,13 @@ static bool open_tiff(const uint8_t *payload, size_t size, struct tiff *tiff)
 {
     uint32_t magic;
 
-    if (size < EXIF_PREFIX_BYTES + 2 || memcmp(payload, "Exif\0", EXIF_PREFIX_BYTES) != 0)
+    *tiff = (struct tiff){.bytes = payload, .size = size};
+    if (size >= EXIF_PREFIX_BYTES && memcmp(payload, "Exif\0", EXIF_PREFIX_BYTES) == 0) {
+        tiff->bytes += EXIF_PREFIX_BYTES;
+        tiff->size -= EXIF_PREFIX_BYTES;
+    }
+    if (tiff->size < 2)
         return false;
-    tiff->bytes = payload + EXIF_PREFIX_BYTES;
-    tiff->size = size - EXIF_PREFIX_BYTES;
     tiff->little_endian = memcmp(tiff->bytes, "II", 2) == 0;
     if (!tiff->little_endian && memcmp(tiff->bytes, "MM", 2) != 0)
         return false;

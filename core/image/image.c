@@ -11,15 +11,19 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-#define READABLE "JPEG" /* what decoders[] reads, for people */
+#define READABLE "JPEG, PNG, WebP" /* what decoders[] reads, for people */
 
-static const struct vgg_decoder *const decoders[] = {&vgg_decoder_jpeg};
+static const struct vgg_decoder *const decoders[] = {&vgg_decoder_jpeg, &vgg_decoder_png,
+                                                     &vgg_decoder_webp};
 
 static const uint64_t PIXELS_MAX_DEFAULT = UINT64_C(64) << 20;
 static const uint32_t SCANS_MAX_DEFAULT = 100; /* encoders make 18 at most, for CMYK */
 
 /* Sides beyond this are not exact as a float, which is how Pillow hands them to its filter. */
 static const uint32_t SIDE_MAX = 1u << 24;
+
+/* No camera makes more, and a decoder may hold a few rows of 8 bytes a pixel. */
+static const uint32_t STORED_SIDE_MAX = 1u << 20;
 
 /* Formats that people send although we do not read them: `length` bytes at `offset`. */
 static const struct {
@@ -28,11 +32,11 @@ static const struct {
     size_t length;
     const char *magic;
 } strangers[] = {
-    {"PNG", 0, 4, "\x89PNG"},
     {"GIF", 0, 4, "GIF8"},
-    {"WebP", 8, 4, "WEBP"},
     {"TIFF", 0, 4, "II*\0"},
     {"TIFF", 0, 4, "MM\0*"},
+    {"BigTIFF", 0, 4, "II+\0"},
+    {"BigTIFF", 0, 4, "MM\0+"},
     {"AVIF", 4, 8, "ftypavif"},
     {"AVIF", 4, 8, "ftypavis"},
     {"HEIC", 4, 7, "ftyphei"},
@@ -43,6 +47,12 @@ static const struct {
     {"JPEG XL", 4, 4, "JXL "},
     {"JPEG 2000", 0, 4, "\xff\x4f\xff\x51"},
     {"JPEG 2000", 4, 4, "jP  "},
+    {"a video (MP4, QuickTime)", 4, 4, "ftyp"},
+    {"MNG", 0, 4, "\x8aMNG"},
+    {"Photoshop", 0, 4, "8BPS"},
+    {"an icon (ICO)", 0, 4, "\0\0\1\0"},
+    {"QOI", 0, 4, "qoif"},
+    {"SVG", 0, 4, "<svg"},
     {"PDF", 0, 5, "%PDF-"},
     {"BMP", 0, 2, "BM"},
 };
@@ -147,6 +157,30 @@ enum vgg_status vgg_image_rescale(const struct vgg_image *image, uint32_t scale,
     }
     *out = scaled;
     return VGG_OK;
+}
+
+enum vgg_status vgg_image_check_size(uint32_t width, uint32_t height,
+                                     const struct vgg_image_limits *limits, struct vgg_error *error)
+{
+    uint64_t pixels = (uint64_t)width * height;
+
+    if (pixels > limits->pixels_max)
+        return vgg_fail(error, VGG_TOO_LARGE, "%u x %u are %llu pixels, over the limit of %llu",
+                        width, height, (unsigned long long)pixels,
+                        (unsigned long long)limits->pixels_max);
+    if (width > STORED_SIDE_MAX || height > STORED_SIDE_MAX)
+        return vgg_fail(error, VGG_TOO_LARGE, "%u x %u: a side is over the limit of %u pixels",
+                        width, height, STORED_SIDE_MAX);
+    return VGG_OK;
+}
+
+struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width, uint32_t height,
+                                             unsigned orientation)
+{
+    bool swapped = orientation >= 5;
+
+    return (struct vgg_image_info){
+        .format = format, .width = swapped ? height : width, .height = swapped ? width : height};
 }
 
 struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t height)

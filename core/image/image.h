@@ -29,11 +29,25 @@ struct vgg_decoder {
 };
 
 extern const struct vgg_decoder vgg_decoder_jpeg;
+extern const struct vgg_decoder vgg_decoder_png;
+extern const struct vgg_decoder vgg_decoder_webp;
+
+/* TOO_LARGE where a picture of this size is over limits->pixels_max or has too long a side. */
+enum vgg_status vgg_image_check_size(uint32_t width, uint32_t height,
+                                     const struct vgg_image_limits *limits,
+                                     struct vgg_error *error);
+
+/* What peek tells of a picture stored as width x height with an EXIF orientation (1..8). */
+struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width, uint32_t height,
+                                             unsigned orientation);
 
 /* An image with room for its pixels; width and height at least 1. NULL when out of memory. */
 struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t height);
 
-/* EXIF orientation (1..8) from an APP1 segment's payload; 1 where there is none or it is broken. */
+/*
+ * EXIF orientation (1..8) from a TIFF structure, with or without "Exif\0\0" before it; 1 where
+ * there is none or it is broken.
+ */
 unsigned vgg_exif_orientation(const uint8_t *payload, size_t size);
 
 /*

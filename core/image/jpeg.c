@@ -174,15 +174,12 @@ static boolean on_app1(j_decompress_ptr cinfo)
 
 static void check_size(struct reader *reader)
 {
-    uint32_t width = reader->cinfo.image_width;
-    uint32_t height = reader->cinfo.image_height;
-    uint64_t pixels = (uint64_t)width * height;
     uint64_t pixels_max = reader->limits->pixels_max;
+    enum vgg_status status = vgg_image_check_size(
+        reader->cinfo.image_width, reader->cinfo.image_height, reader->limits, reader->error);
 
-    if (pixels > pixels_max)
-        leave(reader, vgg_fail(reader->error, VGG_TOO_LARGE,
-                               "%u x %u are %llu pixels, over the limit of %llu", width, height,
-                               (unsigned long long)pixels, (unsigned long long)pixels_max));
+    if (status != VGG_OK)
+        leave(reader, status);
     if (pixels_max > UINT32_MAX) /* more than any JPEG has, and the product does not overflow */
         pixels_max = UINT32_MAX;
     reader->scan_pixels_max = SCANS_AT_PIXELS_MAX * pixels_max;
@@ -322,15 +319,9 @@ static enum vgg_status jpeg_peek(const uint8_t *bytes, size_t size,
 
     reader_init(&reader, bytes, size, limits, error);
     status = run(&reader, read_header);
-    if (status == VGG_OK) {
-        bool swapped = reader.orientation >= 5;
-        uint32_t width = reader.cinfo.image_width;
-        uint32_t height = reader.cinfo.image_height;
-
-        *info = (struct vgg_image_info){.format = vgg_decoder_jpeg.format,
-                                        .width = swapped ? height : width,
-                                        .height = swapped ? width : height};
-    }
+    if (status == VGG_OK)
+        *info = vgg_image_upright_info(vgg_decoder_jpeg.format, reader.cinfo.image_width,
+                                       reader.cinfo.image_height, reader.orientation);
     reader_fini(&reader);
     return status;
 }

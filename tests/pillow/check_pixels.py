@@ -3,10 +3,11 @@
 
     check_pixels.py --dump PROGRAM [--sample N] [FILE|DIRECTORY ...]
 
-PROGRAM is dump_pixels. Pictures made here are always checked; those given as arguments as well. A
-file that is named has to decode. Of a directory all .jpg and .jpeg below it are taken, at most N of
-them evenly spread; there, a picture that the program refuses is counted as refused (it is stricter
-than Pillow about damage), and one that only Pillow refuses as without reference.
+PROGRAM is dump_pixels. Pictures made here (JPEG) and by pictures.py (PNG and WebP of every kind, as
+decoded) are always checked; those given as arguments as well. A file that is named has to decode.
+Of a directory all .jpg and .jpeg below it are taken, at most N of them evenly spread; there, a
+picture that the program refuses is counted as refused (it is stricter than Pillow about damage),
+and one that only Pillow refuses as without reference.
 
 The exit status is 1 where any pixel differs, any picture that must decode is refused, or nothing
 was compared.
@@ -22,6 +23,8 @@ import tempfile
 import warnings
 
 from PIL import Image, ImageOps
+
+import pictures
 
 SCALES = (32, 224, 256, 384, 512)
 PIXELS_MAX = 1 << 24  # of a rescaled picture: panoramas at 512 are left out
@@ -73,7 +76,7 @@ class Tally:
         else:
             self.fail(f"{name}: {difference(expected, actual)}")
 
-    def check(self, program, path, must_decode):
+    def check(self, program, path, must_decode, scales=SCALES):
         """Compare one file, as decoded and at each scale."""
         actual, complaint = dump(program, path)
         if actual is None:
@@ -91,7 +94,7 @@ class Tally:
                 self.unreferenced += 1
             return
         self.compare(path, image.tobytes(), actual)
-        for scale in SCALES:
+        for scale in scales:
             size = size_at(image.size, scale)
             if size[0] * size[1] > PIXELS_MAX:
                 continue
@@ -144,6 +147,10 @@ def check_generated(program, tally):
             path = pathlib.Path(directory, name + ".jpg")
             path.write_bytes(data.getvalue())
             tally.check(program, path, must_decode=True)
+        for name, data in pictures.pictures():
+            path = pathlib.Path(directory, name)
+            path.write_bytes(data)
+            tally.check(program, path, must_decode=True, scales=())
 
 
 def pictures_below(directory, sample):
