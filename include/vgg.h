@@ -314,6 +314,7 @@ struct vgg_job_options {
     /* vgg_job_wait will return at once. Must not call the engine. */
     void (*on_done)(void *user);
     void *user; /* of the callbacks, which the engine's thread calls */
+    bool maps;  /* keep the class score maps, for vgg_job_map */
 };
 
 /* One image's views on their way through the engine, then its posteriors. */
@@ -345,6 +346,27 @@ uint64_t vgg_job_wait_ns(const struct vgg_job *job);
 const float *vgg_job_posterior(const struct vgg_job *job);
 size_t vgg_job_view_count(const struct vgg_job *job);
 const float *vgg_job_view_posterior(const struct vgg_job *job, size_t view);
+
+/*
+ * The class score map of one view: logits [classes][rows][columns], the directions those of the
+ * upright picture. Position (r, c) stands for the window of width x height pixels whose corner is
+ * at (x + c * step_x, y + r * step_y) of the picture; its convolutions see some way beyond. The
+ * soft-max of the mean over positions is the posterior of the view.
+ */
+struct vgg_score_map {
+    uint32_t classes, rows, columns;
+    double x, y, width, height, step_x, step_y;
+    const float *logits;
+};
+
+/* That of a finished job whose options asked for maps; valid until vgg_job_destroy. Else NULL. */
+const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view);
+
+/*
+ * At each position the logarithm of the sum of all classes' exponentials, sums[rows][columns]:
+ * exp(logit - sum) is a class's soft-max there. Pure.
+ */
+void vgg_score_map_log_sums(const struct vgg_score_map *map, float *sums);
 
 /* Free a job that was waited for. NULL is allowed. */
 void vgg_job_destroy(struct vgg_job *job);

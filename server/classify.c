@@ -40,7 +40,14 @@ static void task_destroy(struct task *task)
 
 /* ---------------------------------------------------------------- parameters ----------------- */
 
-enum parameter { PARAMETER_TOP_K, PARAMETER_SCALES, PARAMETER_FLIP, PARAMETER_VIEWS, PARAMETERS_N };
+enum parameter {
+    PARAMETER_TOP_K,
+    PARAMETER_SCALES,
+    PARAMETER_FLIP,
+    PARAMETER_VIEWS,
+    PARAMETER_MAP,
+    PARAMETERS_N
+};
 
 struct query {
     struct evaluation_params *params;
@@ -86,6 +93,9 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
     case PARAMETER_VIEWS:
         snprintf(reason, reason_size, "1 or 0");
         return parse_switch(value, &query->params->views);
+    case PARAMETER_MAP:
+        snprintf(reason, reason_size, "1 or 0");
+        return parse_switch(value, &query->params->map);
     case PARAMETERS_N:
         break;
     }
@@ -94,7 +104,7 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
 
 static bool on_parameter(void *context, const char *name, const char *value)
 {
-    static const char *const names[PARAMETERS_N] = {"top_k", "scales", "flip", "views"};
+    static const char *const names[PARAMETERS_N] = {"top_k", "scales", "flip", "views", "map"};
     struct query *query = context;
     char reason[160] = "";
     size_t i = 0;
@@ -104,7 +114,8 @@ static bool on_parameter(void *context, const char *name, const char *value)
     query->valid = false;
     if (i == PARAMETERS_N)
         problem_set(&query->problem, PROBLEM_BAD_PARAMETER,
-                    "unknown parameter \"%.40s\": there are top_k, scales, flip and views", name);
+                    "unknown parameter \"%.40s\": there are top_k, scales, flip, views and map",
+                    name);
     else if (query->seen[i])
         problem_set(&query->problem, PROBLEM_BAD_PARAMETER, "parameter %s is repeated", name);
     else if (!set_parameter(query, (enum parameter)i, value != NULL ? value : "", reason,

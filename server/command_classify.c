@@ -20,7 +20,7 @@ enum { FIRST_BYTES = 1 << 20 };
 struct classify_options {
     const char *model;
     struct option_scales scales;
-    bool flip, json;
+    bool flip, json, views, map;
     uint32_t top_k, threads;
     uint64_t body_max, pixels_max, view_pixels_max;
 };
@@ -36,6 +36,8 @@ static const struct option options[] = {
     {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
      "compute threads [the CPUs this process may use]"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "one JSON object a line"},
+    {"views", NULL, OPTION_FLAG, FIELD(views), 0, 0, "with --json: the classes of each view"},
+    {"map", NULL, OPTION_FLAG, FIELD(map), 0, 0, "with --json: the class score maps"},
     {"max-body", "SIZE", OPTION_SIZE, FIELD(body_max), 1, UINT32_MAX, "bytes of a file [16MiB]"},
     {"max-pixels", "N", OPTION_SIZE, FIELD(pixels_max), 1, UINT32_MAX, "pixels of a picture [64M]"},
     {"max-view-pixels", "N", OPTION_SIZE, FIELD(view_pixels_max), 1, 1 << 28,
@@ -215,6 +217,8 @@ static bool open_session(struct session *session, const struct classify_options 
     session->options = given;
     session->params.request.flip = given->flip;
     session->params.top_k = given->top_k;
+    session->params.views = given->views;
+    session->params.map = given->map;
     if (model_open(given->model, &load, &session->model, &error) != VGG_OK ||
         vgg_engine_create(&engine, &session->engine, &error) != VGG_OK) {
         fprintf(stderr, "vgg: %s\n", error.text);
@@ -222,7 +226,7 @@ static bool open_session(struct session *session, const struct classify_options 
     }
     if (!evaluation_params_complete(&session->params, session->model, given->scales.scales,
                                     given->scales.n, &problem)) {
-        fprintf(stderr, "vgg: --scales: %s\n", problem.detail);
+        fprintf(stderr, "vgg: %s\n", problem.detail);
         return false;
     }
     return true;

@@ -25,9 +25,14 @@ bool evaluation_params_complete(struct evaluation_params *params, const struct v
     memcpy(params->request.scales, scales, scales_n * sizeof *scales);
     params->request.scales_n = scales_n;
     /* A square picture at the scale itself: only the scales can be wrong. */
-    if (vgg_request_check(model, &params->request, 1, 1, UINT64_MAX, &macs, &error) == VGG_OK)
+    if (vgg_request_check(model, &params->request, 1, 1, UINT64_MAX, &macs, &error) != VGG_OK)
+        problem_set_error(problem, &error);
+    else if (params->map && params->top_k > EVALUATION_MAP_CLASSES &&
+             info->classes > EVALUATION_MAP_CLASSES)
+        problem_set(problem, PROBLEM_BAD_PARAMETER, "map takes a top_k of at most %d",
+                    EVALUATION_MAP_CLASSES);
+    else
         return true;
-    problem_set_error(problem, &error);
     return false;
 }
 
@@ -57,6 +62,7 @@ void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
     struct vgg_error error = {0};
     struct vgg_image *image = NULL;
     struct vgg_views *views = NULL;
+    struct vgg_job_options job_options = {0};
     uint64_t decoded_ns;
 
     if (evaluation->failed)
@@ -73,7 +79,10 @@ void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
     image = NULL;
     evaluation->submitted_ns = now_ns();
     evaluation->rescale_ns = evaluation->submitted_ns - decoded_ns;
-    if (vgg_engine_submit(engine, model, views, options, &evaluation->job, &error) == VGG_OK)
+    if (options != NULL)
+        job_options = *options;
+    job_options.maps = params->map;
+    if (vgg_engine_submit(engine, model, views, &job_options, &evaluation->job, &error) == VGG_OK)
         return;
 fail:
     vgg_image_destroy(image);

@@ -7,11 +7,14 @@
 
 #include "problem.h"
 
+enum { EVALUATION_MAP_CLASSES = 100 }; /* a map of more would be megabytes of text */
+
 /* What a request asks for, checked. */
 struct evaluation_params {
     struct vgg_request request; /* scales and flip, complete */
     uint32_t top_k;
     bool views; /* show each view's top-k */
+    bool map;   /* show each view's class score map, of at most EVALUATION_MAP_CLASSES classes */
 };
 
 /* One image on its way. Zero-initialise. */
@@ -27,7 +30,7 @@ struct evaluation {
     uint64_t decode_ns, rescale_ns, wait_ns, infer_ns;
 };
 
-/* Scales for `model` where the request names none, and all of them at least the model's crop. */
+/* Scales for `model` where the request names none; all of it must suit the model. */
 bool evaluation_params_complete(struct evaluation_params *params, const struct vgg_model *model,
                                 const uint32_t *scales, size_t scales_n, struct problem *problem);
 

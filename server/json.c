@@ -125,11 +125,24 @@ static json_t *ranked_class(const struct vgg_model *model, size_t rank, uint32_t
     return complete(entry, failed);
 }
 
-static json_t *top_array(const struct vgg_model *model, const float *posterior, uint32_t top_k)
+/* Indices of the best classes, malloc'ed, *k of them. */
+static uint32_t *best_classes(const struct vgg_model *model, const float *posterior, uint32_t top_k,
+                              size_t *k)
 {
     uint32_t classes = vgg_model_get_info(model)->classes;
-    size_t k = top_k < classes ? top_k : classes;
-    uint32_t *top = calloc(k, sizeof *top);
+    uint32_t *top;
+
+    *k = top_k < classes ? top_k : classes;
+    top = calloc(*k, sizeof *top);
+    if (top != NULL)
+        vgg_top_k(posterior, classes, *k, top);
+    return top;
+}
+
+static json_t *top_array(const struct vgg_model *model, const float *posterior, uint32_t top_k)
+{
+    size_t k;
+    uint32_t *top = best_classes(model, posterior, top_k, &k);
     json_t *array = top != NULL ? json_array() : NULL;
     int failed = 0;
 
@@ -137,7 +150,6 @@ static json_t *top_array(const struct vgg_model *model, const float *posterior, 
         free(top);
         return NULL;
     }
-    k = vgg_top_k(posterior, classes, k, top);
     for (size_t rank = 0; rank < k && failed == 0; rank++)
         failed += json_array_append_new(array,
                                         ranked_class(model, rank, top[rank], posterior[top[rank]]));
@@ -163,6 +175,70 @@ static json_t *views_array(const struct json_answer *answer, const struct evalua
                                           answer->params->top_k));
         failed += json_array_append_new(array, view);
     }
+    return complete(array, failed);
+}
+
+static json_t *floats_array(const float *floats, size_t n)
+{
+    json_t *array = json_array();
+    int failed = array == NULL;
+
+    for (size_t i = 0; i < n && failed == 0; i++)
+        failed += json_array_append_new(array, json_real((double)floats[i]));
+    return complete(array, failed);
+}
+
+static json_t *log_sums_array(const struct vgg_score_map *map)
+{
+    size_t positions = (size_t)map->rows * map->columns;
+    float *sums = malloc(positions * sizeof *sums);
+    json_t *array = NULL;
+
+    if (sums != NULL) {
+        vgg_score_map_log_sums(map, sums);
+        array = floats_array(sums, positions);
+    }
+    free(sums);
+    return array;
+}
+
+/* The logits of the classes top[k]. */
+static json_t *class_maps_array(const struct vgg_score_map *map, const uint32_t *top, size_t k)
+{
+    size_t positions = (size_t)map->rows * map->columns;
+    json_t *array = json_array();
+    int failed = array == NULL;
+
+    for (size_t i = 0; i < k && failed == 0; i++)
+        failed += json_array_append_new(
+            array,
+            json_pack("{s:I, s:I, s:o}", "rank", (json_int_t)i + 1, "index", (json_int_t)top[i],
+                      "values", floats_array(map->logits + top[i] * positions, positions)));
+    return complete(array, failed);
+}
+
+/* The score map of the top-k, view by view. */
+static json_t *map_array(const struct json_answer *answer, const struct vgg_job *job)
+{
+    const struct vgg_request *request = &answer->params->request;
+    size_t k;
+    uint32_t *top = best_classes(answer->model, vgg_job_posterior(job), answer->params->top_k, &k);
+    json_t *array = json_array();
+    int failed = array == NULL || top == NULL;
+
+    for (size_t i = 0; i < vgg_job_view_count(job) && failed == 0; i++) {
+        const struct vgg_score_map *map = vgg_job_map(job, i);
+
+        failed += json_array_append_new(
+            array, json_pack("{s:I, s:b, s:I, s:I, s:{s:f, s:f, s:f, s:f, s:f, s:f}, s:o, s:o}",
+                             "scale", (json_int_t)request->scales[request->flip ? i / 2 : i],
+                             "flip", request->flip && i % 2 == 1, "rows", (json_int_t)map->rows,
+                             "columns", (json_int_t)map->columns, "region", "x", map->x, "y",
+                             map->y, "width", map->width, "height", map->height, "step_x",
+                             map->step_x, "step_y", map->step_y, "log_sums", log_sums_array(map),
+                             "classes", class_maps_array(map, top, k)));
+    }
+    free(top);
     return complete(array, failed);
 }
 
@@ -217,6 +293,8 @@ static int set_evaluation(json_t *object, const struct json_answer *answer,
         top_array(answer->model, vgg_job_posterior(evaluation->job), answer->params->top_k));
     if (answer->params->views)
         failed += json_object_set_new(object, "views", views_array(answer, evaluation));
+    if (answer->params->map)
+        failed += json_object_set_new(object, "map", map_array(answer, evaluation->job));
     failed += json_object_set_new(object, "timing_ms", timing_object(answer, evaluation));
     return failed;
 }

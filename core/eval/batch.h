@@ -19,10 +19,11 @@ struct vgg_job {
     struct vgg_job_options options;
     size_t views_n;
     uint64_t view_macs[VGG_JOB_VIEWS_MAX];
-    uint64_t rank;    /* predicted work: its own, or that of the request it is part of */
-    double *scores;   /* [views_n][classes]: logits, then posteriors */
-    float *posterior; /* [classes], then [views_n][classes] for the single views */
-    uint64_t number;  /* counts the jobs of an engine */
+    uint64_t rank;         /* predicted work: its own, or that of the request it is part of */
+    double *scores;        /* [views_n][classes]: logits, then posteriors */
+    struct vgg_maps *maps; /* owned; NULL unless asked for */
+    float *posterior;      /* [classes], then [views_n][classes] for the single views */
+    uint64_t number;       /* counts the jobs of an engine */
     uint64_t submitted_ns;
     uint64_t started_ns; /* first pass; 0: none yet */
     uint32_t begun;      /* bit i: view i has been given to a pass */

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "eval/batch.h"
+#include "eval/maps.h"
 #include "eval/posterior.h"
 #include "image/image.h"
 #include "nn/forward.h"
@@ -111,6 +112,7 @@ static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
     const struct vgg_net *net = &batch->model->net;
     size_t classes = net->classes;
     struct vgg_view_pixels pixels[VGG_BATCH_VIEWS_MAX];
+    struct vgg_scores scores;
     bool fits;
 
     for (size_t i = 0; i < batch->n; i++)
@@ -120,9 +122,9 @@ static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
     pthread_mutex_lock(&engine->arena_mutex);
     fits = grow_arena(engine, batch_bytes(engine, net, batch->shape));
     if (fits)
-        vgg_forward(net, engine->pool, &batch->model->normalisation, pixels, batch->shape,
-                    (unsigned char *)engine->arena + scores_bytes(net, batch->n), engine->arena,
-                    NULL);
+        scores = vgg_forward(net, engine->pool, &batch->model->normalisation, pixels, batch->shape,
+                             (unsigned char *)engine->arena + scores_bytes(net, batch->n),
+                             engine->arena, NULL);
     for (size_t i = 0; i < batch->n; i++) {
         struct vgg_job *job = batch->items[i].job;
         double *row = job->scores + batch->items[i].view * classes;
@@ -132,7 +134,9 @@ static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
             continue;
         }
         memcpy(row, (double *)engine->arena + i * classes, classes * sizeof *row);
-        if (!vgg_softmax(row, classes))
+        if (!vgg_softmax(row, classes) ||
+            (job->maps != NULL &&
+             !vgg_maps_keep(job->maps, batch->items[i].view, pixels[i].mirror, &scores, i)))
             job->status = VGG_BAD_MODEL;
     }
     pthread_mutex_unlock(&engine->arena_mutex);
@@ -395,8 +399,10 @@ static struct vgg_job *create_job(struct vgg_engine *engine, struct vgg_model *m
     job->submitted_ns = vgg_now_ns();
     job->scores = vgg_alloc(job->views_n * classes, sizeof *job->scores);
     job->posterior = vgg_alloc((job->views_n + 1) * classes, sizeof *job->posterior);
+    if (job->options.maps)
+        job->maps = vgg_maps_create(&model->net, views);
     pthread_cond_init(&job->finished, NULL);
-    if (job->scores == NULL || job->posterior == NULL) {
+    if (job->scores == NULL || job->posterior == NULL || (job->options.maps && job->maps == NULL)) {
         vgg_job_destroy(job);
         return NULL;
     }
@@ -462,6 +468,12 @@ const float *vgg_job_view_posterior(const struct vgg_job *job, size_t view)
     return job->posterior + (view + 1) * job->model->net.classes;
 }
 
+const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view)
+{
+    assert(view < job->views_n);
+    return job->maps != NULL ? vgg_maps_get(job->maps, view) : NULL;
+}
+
 void vgg_job_destroy(struct vgg_job *job)
 {
     if (job == NULL)
@@ -470,6 +482,7 @@ void vgg_job_destroy(struct vgg_job *job)
     vgg_model_release(job->model);
     pthread_cond_destroy(&job->finished);
     free(job->scores);
+    free(job->maps);
     free(job->posterior);
     free(job);
 }

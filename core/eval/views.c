@@ -79,6 +79,8 @@ enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg
     if (views == NULL)
         return vgg_fail_memory(error);
     views->flip = request->flip;
+    views->width = vgg_image_get_info(image).width;
+    views->height = vgg_image_get_info(image).height;
     for (; views->scales_n < request->scales_n; views->scales_n++) {
         enum vgg_status status = vgg_image_rescale(image, request->scales[views->scales_n],
                                                    &views->images[views->scales_n], error);

@@ -8,6 +8,7 @@
 struct vgg_views {
     size_t scales_n;
     bool flip;
+    uint32_t width, height;                   /* of the picture */
     struct vgg_image *images[VGG_SCALES_MAX]; /* ascending by scale, owned */
 };
 

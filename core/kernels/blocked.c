@@ -202,3 +202,17 @@ void vgg_blocked_spatial_mean(const void *scores, struct vgg_shape shape, size_t
             mean[n * shape.c + c] = sum / (double)(map.h * map.w);
         }
 }
+
+void vgg_blocked_scores(const void *scores, struct vgg_shape shape, size_t n, size_t lanes,
+                        float *out)
+{
+    struct vgg_blocked map = vgg_blocked_of(shape, lanes);
+
+    for (size_t c = 0; c < shape.c; c++)
+        for (size_t y = 0; y < map.h; y++) {
+            const float *row = (const float *)scores + vgg_blocked_at(&map, n, c / lanes, y, 0);
+
+            for (size_t x = 0; x < map.w; x++)
+                *out++ = row[x * lanes + c % lanes];
+        }
+}

@@ -66,6 +66,8 @@ void vgg_blocked_input(struct vgg_pool *pool, const struct vgg_view_pixels *view
                        struct vgg_shape shape, const struct vgg_normalisation *normalisation,
                        size_t lanes, void *out);
 void vgg_blocked_spatial_mean(const void *map, struct vgg_shape shape, size_t lanes, double *mean);
+void vgg_blocked_scores(const void *map, struct vgg_shape shape, size_t n, size_t lanes,
+                        float *out);
 
 /* ReLU has been done: normalise across channels, in place. */
 void vgg_blocked_lrn(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, void *map);

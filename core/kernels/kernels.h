@@ -91,6 +91,9 @@ struct vgg_kernels {
     /* Mean over positions, in double, row by row: mean[n][c]. */
     void (*spatial_mean)(const void *map, struct vgg_shape shape, double *mean);
 
+    /* View n of a map as plain floats: out[c][h][w]. */
+    void (*scores)(const void *map, struct vgg_shape shape, size_t n, float *out);
+
     /*
      * What one core can do, to set the kernels beside: `rounds` times VGG_PEAK_CHAINS independent
      * multiply-adds of peak_lanes numbers, and a pass over floats[n], n a multiple of 256. The

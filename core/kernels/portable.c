@@ -394,6 +394,13 @@ static void spatial_mean(const void *map, struct vgg_shape shape, double *mean)
     }
 }
 
+static void scores(const void *map, struct vgg_shape shape, size_t n, float *out)
+{
+    size_t floats = shape.c * pixels_of(shape);
+
+    memcpy(out, (const float *)map + n * floats, floats * sizeof *out);
+}
+
 const struct vgg_kernels vgg_kernels_portable = {
     .name = "portable",
     .algorithm = algorithm,
@@ -404,4 +411,5 @@ const struct vgg_kernels vgg_kernels_portable = {
     .conv_scratch_bytes = conv_scratch_bytes,
     .conv = conv,
     .spatial_mean = spatial_mean,
+    .scores = scores,
 };

@@ -57,9 +57,10 @@ static void lap(uint64_t *start_ns, uint64_t *layer_ns, size_t i)
     *start_ns = now_ns;
 }
 
-void vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
-                 const struct vgg_normalisation *normalisation, const struct vgg_view_pixels *views,
-                 struct vgg_shape shape, void *arena, double *mean, uint64_t *layer_ns)
+struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
+                              const struct vgg_normalisation *normalisation,
+                              const struct vgg_view_pixels *views, struct vgg_shape shape,
+                              void *arena, double *mean, uint64_t *layer_ns)
 {
     const struct vgg_kernels *kernels = net->kernels;
     struct layout sizes = plan(net, shape, vgg_pool_threads(pool));
@@ -80,4 +81,5 @@ void vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
         lap(&start_ns, layer_ns, i + 1);
     }
     kernels->spatial_mean(map[net->layers_n % 2], shape, mean);
+    return (struct vgg_scores){kernels, map[net->layers_n % 2], shape};
 }

@@ -13,14 +13,23 @@
  */
 size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape, unsigned threads);
 
+/* The class score map of a batch, in its arena: shape.c is the classes. */
+struct vgg_scores {
+    const struct vgg_kernels *kernels;
+    const void *map;
+    struct vgg_shape shape;
+};
+
 /*
  * Evaluate views[shape.n], each of shape.h x shape.w pixels, both at least the crop. `arena` is
  * aligned to VGG_ALIGN and of at least vgg_forward_arena_bytes. Writes the spatial mean of the
  * class score map, mean[n][classes], in double. Allocates nothing, cannot fail. Where layer_ns is
  * not NULL it gets the time of the input and then of each layer: layer_ns[1 + net->layers_n].
+ * Returns the map itself, which stays until the arena is used again.
  */
-void vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
-                 const struct vgg_normalisation *normalisation, const struct vgg_view_pixels *views,
-                 struct vgg_shape shape, void *arena, double *mean, uint64_t *layer_ns);
+struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
+                              const struct vgg_normalisation *normalisation,
+                              const struct vgg_view_pixels *views, struct vgg_shape shape,
+                              void *arena, double *mean, uint64_t *layer_ns);
 
 #endif

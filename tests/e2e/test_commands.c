@@ -151,6 +151,31 @@ static void test_classify_json(void **state)
     output_free(&output);
 }
 
+/* Views and maps as the server gives them. */
+static void test_classify_map(void **state)
+{
+    const char *file = picture_file("photo.jpg", 80, 60);
+    struct output output =
+        run((const char *[]){"classify", "--json", "--views", "--map", "--model", model_narrow(),
+                             "--scales", "64,96", "--top-k", "10", file, NULL});
+    json_t *line = json_loads(output.out, JSON_REJECT_DUPLICATES, NULL);
+    struct blob image = work_read(file);
+    struct server server;
+    struct answer answer;
+
+    (void)state;
+    assert_int_equal(output.status, 0);
+    server_start_model(&server, model_narrow());
+    classify(&server, "?top_k=10&views=1&map=1", &image, &answer);
+    assert_true(json_equal(member(line, "map"), member(answer.json, "map")));
+    assert_true(json_equal(member(line, "views"), member(answer.json, "views")));
+    answer_free(&answer);
+    server_stop(&server);
+    blob_free(&image);
+    json_decref(line);
+    output_free(&output);
+}
+
 /* Line `n` of a text as JSON. */
 static json_t *nth_line(const char *text, size_t n)
 {
@@ -380,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_missing_operands),
         cmocka_unit_test(test_classify_table),
         cmocka_unit_test(test_classify_json),
+        cmocka_unit_test(test_classify_map),
         cmocka_unit_test(test_classify_bad_file_among_good_ones),
         cmocka_unit_test(test_classify_standard_input),
         cmocka_unit_test(test_classify_refuses_bad_scales),

@@ -1,4 +1,4 @@
-/* The parameters of /classify: top_k, scales, flip and views. */
+/* The parameters of /classify: top_k, scales, flip, views and map. */
 #include "check.h"
 
 #include <math.h>
@@ -214,6 +214,105 @@ static void test_view_equals_request_of_its_scale(void **state)
     answer_free(&alone);
 }
 
+/* ---------------------------------------------------------------- maps ----------------------- */
+
+/* Sizes and places of the maps of an 80x60 picture on a network of crop 32. */
+static void check_maps(const json_t *result, const int *scales, size_t scales_n, size_t classes)
+{
+    const json_t *maps = member(result, "map");
+
+    assert_int_equal(json_array_size(maps), 2 * scales_n);
+    for (size_t i = 0; i < 2 * scales_n; i++) {
+        const json_t *map = json_array_get(maps, i), *region = member(map, "region");
+        int height = scales[i / 2], width = height * 80 / 60;
+        size_t rows = (size_t)height / 32, columns = (size_t)width / 32;
+        double left = i % 2 == 1 ? width % 32 * 80.0 / width : 0;
+
+        assert_int_equal(integer_member(map, "scale"), height);
+        assert_int_equal(bool_member(map, "flip"), i % 2 == 1);
+        assert_int_equal(integer_member(map, "rows"), rows);
+        assert_int_equal(integer_member(map, "columns"), columns);
+        assert_true(fabs(number_member(region, "x") - left) < 1e-5);
+        assert_true(fabs(number_member(region, "width") - 32 * 80.0 / width) < 1e-5);
+        assert_true(fabs(number_member(region, "step_y") - 32 * 60.0 / height) < 1e-5);
+        assert_int_equal(json_array_size(member(map, "log_sums")), rows * columns);
+        assert_int_equal(json_array_size(member(map, "classes")), classes);
+        for (size_t c = 0; c < classes; c++) {
+            const json_t *entry = json_array_get(member(map, "classes"), c);
+            const json_t *top = json_array_get(member(result, "top"), c);
+
+            assert_int_equal(integer_member(entry, "index"), integer_member(top, "index"));
+            assert_int_equal(json_array_size(member(entry, "values")), rows * columns);
+        }
+    }
+}
+
+static void test_map(void **state)
+{
+    struct answer plain, map;
+    char *expected, *got;
+
+    (void)state;
+    ask_query("?top_k=3", &plain);
+    ask_query("?top_k=3&map=1", &map);
+    assert_null(json_object_get(plain.json, "map"));
+    check_maps(map.json, (const int[]){64, 96}, 2, 3);
+    expected = top_bytes(&plain, 0);
+    got = top_bytes(&map, 0);
+    assert_string_equal(got, expected);
+    free(expected);
+    free(got);
+    answer_free(&plain);
+    answer_free(&map);
+    ask_query("?top_k=4294967296&map=1&views=1&scales=160", &map); /* all ten classes */
+    check_maps(map.json, (const int[]){160}, 1, CLASSES);
+    assert_int_equal(json_array_size(member(map.json, "views")), 2);
+    answer_free(&map);
+}
+
+/* Of the files of a multipart body each has its own; a bad one has none. */
+static void test_map_of_several_files(void **state)
+{
+    struct blob image = picture(80, 60);
+    const struct part parts[] = {
+        {"a.jpg", image.bytes, image.size}, {"b.jpg", "no", 2}, {"c.jpg", image.bytes, image.size}};
+    const json_t *results;
+    struct answer answer;
+
+    (void)state;
+    classify_parts(&server, "?map=1", parts, 3, &answer);
+    assert_int_equal(answer.status, 200);
+    results = member(answer.json, "results");
+    check_maps(json_array_get(results, 0), (const int[]){64, 96}, 2, 5);
+    assert_int_equal(integer_member(json_array_get(results, 1), "status"), 415);
+    assert_null(json_object_get(json_array_get(results, 1), "map"));
+    check_maps(json_array_get(results, 2), (const int[]){64, 96}, 2, 5);
+    answer_free(&answer);
+    blob_free(&image);
+}
+
+/* A map of a thousand classes would be megabytes. */
+static void test_map_of_many_classes(void **state)
+{
+    struct blob image = picture(40, 40);
+    struct server labelled;
+    struct answer answer;
+
+    (void)state;
+    server_start_model(&labelled, model_labelled());
+    check_refused(&labelled, "?map=1&top_k=101", &image, 400, "bad-parameter");
+    classify(&labelled, "?map=1&top_k=100", &image, &answer);
+    check_answer(&answer, 40, 40);
+    assert_int_equal(
+        json_array_size(member(json_array_get(member(answer.json, "map"), 0), "classes")), 100);
+    answer_free(&answer);
+    classify(&labelled, "?map=0&top_k=101", &image, &answer);
+    check_answer(&answer, 40, 40);
+    answer_free(&answer);
+    server_stop(&labelled);
+    blob_free(&image);
+}
+
 /* ---------------------------------------------------------------- bad ones ------------------- */
 
 static void test_bad_parameters(void **state)
@@ -257,6 +356,10 @@ static void test_bad_parameters(void **state)
         "?flip=maybe",
         "?flip=",
         "?flip=ON",
+        "?map=2",
+        "?map=",
+        "?map",
+        "?map=1&map=1",
         "?views=2",
         "?views=yes",
     };
@@ -319,6 +422,9 @@ int main(void)
         cmocka_unit_test(test_views),
         cmocka_unit_test(test_no_views_unless_asked),
         cmocka_unit_test(test_view_equals_request_of_its_scale),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_map_of_several_files),
+        cmocka_unit_test(test_map_of_many_classes),
         cmocka_unit_test(test_bad_parameters),
         cmocka_unit_test(test_zero_byte_in_parameter),
         cmocka_unit_test(test_strange_parameters_are_quoted),

@@ -113,9 +113,13 @@ def rescaled(path, scale):
     return np.asarray(view), f"{size[0]}x{size[1]}:{raw}"
 
 
-def ask_oracle(oracle, model, path, scales, flip):
+def run_oracle(oracle, model, path, scales, flip, *options):
     arguments = [rescaled(path, scale)[1] for scale in sorted(set(scales))]
-    answer = json.loads(run(oracle, model, flip, *arguments))
+    return json.loads(run(oracle, *options, model, flip, *arguments))
+
+
+def ask_oracle(oracle, model, path, scales, flip):
+    answer = run_oracle(oracle, model, path, scales, flip)
     return np.array(answer["posterior"]), np.array(answer["views"])
 
 
@@ -168,6 +172,52 @@ def check_answer(answer, path, net, scales, flip, expected, tolerance):
     assert abs(float(scores.astype(np.float64).sum()) - 1) < 1e-5, "scores do not sum to 1"
     largest = max(largest, float(deviation[worst]))
     return f"{deviation[worst]:.1e}"
+
+
+def check_region(region, path, scale, mirror, crop, rows, columns):
+    """The windows of the positions: as large as the crop, 32 pixels apart, mirrored ones too."""
+    size, view = upright(path).size, rescaled(path, scale)[0].shape[1::-1]
+    starts = [32 * c for c in range(columns)]
+    if mirror:  # the same columns seen from the other edge
+        starts = sorted(view[0] - start - crop for start in starts)
+    wanted = {"x": starts[0] * size[0] / view[0], "y": 0,
+              "width": crop * size[0] / view[0], "height": crop * size[1] / view[1],
+              "step_x": 32 * size[0] / view[0], "step_y": 32 * size[1] / view[1]}
+    assert region.keys() == wanted.keys(), region
+    for key, value in wanted.items():
+        assert abs(float(region[key]) - value) < 1e-6 * max(size), f"{key} {region[key]}, {value}"
+    assert float(region["x"]) + float(region["width"]) + 1e-6 + \
+        float(region["step_x"]) * (columns - 1) <= size[0] + 1e-3, "a window beyond the picture"
+
+
+def check_map(answer, path, net, scales, flip, expected):
+    """The maps of an answer's classes against the oracle's, one after another."""
+    views = [(scale, mirror) for scale in sorted(set(scales))
+             for mirror in ([False, True] if flip == "on" else [False])]
+    assert len(answer["map"]) == len(views) == len(expected), "number of maps"
+    worst = 0.0
+    for found, (scale, mirror), true in zip(answer["map"], views, expected):
+        rows, columns = true["rows"], true["columns"]
+        logits = np.array(true["logits"]).reshape(net["classes"], rows, columns)
+        if mirror:
+            logits = logits[:, :, ::-1]
+        assert (found["scale"], found["flip"]) == (scale, mirror), "order of maps"
+        assert (found["rows"], found["columns"]) == (rows, columns), "size of a map"
+        check_region(found["region"], path, scale, mirror, net["crop"], rows, columns)
+        gate = 1e-4 * np.sqrt((logits ** 2).mean())
+        sums = np.log(np.exp(logits - logits.max()).sum(0)) + logits.max()
+        pairs = [(found["log_sums"], sums)]
+        assert len(found["classes"]) == len(answer["top"]), "number of classes"
+        for entry, top in zip(found["classes"], answer["top"]):
+            assert (entry["rank"], entry["index"]) == (top["rank"], top["index"]), "classes"
+            pairs.append((entry["values"], logits[top["index"]]))
+        for values, wanted in pairs:
+            for value in values:
+                check_printed(value)
+            gap = np.abs(np.array(values, float).reshape(rows, columns) - wanted).max()
+            assert gap <= gate, f"scale {scale}, flip {mirror}: off by {gap:.2g}, gate {gate:.2g}"
+            worst = max(worst, gap / gate * 1e-4)
+    return f"{worst:.1e}"
 
 
 def check_labels(answer, labels):
@@ -277,9 +327,14 @@ def compare_net(vgg, oracle, name, path, net, labels, pictures, lively):
             check(f"{name}: {','.join(map(str, scales))} flip {flip}: {stem}", compare)
         if answers:
             def compare_alone():
-                alone = ask_vgg(vgg, path, pictures[-1:], scales, flip, "--top-k", "3")
-                check_beginning(answers[pictures[-1]], alone[pictures[-1]])
-            check(f"{name}: flip {flip}: alone, top 3", compare_alone)
+                picture = pictures[-1]
+                alone = ask_vgg(vgg, path, [picture], scales, flip, "--top-k", "3", "--map")
+                expected = run_oracle(oracle, path, picture, scales, flip, "--maps")["maps"]
+                note = check_map(alone[picture], picture, net, scales, flip, expected)
+                del alone[picture]["map"]
+                check_beginning(answers[picture], alone[picture])
+                return note
+            check(f"{name}: flip {flip}: alone, top 3 and their maps", compare_alone)
 
 
 def assert_lively(posterior):

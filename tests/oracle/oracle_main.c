@@ -1,10 +1,11 @@
 /*
  * The oracle as a program:
  *
- *     oracle MODEL.safetensors on|off WIDTHxHEIGHT:FILE...
+ *     oracle [--maps] MODEL.safetensors on|off WIDTHxHEIGHT:FILE...
  *
  * Each FILE holds the raw RGB bytes of one rescaled picture; on|off says whether mirror images are
- * evaluated too. Prints {"posterior":[...],"views":[[...],...]}. Exit status 2 on any failure.
+ * evaluated too. Prints {"posterior":[...],"views":[[...],...]}, with --maps also the score map of
+ * each view, "maps":[{"rows":N,"columns":N,"logits":[...]},...]. Exit status 2 on any failure.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,8 +50,20 @@ static void print_array(const double *values, size_t n)
     printf("]");
 }
 
+static void print_map(const struct oracle_net *net, const struct oracle_picture *picture,
+                      bool mirror)
+{
+    struct oracle_map map;
+
+    oracle_net_map(net, picture, mirror, &map);
+    printf("{\"rows\":%zu,\"columns\":%zu,\"logits\":", map.height, map.width);
+    print_array(map.logits, net->classes * map.height * map.width);
+    printf("}");
+    free(map.logits);
+}
+
 static bool run(const struct oracle_net *net, const struct oracle_picture *pictures, size_t n,
-                bool flip)
+                bool flip, bool maps)
 {
     for (size_t i = 0; i < n; i++) {
         if (!oracle_net_fits(net, &pictures[i])) {
@@ -73,16 +86,24 @@ static bool run(const struct oracle_net *net, const struct oracle_picture *pictu
         printf(i == 0 ? ",\"views\":[" : ",");
         print_array(views + i * net->classes, net->classes);
     }
-    printf("]}\n");
+    printf("]");
+    for (size_t i = 0; maps && i < views_n; i++) {
+        printf(i == 0 ? ",\"maps\":[" : ",");
+        print_map(net, &pictures[flip ? i / 2 : i], flip && i % 2 == 1);
+    }
+    printf(maps ? "]}\n" : "}\n");
     free(posterior);
     return true;
 }
 
 int main(int argc, char **argv)
 {
+    bool maps = argc > 1 && strcmp(argv[1], "--maps") == 0;
+    argv += maps;
+    argc -= maps;
     bool flip = argc > 2 && strcmp(argv[2], "on") == 0;
     if (argc < 4 || argc > 3 + PICTURES_MAX || (!flip && strcmp(argv[2], "off") != 0)) {
-        fprintf(stderr, "usage: oracle MODEL.safetensors on|off WIDTHxHEIGHT:FILE...\n");
+        fprintf(stderr, "usage: oracle [--maps] MODEL.safetensors on|off WIDTHxHEIGHT:FILE...\n");
         return 2;
     }
     struct oracle_net net;
@@ -96,7 +117,7 @@ int main(int argc, char **argv)
     while (n < (size_t)argc - 3 && read_picture(argv[3 + n], &pictures[n])) {
         n++;
     }
-    bool good = n == (size_t)argc - 3 && run(&net, pictures, n, flip);
+    bool good = n == (size_t)argc - 3 && run(&net, pictures, n, flip, maps);
     for (size_t i = 0; i < n; i++) {
         free((void *)pictures[i].pixels);
     }

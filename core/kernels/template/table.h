@@ -106,11 +106,16 @@ static void table_spatial_mean(const void *map, struct vgg_shape shape, double *
     vgg_blocked_spatial_mean(map, shape, LANES, mean);
 }
 
+static void table_scores(const void *map, struct vgg_shape shape, size_t n, float *out)
+{
+    vgg_blocked_scores(map, shape, n, LANES, out);
+}
+
 #define TABLE(isa)                                                                                 \
     {                                                                                              \
         .name = isa, .lanes = LANES, .algorithm = table_algorithm, .map_bytes = table_map_bytes,   \
         .weights_bytes = table_weights_bytes, .weights_pack = table_weights_pack,                  \
         .input = table_input, .conv_scratch_bytes = table_scratch_bytes, .conv = table_conv,       \
-        .spatial_mean = table_spatial_mean, .peak_lanes = LANES, .peak_fma = peak_fma,             \
-        .peak_read = peak_read,                                                                    \
+        .spatial_mean = table_spatial_mean, .scores = table_scores, .peak_lanes = LANES,           \
+        .peak_fma = peak_fma, .peak_read = peak_read,                                              \
     }

@@ -1,4 +1,6 @@
 /* Answers, problems and models, read back by an independent parse. */
+#include <math.h>
+
 #include "server/json_fixture.h"
 
 /* ---------------------------------------------------------------- answers -------------------- */
@@ -30,7 +32,7 @@ static void one_image(void **state)
     assert_true(json_real_value(get(timing, "total")) == 9876.54321 ||
                 json_real_value(get(timing, "total")) == 9876.543);
     for (const char *const *absent =
-             (const char *const[]){"views", "results", "file", "status", "type", NULL};
+             (const char *const[]){"views", "map", "results", "file", "status", "type", NULL};
          *absent != NULL; absent++)
         assert_null(json_object_get(root, *absent));
     json_decref(root);
@@ -109,6 +111,61 @@ static void views_of_one_image(void **state)
         check_top(get(view, "top"), vgg_job_view_posterior(fixture.evaluation.job, i), 3);
     }
     check_top(get(root, "top"), fixture.posterior, 3);
+    json_decref(root);
+}
+
+static void check_floats(const json_t *array, const float *floats, size_t n)
+{
+    assert_int_equal(json_array_size(array), n);
+    for (size_t i = 0; i < n; i++)
+        assert_true((float)json_real_value(json_array_get(array, i)) == floats[i]);
+}
+
+/* View by view, the classes as in the answer's top. */
+static void map_of_one_image(void **state)
+{
+    struct json_answer answer = answer_about(&fixture.evaluation, 1);
+    struct evaluation_params params = fixture.params;
+    const json_t *maps;
+    json_t *root;
+
+    (void)state;
+    params.map = true;
+    params.top_k = 3;
+    answer.params = &params;
+    root = parse_answer(&answer);
+    check_top(get(root, "top"), fixture.posterior, 3);
+    maps = get(root, "map");
+    assert_int_equal(json_array_size(maps), 2 * SCALES);
+    for (size_t i = 0; i < 2 * SCALES; i++) {
+        const json_t *shown = json_array_get(maps, i), *region = get(shown, "region");
+        const struct vgg_score_map *map = vgg_job_map(fixture.evaluation.job, i);
+        size_t positions = (size_t)map->rows * map->columns;
+        float sums[16];
+
+        assert_in_range(positions, 1, 16);
+        assert_int_equal(integer(shown, "scale"), params.request.scales[i / 2]);
+        assert_int_equal(json_is_true(get(shown, "flip")), i % 2 == 1);
+        assert_int_equal(integer(shown, "rows"), map->rows);
+        assert_int_equal(integer(shown, "columns"), map->columns);
+        assert_true(fabs(json_real_value(get(region, "x")) - map->x) < 1e-6);
+        assert_true(fabs(json_real_value(get(region, "y")) - map->y) < 1e-6);
+        assert_true(fabs(json_real_value(get(region, "width")) - map->width) < 1e-6);
+        assert_true(fabs(json_real_value(get(region, "height")) - map->height) < 1e-6);
+        assert_true(fabs(json_real_value(get(region, "step_x")) - map->step_x) < 1e-6);
+        assert_true(fabs(json_real_value(get(region, "step_y")) - map->step_y) < 1e-6);
+        vgg_score_map_log_sums(map, sums);
+        check_floats(get(shown, "log_sums"), sums, positions);
+        assert_int_equal(json_array_size(get(shown, "classes")), 3);
+        for (size_t rank = 0; rank < 3; rank++) {
+            const json_t *entry = json_array_get(get(shown, "classes"), rank);
+            json_int_t index = integer(json_array_get(get(root, "top"), rank), "index");
+
+            assert_int_equal(integer(entry, "rank"), rank + 1);
+            assert_int_equal(integer(entry, "index"), index);
+            check_floats(get(entry, "values"), map->logits + (size_t)index * positions, positions);
+        }
+    }
     json_decref(root);
 }
 
@@ -223,10 +280,11 @@ static void inspection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_image),      cmocka_unit_test(top_k_is_cut_to_the_classes),
-        cmocka_unit_test(floats_survive), cmocka_unit_test(views_of_one_image),
-        cmocka_unit_test(several_images), cmocka_unit_test(problems),
-        cmocka_unit_test(models),         cmocka_unit_test(inspection),
+        cmocka_unit_test(one_image),        cmocka_unit_test(top_k_is_cut_to_the_classes),
+        cmocka_unit_test(floats_survive),   cmocka_unit_test(views_of_one_image),
+        cmocka_unit_test(map_of_one_image), cmocka_unit_test(several_images),
+        cmocka_unit_test(problems),         cmocka_unit_test(models),
+        cmocka_unit_test(inspection),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -91,6 +91,7 @@ static void out_of_memory(void **state)
         skip();
     problem_set(&evaluations[1].problem, PROBLEM_BAD_IMAGE, "it ends early");
     params.views = true;
+    params.map = true;
     params.top_k = 2;
     answer.params = &params;
     whole = json_answer(&answer, &whole_size);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "kernels/kernels.h"
+#include "core/kernels/layer.h"
 
 static void shapes_after_a_convolution(void **state)
 {
@@ -61,9 +61,37 @@ static void the_table_is_complete(void **state)
         assert_non_null(tables[i]->conv_scratch_bytes);
         assert_non_null(tables[i]->conv);
         assert_non_null(tables[i]->spatial_mean);
+        assert_non_null(tables[i]->scores);
     }
     assert_ptr_equal(tables[n - 1], &vgg_kernels_portable);
     assert_string_equal(vgg_kernels_portable.name, "portable");
+}
+
+/* Every value of a view in its place, and nothing written beyond. */
+static void scores_are_read_in_order(void **state)
+{
+    static const struct vgg_shape shapes[] = {{1, 1, 1, 1}, {3, 5, 2, 7}, {2, 33, 4, 1}};
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
+    size_t n = vgg_kernels_runnable(tables);
+
+    (void)state;
+    for (size_t i = 0; i < n * 3; i++) {
+        struct vgg_shape shape = shapes[i / n];
+        size_t view = (size_t)shape.c * shape.h * shape.w;
+        float *values = layer_random(shape.n * view, 1, i);
+        struct guard map, out;
+
+        guard_init(&map, tables[i % n]->map_bytes(shape));
+        map_write(tables[i % n], shape, values, map.block);
+        for (size_t v = 0; v < shape.n; v++) {
+            guard_init(&out, view * sizeof(float));
+            tables[i % n]->scores(map.block, shape, v, (float *)(void *)out.block);
+            assert_memory_equal(out.block, values + v * view, view * sizeof(float));
+            assert_true(guard_fini(&out));
+        }
+        assert_true(guard_fini(&map));
+        free(values);
+    }
 }
 
 static void the_environment_names_a_table(void **state)
@@ -95,6 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shapes_after_a_convolution),
         cmocka_unit_test(the_table_is_complete),
+        cmocka_unit_test(scores_are_read_in_order),
         cmocka_unit_test(the_environment_names_a_table),
     };
 

@@ -83,11 +83,11 @@ static inline void reference_conv(struct maker *maker, size_t index, struct refe
 }
 
 /*
- * Mean logits [classes] of one view: rgb[height][width][3], both sides at least the crop.
- * `maker` says preprocessing and weights.
+ * The class score map of one view, rgb[height][width][3], both sides at least the crop. `maker`
+ * says preprocessing and weights. free() the values.
  */
-static inline void reference_logits(struct maker *maker, const uint8_t *rgb, size_t width,
-                                    size_t height, bool mirror, double *logits)
+static inline struct reference_map reference_scores(struct maker *maker, const uint8_t *rgb,
+                                                    size_t width, size_t height, bool mirror)
 {
     static const char *const modules[2][3] = {{"classifier.0", "classifier.3", "classifier.6"},
                                               {"pre_logits.fc1", "pre_logits.fc2", "head.fc"}};
@@ -111,6 +111,15 @@ static inline void reference_logits(struct maker *maker, const uint8_t *rgb, siz
         if (i != 2)
             oracle_relu(map.values, map.c * map.h * map.w);
     }
+    return map;
+}
+
+/* Its mean over positions: logits[classes]. */
+static inline void reference_logits(struct maker *maker, const uint8_t *rgb, size_t width,
+                                    size_t height, bool mirror, double *logits)
+{
+    struct reference_map map = reference_scores(maker, rgb, width, height, mirror);
+
     oracle_mean(map.values, map.c, map.h * map.w, logits);
     free(map.values);
 }
