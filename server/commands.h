@@ -7,5 +7,6 @@ int command_classify(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_init(int argc, char **argv);
+int command_health(int argc, char **argv);
 
 #endif

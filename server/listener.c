@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 enum {
     BACKLOG = 1024,
     ACCEPTS_AT_A_TIME = 64, /* of one socket before the other gets its turn */
@@ -84,25 +86,36 @@ static void name_socket(struct endpoint *endpoint)
              address.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-enum vgg_status endpoint_open(const char *address, struct endpoint *endpoint,
-                              struct vgg_error *error)
+/* What an address stands for, to be freed with freeaddrinfo. */
+static enum vgg_status resolve(const char *address, struct addrinfo **info, struct vgg_error *error)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
                                    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     char text[256], *host, *port;
-    struct addrinfo *info;
     int code;
 
-    endpoint->fd = -1;
     if (snprintf(text, sizeof text, "%s", address) >= (int)sizeof text ||
         !split_address(text, &host, &port))
         return vgg_fail(
             error, VGG_BAD_ARGUMENT,
             "\"%s\" is not an address: write HOST:PORT, as in 0.0.0.0:8080 or [::]:8080", address);
-    code = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, &info);
+    code = getaddrinfo(host[0] != '\0' ? host : NULL, port, &hints, info);
     if (code != 0)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "cannot resolve \"%s\": %s", address,
                         gai_strerror(code));
+    return VGG_OK;
+}
+
+enum vgg_status endpoint_open(const char *address, struct endpoint *endpoint,
+                              struct vgg_error *error)
+{
+    struct addrinfo *info;
+    enum vgg_status status = resolve(address, &info, error);
+    int code;
+
+    endpoint->fd = -1;
+    if (status != VGG_OK)
+        return status;
     endpoint->fd = open_socket(info);
     code = errno;
     freeaddrinfo(info);
@@ -110,6 +123,30 @@ enum vgg_status endpoint_open(const char *address, struct endpoint *endpoint,
         return vgg_fail(error, VGG_IO, "cannot listen on %s: %s", address, strerror(code));
     name_socket(endpoint);
     return VGG_OK;
+}
+
+/* Linux takes 0.0.0.0 and :: for its own loopback. */
+enum vgg_status endpoint_connect(const char *address, uint64_t timeout_ns, int *fd,
+                                 struct vgg_error *error)
+{
+    const struct timeval timeout = {.tv_sec = (time_t)(timeout_ns / NS_PER_S),
+                                    .tv_usec = (suseconds_t)(timeout_ns % NS_PER_S / 1000)};
+    struct addrinfo *info;
+    enum vgg_status status = resolve(address, &info, error);
+
+    if (status != VGG_OK)
+        return status;
+    *fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC, 0);
+    if (*fd < 0 || setsockopt(*fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout) != 0 ||
+        setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0 ||
+        connect(*fd, info->ai_addr, info->ai_addrlen) != 0) {
+        status = vgg_fail(error, VGG_IO, "cannot connect to %s: %s", address,
+                          errno == EINPROGRESS ? "no answer" : strerror(errno));
+        if (*fd >= 0)
+            close(*fd);
+    }
+    freeaddrinfo(info);
+    return status;
 }
 
 void endpoint_close(struct endpoint *endpoint)

@@ -19,6 +19,13 @@ struct endpoint {
 enum vgg_status endpoint_open(const char *address, struct endpoint *endpoint,
                               struct vgg_error *error);
 
+/*
+ * Connect as a client to an address as above; all addresses mean this machine. `timeout_ns` bounds
+ * this and each later step on *fd. Errors: as above.
+ */
+enum vgg_status endpoint_connect(const char *address, uint64_t timeout_ns, int *fd,
+                                 struct vgg_error *error);
+
 /* fd -1 is allowed. */
 void endpoint_close(struct endpoint *endpoint);
 

@@ -15,6 +15,7 @@ static const struct {
     {"inspect", command_inspect, "describe a model file"},
     {"bench", command_bench, "measure the network layer by layer, and the machine"},
     {"init", command_init, "write an untrained model"},
+    {"health", command_health, "ask whether a running server is ready"},
 };
 
 static void print_usage(FILE *out)
