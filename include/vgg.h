@@ -259,6 +259,14 @@ struct vgg_views;
  */
 enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg_request *request,
                                  struct vgg_views **views, struct vgg_error *error);
+
+/*
+ * One view that is already what the network takes: floats [3][height][width] at any address,
+ * normalised, in the model's channel order. They are copied. Errors: BAD_ARGUMENT (a value is not
+ * finite), NO_MEMORY. The caller owns *views. Thread-safe.
+ */
+enum vgg_status vgg_views_create_input(const void *input, uint32_t width, uint32_t height,
+                                       struct vgg_views **views, struct vgg_error *error);
 void vgg_views_destroy(struct vgg_views *views);
 
 /* ---------------------------------------------------------------- the engine ----------------- */

@@ -78,7 +78,7 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
         for (size_t i = 0; i < (size_t)width * height * 3; i++)
             rgb[i] = (uint8_t)(i * 2654435761U >> 13);
         for (uint32_t i = 0; i < batch; i++)
-            views[i] = (struct vgg_view_pixels){rgb, i % 2 == 1};
+            views[i] = (struct vgg_view_pixels){.rgb = rgb, .mirror = i % 2 == 1};
         describe(bench, net, shape);
         for (unsigned i = 0; i <= repeats; i++) {
             vgg_forward(net, pool, &model->normalisation, views, shape, arena, mean, layer_ns);

@@ -115,10 +115,12 @@ static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
     struct vgg_scores scores;
     bool fits;
 
-    for (size_t i = 0; i < batch->n; i++)
-        pixels[i].rgb =
-            vgg_views_get(batch->items[i].job->views, batch->items[i].view, &pixels[i].mirror)
-                ->pixels;
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct vgg_views *views = batch->items[i].job->views;
+
+        pixels[i].rgb = vgg_views_get(views, batch->items[i].view, &pixels[i].mirror)->pixels;
+        pixels[i].input = views->input;
+    }
     pthread_mutex_lock(&engine->arena_mutex);
     fits = grow_arena(engine, batch_bytes(engine, net, batch->shape));
     if (fits)

@@ -3,10 +3,13 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "image/image.h"
 
 static int ascending(const void *a, const void *b)
 {
@@ -94,10 +97,37 @@ enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg
     return VGG_OK;
 }
 
+enum vgg_status vgg_views_create_input(const void *input, uint32_t width, uint32_t height,
+                                       struct vgg_views **out, struct vgg_error *error)
+{
+    size_t floats = 3 * (size_t)width * height;
+    struct vgg_views *views = vgg_calloc(1, sizeof *views);
+
+    if (views == NULL || (views->images[0] = vgg_calloc(1, sizeof **views->images)) == NULL)
+        goto fail;
+    views->scales_n = 1;
+    views->images[0]->info = (struct vgg_image_info){"tensor", width, height};
+    views->input = vgg_alloc(floats, sizeof *views->input);
+    if (views->input == NULL)
+        goto fail;
+    memcpy(views->input, input, floats * sizeof *views->input);
+    for (size_t i = 0; i < floats; i++)
+        if (!isfinite(views->input[i])) {
+            vgg_views_destroy(views);
+            return vgg_fail(error, VGG_BAD_ARGUMENT, "value %zu of the tensor is not finite", i);
+        }
+    *out = views;
+    return VGG_OK;
+fail:
+    vgg_views_destroy(views);
+    return vgg_fail_memory(error);
+}
+
 void vgg_views_destroy(struct vgg_views *views)
 {
     if (views == NULL)
         return;
+    free(views->input);
     for (size_t i = 0; i < views->scales_n; i++)
         vgg_image_destroy(views->images[i]);
     free(views);

@@ -1,4 +1,6 @@
-/* An image at each scale of a request: 8-bit pixels, mirrored and normalised by the first kernel.
+/*
+ * An image at each scale of a request: 8-bit pixels, mirrored and normalised by the first kernel.
+ * Or one view that somebody else has prepared.
  */
 #ifndef VGG_CORE_EVAL_VIEWS_H
 #define VGG_CORE_EVAL_VIEWS_H
@@ -10,6 +12,7 @@ struct vgg_views {
     bool flip;
     uint32_t width, height;                   /* of the picture */
     struct vgg_image *images[VGG_SCALES_MAX]; /* ascending by scale, owned */
+    float *input; /* NULL, or [3][height][width] in place of the pixels of the only image; owned */
 };
 
 /* Number of views, with mirrors. */

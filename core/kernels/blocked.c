@@ -60,13 +60,18 @@ static void input_row(void *context, size_t item, unsigned thread)
     const struct vgg_blocked *map = &loop->map;
     size_t n = item / map->h, y = item % map->h, w = map->w;
     const struct vgg_view_pixels *view = &loop->views[n];
-    const uint8_t *row = view->rgb + y * w * 3;
     float *out = loop->out + vgg_blocked_at(map, n, 0, y, 0);
 
     (void)thread;
     memset(out, 0, w * map->lanes * sizeof *out);
+    if (view->input != NULL) {
+        for (size_t c = 0; c < 3; c++)
+            for (size_t x = 0; x < w; x++)
+                out[x * map->lanes + c] = view->input[(c * map->h + y) * w + x];
+        return;
+    }
     for (size_t x = 0; x < w; x++) {
-        const uint8_t *pixel = row + 3 * (view->mirror ? w - 1 - x : x);
+        const uint8_t *pixel = view->rgb + (y * w + (view->mirror ? w - 1 - x : x)) * 3;
 
         for (size_t c = 0; c < 3; c++)
             out[x * map->lanes + c] =

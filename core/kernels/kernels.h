@@ -43,10 +43,11 @@ struct vgg_shape {
 /* Shape after `conv`; h or w is 0 where the kernel does not fit. */
 struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape in);
 
-/* One view's 8-bit picture [h][w][3] (R G B) and whether to read its rows backwards. */
+/* One view: a picture of 8 bits, and whether to read its rows backwards; or the input itself. */
 struct vgg_view_pixels {
-    const uint8_t *rgb;
+    const uint8_t *rgb; /* [h][w][3] (R G B) */
     bool mirror;
+    const float *input; /* NULL, or instead of both: [3][h][w], normalised, in channel order */
 };
 
 /* Pixel value -> network input: table[c][v] for input channel c, read from RGB byte source[c]. */

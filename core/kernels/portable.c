@@ -127,6 +127,16 @@ struct input_loop {
     float *out;
 };
 
+static void normalise_row(const struct vgg_normalisation *normalisation, size_t c,
+                          const uint8_t *row, size_t w, bool mirror, float *out)
+{
+    const float *table = normalisation->table[c];
+    const uint8_t *source = row + normalisation->source[c];
+
+    for (size_t x = 0; x < w; x++)
+        out[x] = table[source[3 * (mirror ? w - 1 - x : x)]];
+}
+
 /* Item: one row of one view. */
 static void input_row(void *context, size_t item, unsigned thread)
 {
@@ -134,16 +144,15 @@ static void input_row(void *context, size_t item, unsigned thread)
     size_t w = loop->shape.w, h = loop->shape.h;
     size_t n = item / h, y = item % h;
     const struct vgg_view_pixels *view = &loop->views[n];
-    const uint8_t *row = view->rgb + y * w * 3;
 
     (void)thread;
     for (size_t c = 0; c < 3; c++) {
-        const float *table = loop->normalisation->table[c];
-        const uint8_t *source = row + loop->normalisation->source[c];
         float *out = loop->out + ((n * 3 + c) * h + y) * w;
 
-        for (size_t x = 0; x < w; x++)
-            out[x] = table[source[3 * (view->mirror ? w - 1 - x : x)]];
+        if (view->input != NULL)
+            memcpy(out, view->input + (c * h + y) * w, w * sizeof *out);
+        else
+            normalise_row(loop->normalisation, c, view->rgb + y * w * 3, w, view->mirror, out);
     }
 }
 

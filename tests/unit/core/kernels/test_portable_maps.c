@@ -49,8 +49,8 @@ static void input_is_exact(void **state)
         for (unsigned c = 0; c < 3; c++)
             normalisation.source[c] = i % 2 == 0 ? c : 2 - c;
         for (size_t n = 0; n < 3; n++) {
-            views[n].rgb = maker_picture(w, h, n + 10 * i);
-            views[n].mirror = n % 2 == 1;
+            views[n] = (struct vgg_view_pixels){.rgb = maker_picture(w, h, n + 10 * i),
+                                                .mirror = n % 2 == 1};
         }
         guard_init(&out, vgg_kernels_portable.map_bytes(shape));
         vgg_kernels_portable.input(pool, views, shape, &normalisation, out.block);

@@ -117,8 +117,8 @@ static void check(const struct maker_spec *spec, double std, uint32_t height, ui
     alone = reference_doubles(classes);
     expected = reference_doubles(classes);
     for (size_t i = 0; i < VIEWS_MAX; i++) {
-        views[i].rgb = maker_picture(width, height, i / 2);
-        views[i].mirror = i % 2 == 1;
+        views[i] = (struct vgg_view_pixels){.rgb = maker_picture(width, height, i / 2),
+                                            .mirror = i % 2 == 1};
     }
     forward(&net, &maker, pools[2], views, shape, mean);
     shape.n = 1;
@@ -191,7 +191,7 @@ static void lrn_matters(void **state)
     maker_make(&without, &(struct maker_spec){.arch = "A"});
     for (size_t i = 0; i < 2; i++) {
         struct maker *maker = i == 0 ? &with : &without;
-        struct vgg_view_pixels view = {rgb, false};
+        struct vgg_view_pixels view = {.rgb = rgb};
         struct vgg_net net;
 
         build(&net, maker);
@@ -217,7 +217,7 @@ static void a_pass_allocates_nothing(void **state)
             struct maker maker;
             struct vgg_net net;
             struct vgg_normalisation normalisation;
-            struct vgg_view_pixels view = {maker_picture(side, side, 1), false};
+            struct vgg_view_pixels view = {.rgb = maker_picture(side, side, 1)};
             void *arena;
             double mean[5];
             unsigned long before;
