@@ -22,6 +22,7 @@ enum {
 #define vec_set(x) _mm256_set1_ps(x)
 #define vec_load(p) _mm256_load_ps(p)
 #define vec_load_half(p) _mm256_cvtph_ps(_mm_load_si128((const __m128i *)(const void *)(p)))
+#define half_store(p, x) _mm_storeu_si128((__m128i *)(void *)(p), _mm256_cvtps_ph(x, 0))
 #define vec_broadcast(p) _mm256_broadcast_ss(p)
 #define vec_store(p, x) _mm256_store_ps(p, x)
 #define vec_add(a, b) _mm256_add_ps(a, b)
@@ -37,6 +38,7 @@ enum {
 
 #include "kernels/template/direct.h"
 #include "kernels/template/first.h"
+#include "kernels/template/pack.h"
 #include "kernels/template/peak.h"
 #include "kernels/template/winograd.h"
 

@@ -3,7 +3,7 @@
 
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f,avx512dq,fma")))
+#define TARGET __attribute__((target("avx512f,avx512dq,fma,f16c")))
 
 typedef __m512 vec;
 
@@ -22,6 +22,7 @@ enum {
 #define vec_set(x) _mm512_set1_ps(x)
 #define vec_load(p) _mm512_load_ps(p)
 #define vec_load_half(p) _mm512_cvtph_ps(_mm256_load_si256((const __m256i *)(const void *)(p)))
+#define half_store(p, x) _mm_storeu_si128((__m128i *)(void *)(p), _mm256_cvtps_ph(x, 0))
 #define vec_broadcast(p) _mm512_set1_ps(*(p))
 #define vec_store(p, x) _mm512_store_ps(p, x)
 #define vec_add(a, b) _mm512_add_ps(a, b)
@@ -37,6 +38,7 @@ enum {
 
 #include "kernels/template/direct.h"
 #include "kernels/template/first.h"
+#include "kernels/template/pack.h"
 #include "kernels/template/peak.h"
 #include "kernels/template/winograd.h"
 

@@ -33,6 +33,7 @@ struct vgg_conv {
     uint32_t kernel;  /* side */
     uint32_t pad;     /* zeros on each side */
     bool relu, lrn, pool;
+    bool half; /* packed weights in half precision (IEEE binary16); each fits in one */
 };
 
 /* Shape of a batch of maps: n views of c channels, h rows, w columns. */
@@ -71,8 +72,10 @@ struct vgg_kernels {
 
     /*
      * Pack output channels [row, row + rows) given as weights[rows][in][kernel][kernel]. The calls
-     * for one layer come in ascending order of rows, from row 0.
+     * for one layer cover every row once, in any order and from several threads at a time; fastest
+     * where they begin at multiples of pack_rows.
      */
+    size_t pack_rows;
     void (*weights_pack)(const struct vgg_conv *conv, uint32_t row, uint32_t rows,
                          const float *weights, void *packed);
 

@@ -2,7 +2,8 @@
  * The portable kernels: im2col in bands of pixels, then OpenBLAS SGEMM. The reference for every
  * other table, and what runs where there is none.
  *
- * Maps are float [n][c][h][w]; packed weights are float [out][in * kernel * kernel].
+ * Maps are float [n][c][h][w]; packed weights are float or half [out][in * kernel * kernel], the
+ * latter widened before each SGEMM call.
  *
  * A layer is computed view by view and band by band. A band is as many output pixels, counted row
  * by row, as keep the im2col matrix within COLUMNS_BYTES, so that memory does not follow the
@@ -14,6 +15,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "kernels/gemm.h"
 #include "kernels/kernels.h"
 
@@ -81,6 +83,8 @@ static size_t columns_floats(const struct vgg_conv *conv, struct vgg_shape in)
 
 static const char *algorithm(const struct vgg_conv *conv)
 {
+    if (conv->half)
+        return needs_columns(conv) ? "im2col sgemm f16" : "sgemm f16";
     return needs_columns(conv) ? "im2col sgemm" : "sgemm";
 }
 
@@ -91,7 +95,7 @@ static size_t map_bytes(struct vgg_shape shape)
 
 static size_t weights_bytes(const struct vgg_conv *conv)
 {
-    return conv->out * depth_of(conv) * sizeof(float);
+    return conv->out * depth_of(conv) * (conv->half ? sizeof(uint16_t) : sizeof(float));
 }
 
 static void weights_pack(const struct vgg_conv *conv, uint32_t row, uint32_t rows,
@@ -100,14 +104,23 @@ static void weights_pack(const struct vgg_conv *conv, uint32_t row, uint32_t row
     size_t depth = depth_of(conv);
 
     assert(row + rows <= conv->out);
-    memcpy((float *)packed + row * depth, weights, rows * depth * sizeof(float));
+    if (!conv->half)
+        memcpy((float *)packed + row * depth, weights, rows * depth * sizeof(float));
+    else
+        for (size_t i = 0; i < rows * depth; i++)
+            ((uint16_t *)packed)[row * depth + i] = vgg_half_from_float(weights[i]);
+}
+
+/* Floats of one block's weights, widened; each thread has its own. */
+static size_t wide_floats(const struct vgg_conv *conv)
+{
+    return conv->half ? vgg_min_size(conv->out, BLOCK_ROWS) * depth_of(conv) : 0;
 }
 
 static size_t conv_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape in, unsigned threads)
 {
-    size_t bytes = columns_floats(conv, in) * sizeof(float);
+    size_t bytes = (columns_floats(conv, in) + threads * wide_floats(conv)) * sizeof(float);
 
-    (void)threads; /* all of them fill one matrix together */
     /* One view at a time passes through the full-resolution map between convolution and pool. */
     if (conv->pool) {
         struct vgg_shape full = unpooled_output(conv, in);
@@ -170,7 +183,8 @@ static void input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
 /* One band of one view. */
 struct band {
     const struct vgg_conv *conv;
-    const float *weights;
+    const void *weights;
+    float *wide; /* [threads][wide_floats] */
     const float *bias;
     const float *in; /* [in][in_h][in_w] */
     size_t in_h, in_w;
@@ -233,6 +247,19 @@ static size_t row_blocks(const struct vgg_conv *conv)
     return vgg_ceil_div(conv->out, BLOCK_ROWS);
 }
 
+/* Weights of rows [row, row + rows). */
+static const float *block_weights(const struct band *band, size_t row, size_t rows, unsigned thread)
+{
+    size_t depth = depth_of(band->conv);
+    float *wide = band->wide + thread * wide_floats(band->conv);
+
+    if (!band->conv->half)
+        return (const float *)band->weights + row * depth;
+    for (size_t i = 0; i < rows * depth; i++)
+        wide[i] = vgg_half_to_float(((const uint16_t *)band->weights)[row * depth + i]);
+    return wide;
+}
+
 /* Item: one block of output channels by pixels; bias first, then the product, then ReLU. */
 static void multiply_block(void *context, size_t item, unsigned thread)
 {
@@ -245,12 +272,11 @@ static void multiply_block(void *context, size_t item, unsigned thread)
     size_t depth = depth_of(conv);
     float *out = band->out + row * band->out_pixels + band->first + pixel;
 
-    (void)thread;
     for (size_t r = 0; r < rows; r++)
         for (size_t p = 0; p < pixels; p++)
             out[r * band->out_pixels + p] = band->bias[row + r];
-    vgg_gemm_add(rows, pixels, depth, band->weights + row * depth, depth, band->columns + pixel,
-                 band->columns_stride, out, band->out_pixels);
+    vgg_gemm_add(rows, pixels, depth, block_weights(band, row, rows, thread), depth,
+                 band->columns + pixel, band->columns_stride, out, band->out_pixels);
     if (!conv->relu)
         return;
     for (size_t r = 0; r < rows; r++)
@@ -356,7 +382,8 @@ static void conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void 
     size_t in_floats = (size_t)in_shape.c * pixels_of(in_shape);
     size_t out_floats = map_bytes(vgg_conv_output(conv, in_shape)) / sizeof(float) / in_shape.n;
     float *columns = scratch;
-    float *unpooled = columns + columns_floats(conv, in_shape);
+    float *wide = columns + columns_floats(conv, in_shape);
+    float *unpooled = wide + vgg_pool_threads(pool) * wide_floats(conv);
 
     full.n = 1;
     for (size_t n = 0; n < in_shape.n; n++) {
@@ -365,6 +392,7 @@ static void conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void 
         struct band band = {
             .conv = conv,
             .weights = packed,
+            .wide = wide,
             .bias = bias,
             .in = view,
             .in_h = in_shape.h,
@@ -415,6 +443,7 @@ const struct vgg_kernels vgg_kernels_portable = {
     .algorithm = algorithm,
     .map_bytes = map_bytes,
     .weights_bytes = weights_bytes,
+    .pack_rows = 1,
     .weights_pack = weights_pack,
     .input = input,
     .conv_scratch_bytes = conv_scratch_bytes,

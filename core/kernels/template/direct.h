@@ -44,9 +44,15 @@ static size_t direct_depth(const struct vgg_conv *conv)
                            : window_size(conv) * vgg_ceil_div(conv->in, LANES);
 }
 
+/* Bytes of one packed weight. */
+static size_t direct_unit(const struct vgg_conv *conv)
+{
+    return conv->half ? sizeof(uint16_t) : sizeof(float);
+}
+
 static size_t direct_weights_bytes(const struct vgg_conv *conv)
 {
-    return vgg_ceil_div(conv->out, PANEL) * direct_depth(conv) * LANES * PANEL * sizeof(float);
+    return vgg_ceil_div(conv->out, PANEL) * direct_depth(conv) * LANES * PANEL * direct_unit(conv);
 }
 
 static bool is_direct_shared(const struct vgg_conv *conv)
@@ -98,34 +104,6 @@ static size_t direct_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape
     layer.block = vgg_min_size(layer.positions, positions_max(conv));
     return (a_floats(&layer) + c_floats(&layer)) * sizeof(float) *
            (is_direct_shared(conv) ? 1 : threads);
-}
-
-/* ---------------------------------------------------------------- weights -------------------- */
-
-/* Where term (input channel, window element) stands in the depth. */
-static size_t depth_index(const struct vgg_conv *conv, size_t c, size_t element)
-{
-    if (is_narrow(conv))
-        return element * conv->in + c;
-    return (c / LANES * window_size(conv) + element) * LANES + c % LANES;
-}
-
-static void direct_pack(const struct vgg_conv *conv, uint32_t row, uint32_t rows,
-                        const float *weights, float *packed)
-{
-    size_t elements = window_size(conv), depth = elements * conv->in;
-    size_t panel = direct_depth(conv) * LANES * PANEL;
-
-    if (row == 0 && (depth % LANES != 0 || conv->in % LANES != 0 || conv->out % PANEL != 0))
-        memset(packed, 0, direct_weights_bytes(conv));
-    for (size_t c = 0; c < conv->in; c++)
-        for (size_t element = 0; element < elements; element++) {
-            float *out = packed + depth_index(conv, c, element) * PANEL;
-
-            for (size_t r = row; r < (size_t)row + rows; r++)
-                out[r / PANEL * panel + r % PANEL] =
-                    weights[(r - row) * depth + c * elements + element];
-        }
 }
 
 /* ---------------------------------------------------------------- gathering ------------------ */
@@ -205,13 +183,14 @@ TARGET static void store_block(const struct direct *layer, size_t block, size_t 
 static void multiply_panels(const struct direct *layer, size_t panel, size_t panels, size_t count,
                             const float *a, float *c)
 {
-    size_t floats = layer->depth * LANES * PANEL;
+    size_t weights = layer->depth * LANES * PANEL;
     const struct product product = {
         .a = a,
         .a_rows = layer->block,
         .rows = count,
-        .b = (const float *)layer->packed + panel * floats,
-        .b_stride = floats,
+        .b = (const char *)layer->packed + panel * weights * direct_unit(layer->conv),
+        .b_stride = weights,
+        .half = layer->conv->half,
         .depth = layer->depth,
         .panels = panels,
         .c = c + panel * layer->block * PANEL,
@@ -267,7 +246,7 @@ static void direct_shared_multiply(void *context, size_t item, unsigned thread)
         store_block(layer, block, layer->first, layer->count, c);
 }
 
-static void direct_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const float *packed,
+static void direct_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
                         const float *bias, const float *in, struct vgg_shape in_shape, float *out,
                         float *scratch)
 {

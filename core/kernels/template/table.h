@@ -3,12 +3,12 @@
 /* Winograd wants whole blocks of channels; LRN follows a first layer, which is direct. */
 static bool is_winograd(const struct vgg_conv *conv)
 {
-    return conv->kernel == 3 && conv->pad == 1 && conv->in >= LANES && !conv->lrn;
+    return conv->kernel == 3 && conv->pad == 1 && conv->in >= LANES && !conv->lrn && !conv->half;
 }
 
 static bool is_first(const struct vgg_conv *conv)
 {
-    return conv->kernel == 3 && conv->pad == 1 && conv->in < LANES;
+    return conv->kernel == 3 && conv->pad == 1 && conv->in < LANES && !conv->half;
 }
 
 static size_t tile_of(const struct vgg_conv *conv)
@@ -33,7 +33,8 @@ static struct vgg_shape full_shape(const struct vgg_conv *conv, struct vgg_shape
 
 static const char *table_algorithm(const struct vgg_conv *conv)
 {
-    return !is_winograd(conv)   ? "direct"
+    return conv->half           ? "direct f16"
+           : !is_winograd(conv) ? "direct"
            : tile_of(conv) == 4 ? "winograd f(4x4,3x3)"
                                 : "winograd f(6x6,3x3)";
 }
@@ -52,10 +53,8 @@ static size_t table_weights_bytes(const struct vgg_conv *conv)
 static void table_weights_pack(const struct vgg_conv *conv, uint32_t row, uint32_t rows,
                                const float *weights, void *packed)
 {
-    const struct vgg_winograd_layout layout = {tile_of(conv), LANES, PANEL};
-
     if (is_winograd(conv))
-        vgg_winograd_pack(conv, &layout, row, rows, weights, packed);
+        winograd_pack(conv, tile_of(conv), row, rows, weights, packed);
     else
         direct_pack(conv, row, rows, weights, packed);
 }
@@ -114,8 +113,9 @@ static void table_scores(const void *map, struct vgg_shape shape, size_t n, floa
 #define TABLE(isa)                                                                                 \
     {                                                                                              \
         .name = isa, .lanes = LANES, .algorithm = table_algorithm, .map_bytes = table_map_bytes,   \
-        .weights_bytes = table_weights_bytes, .weights_pack = table_weights_pack,                  \
-        .input = table_input, .conv_scratch_bytes = table_scratch_bytes, .conv = table_conv,       \
+        .weights_bytes = table_weights_bytes, .pack_rows = PANEL,                                  \
+        .weights_pack = table_weights_pack, .input = table_input,                                  \
+        .conv_scratch_bytes = table_scratch_bytes, .conv = table_conv,                             \
         .spatial_mean = table_spatial_mean, .scores = table_scores, .peak_lanes = LANES,           \
         .peak_fma = peak_fma, .peak_read = peak_read,                                              \
     }

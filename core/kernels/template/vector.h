@@ -6,6 +6,7 @@
  *     vec               a vector of LANES floats, and vec_zero, vec_set, vec_load, vec_store,
  *                       vec_broadcast, vec_load_half, vec_add, vec_sub, vec_mul, vec_max,
  *                       vec_fma (a b + c), vec_fnma (c - a b)
+ *     half_store        of 8 floats, rounded to nearest
  *     LANES             floats of a vector: the channels of one block of a map
  *     PANEL_VECTORS     vectors of output channels that the micro-kernel works on
  *     ROWS_MAX          its rows, and FOR_EACH_ROWS(X): X(1) ... X(ROWS_MAX)

@@ -108,7 +108,8 @@ static inline size_t layer_weights(const struct vgg_conv *conv)
 
 /*
  * The layer by a table of kernels: out[vgg_conv_output], malloc'ed. Weights are packed in three
- * uneven pieces. *intact turns false where anything but out, packed weights and scratch changed.
+ * uneven pieces, out of order. *intact turns false where anything but out, packed weights and
+ * scratch changed.
  */
 static inline float *layer_run(struct vgg_pool *pool, const struct vgg_kernels *kernels,
                                const struct layer_case *layer, const float *in,
@@ -127,7 +128,7 @@ static inline float *layer_run(struct vgg_pool *pool, const struct vgg_kernels *
     guard_init(&input, kernels->map_bytes(layer->in));
     guard_init(&output, out_bytes);
     guard_init(&scratch, kernels->conv_scratch_bytes(conv, layer->in, vgg_pool_threads(pool)));
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 3; i-- > 0;)
         kernels->weights_pack(conv, cuts[i], cuts[i + 1] - cuts[i], weights + cuts[i] * row_floats,
                               packed.block);
     map_write(kernels, layer->in, in, input.block);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/half.h"
 #include "core/kernels/layer.h"
 #include "kernels/gemm.h"
 
@@ -19,21 +20,21 @@ static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
 
 #define CONV3(in, out, h, w)                                                                       \
     {                                                                                              \
-        {in, out, 3, 1, true, false, false},                                                       \
+        {in, out, 3, 1, true, false, false, false},                                                \
         {                                                                                          \
             1, in, h, w                                                                            \
         }                                                                                          \
     }
 #define POOL3(in, out, h, w)                                                                       \
     {                                                                                              \
-        {in, out, 3, 1, true, false, true},                                                        \
+        {in, out, 3, 1, true, false, true, false},                                                 \
         {                                                                                          \
             1, in, h, w                                                                            \
         }                                                                                          \
     }
 #define FULL(in, out, kernel, h, w)                                                                \
     {                                                                                              \
-        {in, out, kernel, 0, false, false, false},                                                 \
+        {in, out, kernel, 0, false, false, false, false},                                          \
         {                                                                                          \
             1, in, h, w                                                                            \
         }                                                                                          \
@@ -55,9 +56,9 @@ static const struct layer_case cases[] = {
     POOL3(3, 4, 2, 2), POOL3(3, 4, 3, 3), POOL3(5, 6, 7, 12), POOL3(5, 6, 12, 7),
     POOL3(4, 130, 9, 31), POOL3(64, 5, 65, 63), POOL3(8, 3, 2, 2001),
     /* 1x1, as configuration C and the later FC layers have it. */
-    {{7, 9, 1, 0, true, false, false}, {1, 7, 13, 11}},
-    {{7, 9, 1, 0, true, false, true}, {1, 7, 13, 11}},
-    {{300, 260, 1, 0, true, false, false}, {1, 300, 20, 30}},
+    {{7, 9, 1, 0, true, false, false, false}, {1, 7, 13, 11}},
+    {{7, 9, 1, 0, true, false, true, false}, {1, 7, 13, 11}},
+    {{300, 260, 1, 0, true, false, false, false}, {1, 300, 20, 30}},
     FULL(50, 10, 1, 1, 1), FULL(600, 140, 1, 1, 1), FULL(40, 1, 1, 5, 4),
     /* The first FC layer: kernels of any side, one position or many, several bands. */
     FULL(6, 5, 2, 2, 2), FULL(6, 5, 2, 5, 9), FULL(16, 30, 7, 7, 7), FULL(16, 30, 7, 7, 20),
@@ -65,10 +66,10 @@ static const struct layer_case cases[] = {
     /* So deep that a band has its least number of pixels. */
     FULL(4096, 2, 6, 10, 9),
     /* Padding other than half a kernel, and a kernel of even side. */
-    {{3, 4, 5, 2, true, false, false}, {1, 3, 6, 9}},
-    {{3, 4, 3, 2, false, false, false}, {1, 3, 1, 1}},
-    {{3, 4, 1, 1, false, false, false}, {1, 3, 4, 3}},
-    {{3, 4, 2, 1, true, false, true}, {1, 3, 8, 7}},
+    {{3, 4, 5, 2, true, false, false, false}, {1, 3, 6, 9}},
+    {{3, 4, 3, 2, false, false, false, false}, {1, 3, 1, 1}},
+    {{3, 4, 1, 1, false, false, false, false}, {1, 3, 4, 3}},
+    {{3, 4, 2, 1, true, false, true, false}, {1, 3, 8, 7}},
     /* Winograd tiles: whole, cut on every side, pooled; several blocks of them. */
     CONV3(8, 16, 4, 4), CONV3(8, 16, 5, 6), CONV3(16, 24, 7, 9), CONV3(13, 37, 11, 10),
     POOL3(8, 16, 5, 6), POOL3(24, 40, 11, 9), CONV3(64, 64, 40, 50), POOL3(64, 64, 41, 51),
@@ -77,8 +78,8 @@ static const struct layer_case cases[] = {
     /* Sums of more than 512 channels are cut. */
     CONV3(530, 20, 9, 9), FULL(1100, 40, 1, 3, 5), FULL(512, 64, 7, 8, 9), FULL(600, 500, 1, 12, 12),
     /* LRN after the ReLU and before the pool. */
-    {{3, 8, 3, 1, true, true, false}, {1, 3, 17, 16}},
-    {{3, 64, 3, 1, true, true, true}, {1, 3, 33, 21}},
+    {{3, 8, 3, 1, true, true, false, false}, {1, 3, 17, 16}},
+    {{3, 64, 3, 1, true, true, true, false}, {1, 3, 33, 21}},
 };
 /* clang-format on */
 
@@ -194,6 +195,41 @@ static void neighbours_do_not_change_a_bit(void **state)
     }
 }
 
+/* Weights held in half precision: the oracle's are rounded alike, so the gates stay. */
+static void half_weights(void **state)
+{
+    const struct vgg_kernels *kernels = *state;
+
+    for (size_t i = 0; i < CASES; i++) {
+        struct layer_case half = cases[i];
+        struct data data = make(&cases[i], 1, i * 10 + 9);
+        struct vgg_shape shape = vgg_conv_output(&half.conv, half.in);
+        size_t n = shape_floats(shape);
+        bool intact = true;
+        double l2, largest, *expected;
+        float *out, *again;
+
+        half.conv.half = true;
+        assert_true(kernels->weights_bytes(&half.conv) < kernels->weights_bytes(&cases[i].conv));
+        for (size_t j = 0; j < layer_weights(&half.conv); j++)
+            data.weights[j] = vgg_half_to_float(vgg_half_from_float(data.weights[j]));
+        out = layer_run(pools[1], kernels, &half, data.in, data.weights, data.bias, &intact);
+        again = layer_run(pools[3], kernels, &half, data.in, data.weights, data.bias, &intact);
+        expected = layer_expect(&half.conv, half.in, data.in, data.weights, data.bias);
+        layer_errors(out, expected, n, &l2, &largest);
+        if (!(l2 <= layer_gate(kernels, &half.conv).l2 &&
+              largest <= layer_gate(kernels, &half.conv).max))
+            fail_msg("case %zu: relative L2 error %g, max error / rms %g", i, l2, largest);
+        if (memcmp(out, again, n * sizeof *out) != 0)
+            fail_msg("case %zu: 3 threads give other bits", i);
+        assert_true(intact);
+        free(out);
+        free(again);
+        free(expected);
+        data_free(&data);
+    }
+}
+
 struct worker {
     pthread_t thread;
     const struct vgg_kernels *kernels;
@@ -277,6 +313,7 @@ int main(void)
             cmocka_unit_test_prestate(agrees_with_the_oracle, table),
             cmocka_unit_test_prestate(threads_do_not_change_a_bit, table),
             cmocka_unit_test_prestate(neighbours_do_not_change_a_bit, table),
+            cmocka_unit_test_prestate(half_weights, table),
             cmocka_unit_test_prestate(several_pools_at_once, table),
         };
 

@@ -15,22 +15,22 @@ static void shapes_after_a_convolution(void **state)
         uint32_t h, w, out_h, out_w;
     } cases[] = {
         /* 3x3, pad 1 keeps the size. */
-        {{3, 64, 3, 1, true, false, false}, 224, 224, 224, 224},
-        {{3, 64, 3, 1, true, false, false}, 1, 1, 1, 1},
-        {{3, 64, 3, 1, true, false, false}, 1, 17, 1, 17},
+        {{3, 64, 3, 1, true, false, false, false}, 224, 224, 224, 224},
+        {{3, 64, 3, 1, true, false, false, false}, 1, 1, 1, 1},
+        {{3, 64, 3, 1, true, false, false, false}, 1, 17, 1, 17},
         /* Pooling halves and rounds down. */
-        {{3, 64, 3, 1, true, false, true}, 224, 225, 112, 112},
-        {{3, 64, 3, 1, true, false, true}, 3, 2, 1, 1},
-        {{3, 64, 3, 1, true, true, true}, 1, 9, 0, 4},
+        {{3, 64, 3, 1, true, false, true, false}, 224, 225, 112, 112},
+        {{3, 64, 3, 1, true, false, true, false}, 3, 2, 1, 1},
+        {{3, 64, 3, 1, true, true, true, false}, 1, 9, 0, 4},
         /* 1x1. */
-        {{3, 64, 1, 0, true, false, false}, 5, 7, 5, 7},
-        {{3, 64, 1, 0, true, false, true}, 5, 7, 2, 3},
+        {{3, 64, 1, 0, true, false, false, false}, 5, 7, 5, 7},
+        {{3, 64, 1, 0, true, false, true, false}, 5, 7, 2, 3},
         /* An FC layer: where it fits. */
-        {{512, 4096, 7, 0, true, false, false}, 7, 7, 1, 1},
-        {{512, 4096, 7, 0, true, false, false}, 8, 16, 2, 10},
-        {{512, 4096, 7, 0, true, false, false}, 6, 7, 0, 0},
-        {{512, 4096, 7, 0, true, false, false}, 7, 6, 0, 0},
-        {{512, 4096, 7, 0, true, false, false}, 0, 0, 0, 0},
+        {{512, 4096, 7, 0, true, false, false, false}, 7, 7, 1, 1},
+        {{512, 4096, 7, 0, true, false, false, false}, 8, 16, 2, 10},
+        {{512, 4096, 7, 0, true, false, false, false}, 6, 7, 0, 0},
+        {{512, 4096, 7, 0, true, false, false, false}, 7, 6, 0, 0},
+        {{512, 4096, 7, 0, true, false, false, false}, 0, 0, 0, 0},
     };
 
     (void)state;

@@ -14,7 +14,7 @@ static struct vgg_pool *pool;
 /* A 1x1 convolution that passes every channel on as it is, and what follows it. */
 static float *identity(struct vgg_shape in, bool relu, bool lrn, bool pooled, const float *values)
 {
-    struct layer_case layer = {{in.c, in.c, 1, 0, relu, lrn, pooled}, in};
+    struct layer_case layer = {{in.c, in.c, 1, 0, relu, lrn, pooled, false}, in};
     float *weights = layer_block((size_t)in.c * in.c, sizeof *weights);
     float *bias = layer_block(in.c, sizeof *bias), *out;
     bool intact = true;
