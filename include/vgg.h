@@ -144,6 +144,7 @@ struct vgg_model_info {
     uint32_t crop;       /* pixels: the side that gives one position (224 for the published nets) */
     uint64_t parameters; /* weights and biases of the network as evaluated */
     uint64_t file_bytes;
+    uint64_t memory_bytes;           /* weights and biases as they are held */
     uint32_t scales[VGG_SCALES_MAX]; /* default test scales, ascending */
     size_t scales_n;
     double mean[3]; /* on the 0-1 range, in channel order */
@@ -166,7 +167,8 @@ struct vgg_layer_info {
 /* How to load; NULL stands for all zero. What is loaded does not depend on the threads. */
 struct vgg_load_options {
     unsigned threads; /* that check and pack, the caller's among them; 0: vgg_threads_default() */
-    /* Called after each chunk of the file, by the caller's thread: may sleep; false gives up. */
+    uint64_t memory_max; /* bytes that loading may take; more is NO_MEMORY. 0: no limit */
+    /* Called after each chunk of work, by the caller's thread: may sleep; false gives up. */
     bool (*on_chunk)(void *user);
     void *user;
 };
@@ -180,6 +182,10 @@ struct vgg_load_options {
  */
 enum vgg_status vgg_model_load(const char *path, const struct vgg_load_options *options,
                                struct vgg_model **model, struct vgg_error *error);
+
+/* The same for an open file, from its beginning; fd stays the caller's, `path` is for messages. */
+enum vgg_status vgg_model_load_fd(int fd, const char *path, const struct vgg_load_options *options,
+                                  struct vgg_model **model, struct vgg_error *error);
 
 /* The same for a file held in memory; `bytes` is not needed after the call. */
 enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char *name,
@@ -299,10 +305,13 @@ void vgg_engine_destroy(struct vgg_engine *engine);
 
 /*
  * Allocate what the largest view needs on `model`, so that no later job can fail for want of it.
- * Errors: NO_MEMORY. Thread-safe.
+ * Errors: NO_MEMORY. Thread-safe; waits for the pass under way.
  */
 enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_model *model,
                                    struct vgg_error *error);
+
+/* Bytes that would add to what the engine has. */
+uint64_t vgg_engine_reserve_bytes(struct vgg_engine *engine, const struct vgg_model *model);
 
 /*
  * Evaluate a fixed picture at the model's first scale: a model that has passed gives finite scores,

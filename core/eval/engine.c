@@ -29,6 +29,7 @@ struct vgg_engine {
     pthread_cond_t wake;
     struct vgg_job *queue;
     uint64_t overtaken_macs; /* by vgg_batch_gather */
+    unsigned reserving;      /* callers that want the arena: no pass begins */
     bool stop;
 
     pthread_mutex_t arena_mutex; /* held during a pass */
@@ -89,19 +90,47 @@ static size_t largest_batch_bytes(const struct vgg_engine *engine, const struct 
     return largest;
 }
 
+/* The leader would take the mutex again before anybody else wakes up. */
+static void claim_arena(struct vgg_engine *engine)
+{
+    pthread_mutex_lock(&engine->mutex);
+    engine->reserving++;
+    pthread_mutex_unlock(&engine->mutex);
+    pthread_mutex_lock(&engine->arena_mutex);
+}
+
+static void release_arena(struct vgg_engine *engine)
+{
+    pthread_mutex_unlock(&engine->arena_mutex);
+    pthread_mutex_lock(&engine->mutex);
+    engine->reserving--;
+    pthread_cond_signal(&engine->wake);
+    pthread_mutex_unlock(&engine->mutex);
+}
+
 enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_model *model,
                                    struct vgg_error *error)
 {
     size_t bytes = largest_batch_bytes(engine, &model->net);
     bool grown;
 
-    pthread_mutex_lock(&engine->arena_mutex);
+    claim_arena(engine);
     grown = grow_arena(engine, bytes);
-    pthread_mutex_unlock(&engine->arena_mutex);
+    release_arena(engine);
     return grown ? VGG_OK
                  : vgg_fail(error, VGG_NO_MEMORY,
                             "out of memory: the largest view needs %zu MiB of working memory",
                             bytes >> 20);
+}
+
+uint64_t vgg_engine_reserve_bytes(struct vgg_engine *engine, const struct vgg_model *model)
+{
+    size_t bytes = largest_batch_bytes(engine, &model->net), have;
+
+    claim_arena(engine);
+    have = engine->arena_bytes;
+    release_arena(engine);
+    return bytes > have ? bytes - have : 0;
 }
 
 /* ---------------------------------------------------------------- one pass ------------------- */
@@ -279,6 +308,8 @@ static void *leader_main(void *argument)
             engine->overtaken_macs = 0;
             if (engine->stop)
                 break;
+        }
+        if (engine->queue == NULL || engine->reserving != 0) {
             pthread_cond_wait(&engine->wake, &engine->mutex);
             continue;
         }

@@ -134,7 +134,7 @@ static uint64_t chunk_rows(const struct vgg_tensor *tensor)
     return fit < rows ? fit : rows;
 }
 
-static enum vgg_status allocate_chunk(struct loader *loader)
+static void size_chunk(struct loader *loader)
 {
     const struct vgg_header *header = &loader->loaded->header;
 
@@ -149,34 +149,59 @@ static enum vgg_status allocate_chunk(struct loader *loader)
         if (n * vgg_dtype_bytes(header->tensors[i].dtype) > loader->raw_bytes)
             loader->raw_bytes = n * vgg_dtype_bytes(header->tensors[i].dtype);
     }
+}
+
+static enum vgg_status allocate_chunk(struct loader *loader)
+{
     loader->raw = vgg_alloc_aligned(loader->raw_bytes, 1);
     loader->floats = vgg_alloc_aligned(loader->floats_n, sizeof *loader->floats);
     return loader->raw != NULL && loader->floats != NULL ? VGG_OK : vgg_fail_memory(loader->error);
 }
 
-/* Room for what has to wait: all vectors, and the weights of layers with batch-norm. */
+/* Floats of a tensor that have to wait: all vectors, and the weights of layers with batch-norm. */
+static size_t pending_floats(const struct loader *loader, size_t layer, size_t role)
+{
+    const struct vgg_tensor *const *tensors = loader->binding.tensors[layer];
+    const struct vgg_layer *what = &loader->loaded->net.layers[layer];
+
+    if (tensors[role] == NULL)
+        return 0;
+    if (role != VGG_ROLE_WEIGHT)
+        return what->conv.out;
+    return tensors[VGG_ROLE_BN_VAR] != NULL ? vgg_layer_weights(what) : 0;
+}
+
 static enum vgg_status allocate_pending(struct loader *loader)
 {
-    const struct vgg_net *net = &loader->loaded->net;
-
-    for (size_t i = 0; i < net->layers_n; i++)
+    for (size_t i = 0; i < loader->loaded->net.layers_n; i++)
         for (size_t role = 0; role < VGG_ROLES; role++) {
             struct pending *pending = &loader->layers[i];
-            bool folded = loader->binding.tensors[i][VGG_ROLE_BN_VAR] != NULL;
-            float **block = &pending->vectors[role];
-            size_t n = net->layers[i].conv.out;
+            float **block = role == VGG_ROLE_WEIGHT ? &pending->weights : &pending->vectors[role];
+            size_t n = pending_floats(loader, i, role);
 
-            if (loader->binding.tensors[i][role] == NULL || (role == VGG_ROLE_WEIGHT && !folded))
+            if (n == 0)
                 continue;
-            if (role == VGG_ROLE_WEIGHT) {
-                block = &pending->weights;
-                n = vgg_layer_weights(&net->layers[i]);
-            }
             *block = vgg_alloc(n, sizeof **block);
             if (*block == NULL)
                 return vgg_fail_memory(loader->error);
         }
     return VGG_OK;
+}
+
+/* Before anything of the network's size is allocated: is there room for it? */
+static enum vgg_status check_memory(struct loader *loader)
+{
+    uint64_t max = loader->options.memory_max, bytes = vgg_net_bytes(&loader->loaded->net);
+
+    for (size_t i = 0; i < loader->loaded->net.layers_n; i++)
+        for (size_t role = 0; role < VGG_ROLES; role++)
+            bytes += pending_floats(loader, i, role) * sizeof(float);
+    bytes += loader->raw_bytes + loader->floats_n * sizeof(float);
+    if (max == 0 || bytes <= max)
+        return VGG_OK;
+    return vgg_fail(loader->error, VGG_NO_MEMORY,
+                    "it takes %" PRIu64 " MiB of memory, and %" PRIu64 " MiB are free",
+                    (bytes + (1 << 20) - 1) >> 20, max >> 20);
 }
 
 /* Put converted rows where they belong. */
@@ -195,6 +220,13 @@ static void store_rows(struct loader *loader, size_t layer, enum vgg_role role, 
                                    loader->floats, net->layers[layer].packed);
 }
 
+static enum vgg_status chunk_done(struct loader *loader)
+{
+    if (loader->options.on_chunk == NULL || loader->options.on_chunk(loader->options.user))
+        return VGG_OK;
+    return vgg_fail(loader->error, VGG_CANCELLED, "loading was given up");
+}
+
 static enum vgg_status read_tensor(struct loader *loader, const struct vgg_tensor *tensor)
 {
     size_t layer;
@@ -210,14 +242,15 @@ static enum vgg_status read_tensor(struct loader *loader, const struct vgg_tenso
 
         if (status != VGG_OK)
             return status;
-        if (loader->options.on_chunk != NULL && !loader->options.on_chunk(loader->options.user))
-            return vgg_fail(loader->error, VGG_CANCELLED, "loading was given up");
         if (role == VGG_ROLE_IGNORED)
             continue;
         if (!vgg_floats_convert(tensor->dtype, loader->raw, n, loader->floats))
             return vgg_fail(loader->error, VGG_BAD_MODEL, "tensor %s holds NaN or infinite values",
                             tensor->name);
         store_rows(loader, layer, role, row, count, columns);
+        status = chunk_done(loader);
+        if (status != VGG_OK)
+            return status;
     }
     return VGG_OK;
 }
@@ -261,9 +294,11 @@ static enum vgg_status finish_layers(struct loader *loader)
     enum vgg_status status = VGG_OK;
 
     for (size_t i = 0; i < net->layers_n && status == VGG_OK; i++) {
-        if (loader->layers[i].weights != NULL)
+        if (loader->layers[i].weights != NULL) {
             status = fold_batch_norm(loader, i);
-        else
+            if (status == VGG_OK)
+                status = chunk_done(loader);
+        } else
             memcpy(net->layers[i].bias, loader->layers[i].vectors[VGG_ROLE_BIAS],
                    net->layers[i].conv.out * sizeof(float));
     }
@@ -286,8 +321,12 @@ static void loader_fini(struct loader *loader)
 static enum vgg_status load_weights(struct loader *loader)
 {
     struct vgg_loaded *loaded = loader->loaded;
-    enum vgg_status status = vgg_net_allocate(&loaded->net, loader->error);
+    enum vgg_status status;
 
+    size_chunk(loader);
+    status = check_memory(loader);
+    if (status == VGG_OK)
+        status = vgg_net_allocate(&loaded->net, loader->error);
     if (status == VGG_OK)
         status = allocate_chunk(loader);
     if (status == VGG_OK)

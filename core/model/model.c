@@ -187,6 +187,7 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
         .crop = vgg_net_crop(&model->net),
         .parameters = vgg_net_parameters(&model->net),
         .file_bytes = loaded->file_bytes,
+        .memory_bytes = vgg_net_bytes(&model->net),
         .kernel = model->net.kernels->name,
         .fc_weights = "f32",
     };
@@ -291,19 +292,27 @@ static enum vgg_status load_file(int fd, const char *path, const struct vgg_load
     return vgg_fail(error, VGG_IO, "it changed while it was read");
 }
 
+enum vgg_status vgg_model_load_fd(int fd, const char *path, const struct vgg_load_options *options,
+                                  struct vgg_model **model, struct vgg_error *error)
+{
+    struct vgg_error reason = {0};
+    enum vgg_status status = load_file(fd, path, options, model, &reason);
+
+    return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
+}
+
 enum vgg_status vgg_model_load(const char *path, const struct vgg_load_options *options,
                                struct vgg_model **model, struct vgg_error *error)
 {
-    struct vgg_error reason = {0};
     enum vgg_status status;
     /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0)
         return vgg_fail(error, VGG_IO, "model %s: %s", path, strerror(errno));
-    status = load_file(fd, path, options, model, &reason);
+    status = vgg_model_load_fd(fd, path, options, model, error);
     close(fd);
-    return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
+    return status;
 }
 
 /* ---------------------------------------------------------------- accessors ------------------ */

@@ -98,6 +98,16 @@ void vgg_net_fini(struct vgg_net *net)
     }
 }
 
+uint64_t vgg_net_bytes(const struct vgg_net *net)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < net->layers_n; i++)
+        bytes += net->kernels->weights_bytes(&net->layers[i].conv) +
+                 net->layers[i].conv.out * sizeof *net->layers[i].bias;
+    return bytes;
+}
+
 uint64_t vgg_layer_weights(const struct vgg_layer *layer)
 {
     const struct vgg_conv *conv = &layer->conv;

@@ -42,6 +42,9 @@ enum vgg_status vgg_net_allocate(struct vgg_net *net, struct vgg_error *error);
 /* Free the weights. A zeroed or described net is allowed. */
 void vgg_net_fini(struct vgg_net *net);
 
+/* Bytes that vgg_net_allocate takes. */
+uint64_t vgg_net_bytes(const struct vgg_net *net);
+
 /* Weights of a layer, without its biases. */
 uint64_t vgg_layer_weights(const struct vgg_layer *layer);
 

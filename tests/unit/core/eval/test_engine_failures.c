@@ -322,7 +322,9 @@ static void reserved_memory_is_enough(void **state)
         size_t bytes;
 
         shape = largest_batch(on, cases[i].pixels_max, &bytes);
+        assert_in_range(vgg_engine_reserve_bytes(engine, on), bytes, bytes + bytes / 8);
         assert_int_equal(vgg_engine_reserve(engine, on, NULL), VGG_OK);
+        assert_int_equal(vgg_engine_reserve_bytes(engine, on), 0);
         views = shape.n % 2 == 0 ? exact_views(shape.w, shape.h, shape.n / 2, true)
                                  : exact_views(shape.w, shape.h, shape.n, false);
         fault_arm_size(1, bytes);

@@ -252,6 +252,65 @@ static void a_name_that_changes(void **state)
     }
 }
 
+/* A file that is open: neither its name nor its position matters. */
+static void an_open_file(void **state)
+{
+    char other[sizeof path + 8];
+    struct vgg_model *models[2];
+    int fd;
+
+    (void)state;
+    snprintf(other, sizeof other, "%s.other", path);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(lseek(fd, 100, SEEK_SET), 100);
+    maker_write(other, "other", 5);
+    assert_int_equal(rename(other, path), 0);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(vgg_model_load_fd(fd, path, NULL, &models[i], NULL), VGG_OK);
+    assert_string_equal(vgg_model_get_info(models[0])->version,
+                        vgg_model_get_info(models[1])->version);
+    assert_string_equal(vgg_model_get_info(models[0])->name, "model");
+    for (size_t i = 0; i < 2; i++)
+        vgg_model_release(models[i]);
+    close(fd);
+    maker_write(path, bytes, size);
+}
+
+/* It is refused before it takes what it may not, with both sizes. */
+static void more_memory_than_it_may_take(void **state)
+{
+    struct vgg_load_options options = {.memory_max = UINT64_MAX};
+    uint64_t refused = 0;
+    struct vgg_model *model;
+
+    (void)state;
+    assert_int_equal(vgg_model_load(path, &options, &model, NULL), VGG_OK);
+    options.memory_max = vgg_model_get_info(model)->memory_bytes;
+    vgg_model_release(model);
+    assert_true(options.memory_max != 0);
+    /* Loading takes somewhat more than the weights: find how much. */
+    for (uint64_t step = options.memory_max; step != 0; step /= 2) {
+        struct vgg_error error = {0};
+        enum vgg_status status;
+
+        calls = 0;
+        status = vgg_model_load(path, &options, &model, &error);
+        if (status == VGG_OK) {
+            vgg_model_release(model);
+            options.memory_max -= step;
+            continue;
+        }
+        assert_int_equal(status, VGG_NO_MEMORY);
+        assert_non_null(strstr(error.text, path));
+        assert_non_null(strstr(error.text, "MiB of memory"));
+        assert_int_equal(calls, 2); /* the header */
+        refused = options.memory_max;
+        options.memory_max += step;
+    }
+    assert_true(refused != 0);
+}
+
 static int start(void **state)
 {
     struct maker maker;
@@ -286,6 +345,8 @@ int main(void)
         cmocka_unit_test(a_disk_that_fails),
         cmocka_unit_test(a_file_that_changes),
         cmocka_unit_test(a_name_that_changes),
+        cmocka_unit_test(an_open_file),
+        cmocka_unit_test(more_memory_than_it_may_take),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
