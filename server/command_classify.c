@@ -1,26 +1,23 @@
 /* vgg classify: the server's answer for files, without a server. */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "clock.h"
 #include "commands.h"
-#include "json.h"
 #include "model_slot.h"
 #include "options.h"
+#include "pictures.h"
+#include "progress.h"
+#include "report.h"
 
-enum { FIRST_BYTES = 1 << 20 };
+/* Enough for the engine to batch; each holds its rescaled pictures, some megabytes. */
+enum { FLIGHTS_MAX = 16 };
 
 struct classify_options {
     const char *model;
     struct option_scales scales;
-    bool flip, json, views, map;
+    bool flip, json, csv, views, map;
     uint32_t top_k, threads;
     uint64_t body_max, pixels_max, view_pixels_max;
 };
@@ -36,6 +33,7 @@ static const struct option options[] = {
     {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
      "compute threads [the CPUs this process may use]"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "one JSON object a line"},
+    {"csv", NULL, OPTION_FLAG, FIELD(csv), 0, 0, "comma-separated values, one line a class"},
     {"views", NULL, OPTION_FLAG, FIELD(views), 0, 0, "with --json: the classes of each view"},
     {"map", NULL, OPTION_FLAG, FIELD(map), 0, 0, "with --json: the class score maps"},
     {"max-body", "SIZE", OPTION_SIZE, FIELD(body_max), 1, UINT32_MAX, "bytes of a file [16MiB]"},
@@ -46,9 +44,9 @@ static const struct option options[] = {
 
 static const struct command_usage usage = {
     .command = "vgg classify",
-    .operands = "[OPTIONS] FILE...",
-    .summary =
-        "Classify JPEG files (- is standard input). The exit status is 1 if any file failed.",
+    .operands = "[OPTIONS] FILE|DIRECTORY...",
+    .summary = "Classify JPEG, PNG and WebP files. A directory stands for the pictures in it and "
+               "below,\n- for standard input. The exit status is 1 if any file failed.",
     .options = options,
     .options_n = sizeof options / sizeof *options,
 };
@@ -58,152 +56,80 @@ struct session {
     struct vgg_model *model;
     struct vgg_engine *engine;
     struct evaluation_params params;
+    struct report report;
 };
 
-/* ---------------------------------------------------------------- files ---------------------- */
+/* ---------------------------------------------------------------- the files in flight -------- */
 
-/* Read at most max bytes from fd into a malloc'ed block. */
-static bool read_all(int fd, uint64_t max, uint8_t **bytes, size_t *size, struct problem *problem)
+/* A picture between its submission and its line of output. */
+struct flight {
+    const struct picture *picture;
+    struct evaluation evaluation;
+    uint64_t begun_ns;
+};
+
+/* Read, decode and submit; the encoded bytes are not needed afterwards. */
+static void take_off(const struct session *session, const struct picture *picture,
+                     struct flight *flight)
 {
-    size_t capacity = 0;
+    const struct vgg_image_limits limits = {.pixels_max = session->options->pixels_max};
+    struct evaluation *evaluation = &flight->evaluation;
+    uint8_t *bytes = NULL;
 
-    *bytes = NULL;
-    *size = 0;
-    for (;;) {
-        ssize_t n;
-
-        if (*size == capacity) {
-            uint8_t *grown;
-
-            capacity = capacity != 0 ? 2 * capacity : FIRST_BYTES;
-            grown = realloc(*bytes, capacity);
-            if (grown == NULL) {
-                problem_set(problem, PROBLEM_NO_MEMORY, "out of memory");
-                return false;
-            }
-            *bytes = grown;
-        }
-        n = read(fd, *bytes + *size, capacity - *size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            problem_set(problem, PROBLEM_NOT_FOUND, "cannot read it: %s", strerror(errno));
-            return false;
-        }
-        *size += (size_t)n;
-        if (*size > max) {
-            problem_set(problem, PROBLEM_BODY_TOO_LARGE, "over the limit of %" PRIu64 " bytes",
-                        max);
-            return false;
-        }
-        if (n == 0)
-            return true;
-    }
+    *flight = (struct flight){.picture = picture, .begun_ns = now_ns()};
+    if (picture_read(picture, session->options->body_max, &bytes, &evaluation->size,
+                     &evaluation->problem)) {
+        evaluation->bytes = bytes;
+        evaluation_check(evaluation, session->model, &session->params, &limits,
+                         session->options->view_pixels_max);
+        evaluation_begin(evaluation, session->engine, session->model, &session->params, &limits,
+                         NULL);
+        evaluation->bytes = NULL;
+    } else
+        evaluation->failed = true;
+    free(bytes);
 }
 
-static bool read_file(const char *path, uint64_t max, uint8_t **bytes, size_t *size,
-                      struct problem *problem)
+/* Wait for the result and print it. */
+static bool land(const struct session *session, struct flight *flight, struct progress *progress)
 {
-    int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    bool whole;
+    struct evaluation *evaluation = &flight->evaluation;
+    struct report_file file = {
+        .path = flight->picture->path, .number = progress->done + 1, .evaluation = evaluation};
+    bool printed;
 
-    *bytes = NULL;
-    if (fd < 0) {
-        problem_set(problem, PROBLEM_NOT_FOUND, "cannot open it: %s", strerror(errno));
-        return false;
-    }
-    whole = read_all(fd, max, bytes, size, problem);
-    if (fd != STDIN_FILENO)
-        close(fd);
-    return whole;
+    evaluation_end(evaluation);
+    file.total_ns = now_ns() - flight->begun_ns;
+    progress_hide(progress);
+    printed = report_file(&session->report, &file);
+    progress_step(progress, evaluation->failed || !printed);
+    progress_show(progress);
+    evaluation_fini(evaluation);
+    return printed && !evaluation->failed;
 }
 
-/* ---------------------------------------------------------------- output --------------------- */
-
-static void print_table(const struct session *session, const char *path,
-                        const struct evaluation *evaluation)
+/* In order, with several at the engine at a time; false where one failed. */
+static bool classify_all(const struct session *session, const struct pictures *pictures)
 {
-    const float *posterior = vgg_job_posterior(evaluation->job);
-    uint32_t classes = vgg_model_get_info(session->model)->classes;
-    size_t k = session->params.top_k < classes ? session->params.top_k : classes;
-    uint32_t *top = calloc(k, sizeof *top);
+    struct flight flights[FLIGHTS_MAX];
+    struct progress progress;
+    bool good = true;
 
-    if (top == NULL)
-        return;
-    k = vgg_top_k(posterior, classes, k, top);
-    printf("%s\n", path);
-    for (size_t i = 0; i < k; i++) {
-        const char *id, *label;
+    progress_init(&progress, pictures->n);
+    progress_show(&progress);
+    report_begin(&session->report);
+    for (size_t i = 0; i < pictures->n + FLIGHTS_MAX; i++) {
+        struct flight *flight = &flights[i % FLIGHTS_MAX];
 
-        vgg_model_get_label(session->model, top[i], &id, &label);
-        printf("  %6.2f%%  %5" PRIu32 "  %s%s%s\n", 100 * (double)posterior[top[i]], top[i],
-               id != NULL ? id : "", id != NULL ? "  " : "", label != NULL ? label : "");
+        if (i >= FLIGHTS_MAX && i - FLIGHTS_MAX < pictures->n)
+            good = land(session, flight, &progress) && good;
+        if (i < pictures->n)
+            take_off(session, &pictures->items[i], flight);
     }
-    free(top);
-}
-
-static void print_json(const struct session *session, const char *path,
-                       const struct evaluation *evaluation, const char *id, uint64_t start_ns)
-{
-    const struct json_answer answer = {
-        .request_id = id,
-        .model = session->model,
-        .params = &session->params,
-        .evaluations = evaluation,
-        .evaluations_n = 1,
-        .file = path,
-        .total_ns = now_ns() - start_ns,
-    };
-    size_t size = 0;
-    char *json = evaluation->failed ? json_problem(&evaluation->problem, id, path, &size)
-                                    : json_answer(&answer, &size);
-
-    if (json != NULL)
-        fwrite(json, 1, size, stdout);
-    else
-        fprintf(stderr, "vgg: %s: out of memory\n", path);
-    free(json);
+    return good;
 }
 
 /* ---------------------------------------------------------------- the command ---------------- */
-
-static void evaluate_file(const struct session *session, const char *path,
-                          struct evaluation *evaluation, uint8_t **bytes)
-{
-    const struct vgg_image_limits limits = {.pixels_max = session->options->pixels_max};
-
-    if (!read_file(path, session->options->body_max, bytes, &evaluation->size,
-                   &evaluation->problem)) {
-        evaluation->failed = true;
-        return;
-    }
-    evaluation->bytes = *bytes;
-    evaluation_check(evaluation, session->model, &session->params, &limits,
-                     session->options->view_pixels_max);
-    evaluation_begin(evaluation, session->engine, session->model, &session->params, &limits, NULL);
-    evaluation_end(evaluation);
-}
-
-static bool classify_file(const struct session *session, const char *path, size_t number)
-{
-    uint64_t start_ns = now_ns();
-    struct evaluation evaluation = {0};
-    uint8_t *bytes = NULL;
-    char id[32];
-
-    evaluate_file(session, path, &evaluation, &bytes);
-    snprintf(id, sizeof id, "file-%zu", number);
-    if (session->options->json)
-        print_json(session, path, &evaluation, id, start_ns);
-    else if (!evaluation.failed)
-        print_table(session, path, &evaluation);
-    else
-        fprintf(stderr, "vgg: %s: %s\n", path, evaluation.problem.detail);
-    fflush(stdout);
-    evaluation_fini(&evaluation);
-    free(bytes);
-    return !evaluation.failed;
-}
 
 /* The model, the engine and the checked parameters. */
 static bool open_session(struct session *session, const struct classify_options *given)
@@ -229,7 +155,37 @@ static bool open_session(struct session *session, const struct classify_options 
         fprintf(stderr, "vgg: %s\n", problem.detail);
         return false;
     }
+    report_init(&session->report,
+                given->json  ? REPORT_JSON
+                : given->csv ? REPORT_CSV
+                             : REPORT_TABLE,
+                session->model, &session->params);
     return true;
+}
+
+/* The exit status. */
+static int run(const struct classify_options *given, const struct operands *operands)
+{
+    struct session session = {0};
+    struct pictures pictures = {0};
+    int status = EXIT_USAGE;
+    bool listed = true;
+
+    for (size_t i = 0; i < operands->n && listed; i++)
+        listed = pictures_add(&pictures, operands->items[i]);
+    if (!listed)
+        fprintf(stderr, "vgg: out of memory\n");
+    else if (open_session(&session, given)) {
+        status = classify_all(&session, &pictures) ? 0 : 1;
+        if (fflush(stdout) != 0 || ferror(stdout)) {
+            fprintf(stderr, "vgg: cannot write to standard output\n");
+            status = 1;
+        }
+    }
+    pictures_fini(&pictures);
+    vgg_engine_destroy(session.engine);
+    vgg_model_release(session.model);
+    return status;
 }
 
 int command_classify(int argc, char **argv)
@@ -239,29 +195,16 @@ int command_classify(int argc, char **argv)
                                      .body_max = 16 << 20,
                                      .pixels_max = 64 << 20,
                                      .view_pixels_max = 1 << 20};
-    struct session session = {0};
     struct operands operands;
-    enum options_result result;
-    int status = EXIT_USAGE;
+    enum options_result result = options_parse(&usage, argc, argv, &given, &operands);
 
-    result = options_parse(&usage, argc, argv, &given, &operands);
     if (result != OPTIONS_RUN)
         return (int)result;
-    if (operands.n == 0) {
+    if (operands.n == 0)
         fprintf(stderr, "vgg: classify needs at least one file (see vgg classify --help)\n");
-        return EXIT_USAGE;
-    }
-    if (open_session(&session, &given)) {
-        status = 0;
-        for (size_t i = 0; i < operands.n; i++)
-            if (!classify_file(&session, operands.items[i], i + 1))
-                status = 1;
-        if (fflush(stdout) != 0 || ferror(stdout)) {
-            fprintf(stderr, "vgg: cannot write to standard output\n");
-            status = 1;
-        }
-    }
-    vgg_engine_destroy(session.engine);
-    vgg_model_release(session.model);
-    return status;
+    else if (given.json && given.csv)
+        fprintf(stderr, "vgg: --json and --csv cannot be had together\n");
+    else
+        return run(&given, &operands);
+    return EXIT_USAGE;
 }

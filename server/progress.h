@@ -1,0 +1,22 @@
+/* A progress bar on standard error, where that is a terminal and there is more than one thing. */
+#ifndef PROGRESS_H
+#define PROGRESS_H
+
+#include "vgg.h"
+
+struct progress {
+    bool shown;
+    size_t done, failed, total;
+    uint64_t begun_ns;
+};
+
+void progress_init(struct progress *progress, size_t total);
+
+/* Take the bar away so that other lines can be written, and bring it back. */
+void progress_hide(const struct progress *progress);
+void progress_show(struct progress *progress);
+
+/* One more is done; the bar shows it with the next progress_show. */
+void progress_step(struct progress *progress, bool failed);
+
+#endif

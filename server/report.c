@@ -1,0 +1,222 @@
+/* Tables, JSON lines and CSV. */
+#include "report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "terminal.h"
+
+#define BOLD "\033[1m"
+#define FIRST "\033[1;32m"
+#define FAINT "\033[2m"
+#define FAILED "\033[1;31m"
+#define PLAIN "\033[0m"
+
+void report_init(struct report *report, enum report_format format, struct vgg_model *model,
+                 const struct evaluation_params *params)
+{
+    *report = (struct report){.format = format,
+                              .model = model,
+                              .params = params,
+                              .colours = terminal_has_colours(STDOUT_FILENO)};
+    if (isatty(STDOUT_FILENO))
+        report->columns = terminal_columns(STDOUT_FILENO);
+}
+
+void report_begin(const struct report *report)
+{
+    if (report->format == REPORT_CSV)
+        fputs("file,rank,index,id,label,score,error\r\n", stdout);
+}
+
+/* The best classes, malloc'ed; NULL when out of memory. */
+static uint32_t *best(const struct report *report, const struct evaluation *evaluation, size_t *n)
+{
+    uint32_t classes = vgg_model_get_info(report->model)->classes;
+    size_t k = report->params->top_k < classes ? report->params->top_k : classes;
+    uint32_t *top = calloc(k, sizeof *top);
+
+    if (top != NULL)
+        *n = vgg_top_k(vgg_job_posterior(evaluation->job), classes, k, top);
+    return top;
+}
+
+/* ---------------------------------------------------------------- the table ------------------ */
+
+/* Text for people: at most `width` bytes of it, no control characters, whole UTF-8 sequences. */
+static void print_text(FILE *out, const char *text, size_t width)
+{
+    size_t length = strlen(text);
+
+    if (length > width)
+        for (length = width; length > 0 && (text[length] & 0xc0) == 0x80; length--)
+            ;
+    for (size_t i = 0; i < length; i++)
+        fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
+}
+
+static const char *colour(const struct report *report, const char *sequence)
+{
+    return report->colours ? sequence : "";
+}
+
+static size_t longest_id(const struct report *report, const uint32_t *top, size_t n)
+{
+    size_t longest = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *id, *label;
+
+        vgg_model_get_label(report->model, top[i], &id, &label);
+        if (id != NULL && strlen(id) > longest)
+            longest = strlen(id);
+    }
+    return longest;
+}
+
+/* "   93.12%    281  n02123045  tabby, tabby cat" */
+static void print_class(const struct report *report, uint32_t index, double score, bool first,
+                        int id_width)
+{
+    const char *id, *label;
+    size_t used = 18 + (id_width != 0 ? (size_t)id_width + 2 : 0);
+
+    vgg_model_get_label(report->model, index, &id, &label);
+    printf("  %s%6.2f%%%s  %s%5" PRIu32, colour(report, first ? FIRST : BOLD), 100 * score,
+           colour(report, PLAIN), colour(report, FAINT), index);
+    if (id_width != 0)
+        printf("  %-*s", id_width, id != NULL ? id : "");
+    printf("%s  ", colour(report, PLAIN));
+    if (label != NULL)
+        print_text(stdout, label,
+                   report->columns == 0         ? SIZE_MAX
+                   : report->columns > used + 1 ? report->columns - used
+                                                : 0);
+    fputc('\n', stdout);
+}
+
+static bool print_table(const struct report *report, const struct report_file *file)
+{
+    const float *posterior = vgg_job_posterior(file->evaluation->job);
+    size_t n;
+    uint32_t *top = best(report, file->evaluation, &n);
+    int id_width;
+
+    if (top == NULL)
+        return false;
+    id_width = (int)longest_id(report, top, n);
+    fputs(colour(report, BOLD), stdout);
+    print_text(stdout, file->path, SIZE_MAX);
+    printf("%s\n", colour(report, PLAIN));
+    for (size_t i = 0; i < n; i++)
+        print_class(report, top[i], (double)posterior[top[i]], i == 0, id_width);
+    free(top);
+    return true;
+}
+
+/* ---------------------------------------------------------------- JSON ----------------------- */
+
+static bool print_json(const struct report *report, const struct report_file *file)
+{
+    char id[32];
+    const struct json_answer answer = {
+        .request_id = id,
+        .model = report->model,
+        .params = report->params,
+        .evaluations = file->evaluation,
+        .evaluations_n = 1,
+        .file = file->path,
+        .total_ns = file->total_ns,
+    };
+    size_t size = 0;
+    char *json;
+
+    snprintf(id, sizeof id, "file-%zu", file->number);
+    json = file->evaluation->failed
+               ? json_problem(&file->evaluation->problem, id, file->path, &size)
+               : json_answer(&answer, &size);
+    if (json != NULL)
+        fwrite(json, 1, size, stdout);
+    free(json);
+    return json != NULL;
+}
+
+/* ---------------------------------------------------------------- CSV (RFC 4180) ------------- */
+
+static void print_field(const char *text)
+{
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        fputs(text, stdout);
+        return;
+    }
+    fputc('"', stdout);
+    for (; *text != '\0'; text++) {
+        if (*text == '"')
+            fputc('"', stdout);
+        fputc(*text, stdout);
+    }
+    fputc('"', stdout);
+}
+
+static bool print_csv(const struct report *report, const struct report_file *file)
+{
+    size_t n;
+    uint32_t *top;
+
+    if (file->evaluation->failed) {
+        print_field(file->path);
+        fputs(",,,,,,", stdout);
+        print_field(file->evaluation->problem.detail);
+        fputs("\r\n", stdout);
+        return true;
+    }
+    top = best(report, file->evaluation, &n);
+    if (top == NULL)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const char *id, *label;
+
+        vgg_model_get_label(report->model, top[i], &id, &label);
+        print_field(file->path);
+        printf(",%zu,%" PRIu32 ",", i + 1, top[i]);
+        print_field(id != NULL ? id : "");
+        fputc(',', stdout);
+        print_field(label != NULL ? label : "");
+        printf(",%.9g,\r\n", (double)vgg_job_posterior(file->evaluation->job)[top[i]]);
+    }
+    free(top);
+    return true;
+}
+
+/* ---------------------------------------------------------------- all of them ---------------- */
+
+static void print_failure(const char *path, const char *detail)
+{
+    bool colours = terminal_has_colours(STDERR_FILENO);
+
+    fprintf(stderr, "vgg: %s", colours ? FAILED : "");
+    print_text(stderr, path, SIZE_MAX);
+    fprintf(stderr, "%s: %s\n", colours ? PLAIN : "", detail);
+}
+
+bool report_file(const struct report *report, const struct report_file *file)
+{
+    bool failed = file->evaluation->failed, printed = true;
+
+    if (failed && report->format != REPORT_JSON)
+        print_failure(file->path, file->evaluation->problem.detail);
+    if (report->format == REPORT_JSON)
+        printed = print_json(report, file);
+    else if (report->format == REPORT_CSV)
+        printed = print_csv(report, file);
+    else if (!failed)
+        printed = print_table(report, file);
+    if (!printed)
+        print_failure(file->path, "out of memory");
+    fflush(stdout);
+    return printed;
+}
