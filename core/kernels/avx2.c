@@ -11,6 +11,7 @@ enum {
     LANES = 8,
     PANEL_VECTORS = 2,
     ROWS_MAX = 6,
+    WINOGRAD_6_CHANNELS = 256 * 256,
     WINOGRAD_LOCAL_BYTES = 768 << 10,
     WINOGRAD_SHARED_BYTES = 3 << 20
 };

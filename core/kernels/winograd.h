@@ -14,7 +14,7 @@
 #define VGG_F4_B 1.5
 #define VGG_F6_A 0.5
 #define VGG_F6_B 1.0
-#define VGG_F6_C 1.5
+#define VGG_F6_C 1.75
 
 enum { VGG_WINOGRAD_TILE_MAX = 6, VGG_WINOGRAD_SIDE_MAX = VGG_WINOGRAD_TILE_MAX + 2 };
 

@@ -11,10 +11,13 @@ static bool is_first(const struct vgg_conv *conv)
     return conv->kernel == 3 && conv->pad == 1 && conv->in < LANES && !conv->half;
 }
 
+/*
+ * F(6x6) needs a fifth fewer multiplications than F(4x4), and 1.8 times the weights: where those
+ * are many they would come from memory, and not from a cache, at every pass.
+ */
 static size_t tile_of(const struct vgg_conv *conv)
 {
-    (void)conv;
-    return 4;
+    return (size_t)conv->in * conv->out <= WINOGRAD_6_CHANNELS ? 6 : 4;
 }
 
 /* A direct layer that pools writes its full map first. */

@@ -11,7 +11,9 @@
  *     PANEL_VECTORS     vectors of output channels that the micro-kernel works on
  *     ROWS_MAX          its rows, and FOR_EACH_ROWS(X): X(1) ... X(ROWS_MAX)
  *     UNROLL_TERMS      pragma: how far the loop over terms is unrolled
- *     WINOGRAD_*_BYTES  working set of a block; weights from which threads share a pass over them
+ *     WINOGRAD_LOCAL_BYTES, WINOGRAD_SHARED_BYTES  working set of a block that one thread does
+ *                       alone; weights from which threads share each pass over them
+ *     WINOGRAD_6_CHANNELS  in * out up to which a layer takes F(6x6)
  *
  * All functions are static: an instruction set is one object file whose table is all that shows.
  */

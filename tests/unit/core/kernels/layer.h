@@ -19,9 +19,19 @@ struct gate {
 
 static inline struct gate layer_gate(const struct vgg_kernels *kernels, const struct vgg_conv *conv)
 {
-    static const struct gate direct = {DIRECT_L2, DIRECT_MAX}, winograd = {1e-5, 5e-5};
+    static const struct {
+        const char *algorithm;
+        struct gate gate;
+    } gates[] = {
+        {"winograd f(4x4,3x3)", {1e-5, 5e-5}},
+        {"winograd f(6x6,3x3)", {5e-5, 5e-4}},
+        {"winograd f(2x2,7x7)", {5e-5, 5e-4}},
+    };
 
-    return strstr(kernels->algorithm(conv), "winograd") != NULL ? winograd : direct;
+    for (size_t i = 0; i < sizeof gates / sizeof *gates; i++)
+        if (strcmp(kernels->algorithm(conv), gates[i].algorithm) == 0)
+            return gates[i].gate;
+    return (struct gate){DIRECT_L2, DIRECT_MAX};
 }
 
 /* Plain floats [n][c][h][w] into a map of the table, and back. */
