@@ -11,6 +11,7 @@ enum {
     LANES = 16,
     PANEL_VECTORS = 2,
     ROWS_MAX = 12,
+    WINDOW7_TERMS = 32,
     WINOGRAD_6_CHANNELS = 256 * 256,
     WINOGRAD_LOCAL_BYTES = 768 << 10,
     WINOGRAD_SHARED_BYTES = 3 << 20
@@ -41,6 +42,7 @@ enum {
 #include "kernels/template/first.h"
 #include "kernels/template/pack.h"
 #include "kernels/template/peak.h"
+#include "kernels/template/window7.h"
 #include "kernels/template/winograd.h"
 
 #include "kernels/template/table.h"

@@ -119,6 +119,7 @@ struct product {
     size_t depth, panels;
     float *c;
     size_t c_stride;
+    bool add; /* to what c holds */
 };
 
 /* All rows of panels [panel, panel + panels), terms [from, from + depth) in blocks of LANES. */
@@ -140,7 +141,7 @@ TARGET static void multiply_part(const struct product *product, size_t panel, si
                 product->a + (from * product->a_rows + row) * LANES, product->a_rows * LANES,
                 (const char *)product->b + (p * product->b_stride + from * LANES * PANEL) * unit,
                 product->b_stride, depth, product->c + p * product->c_stride + row * PANEL,
-                product->c_stride, from != 0);
+                product->c_stride, product->add || from != 0);
             p += many ? micro->panels : 1;
         }
         row += rows;

@@ -74,6 +74,8 @@ static size_t table_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape 
 {
     if (is_winograd(conv))
         return winograd_scratch_bytes(conv, in, tile_of(conv), threads);
+    if (is_window7(conv, in))
+        return window7_scratch_bytes(conv, in, threads);
     return (is_first(conv) ? 0 : direct_scratch_bytes(conv, in, threads)) +
            (needs_full_map(conv) ? vgg_blocked_bytes(full_shape(conv, in), LANES) : 0);
 }
@@ -87,6 +89,10 @@ static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const
 
     if (is_winograd(conv)) {
         winograd_conv(pool, conv, tile_of(conv), packed, bias, in, in_shape, out, scratch);
+        return;
+    }
+    if (is_window7(conv, in_shape)) {
+        window7_conv(pool, conv, packed, bias, in, in_shape, out, scratch);
         return;
     }
     if (needs_full_map(conv))

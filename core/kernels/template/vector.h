@@ -13,6 +13,7 @@
  *     UNROLL_TERMS      pragma: how far the loop over terms is unrolled
  *     WINOGRAD_LOCAL_BYTES, WINOGRAD_SHARED_BYTES  working set of a block that one thread does
  *                       alone; weights from which threads share each pass over them
+ *     WINDOW7_TERMS     input channels whose transformed 7x7 filters are held at a time
  *     WINOGRAD_6_CHANNELS  in * out up to which a layer takes F(6x6)
  *
  * All functions are static: an instruction set is one object file whose table is all that shows.
