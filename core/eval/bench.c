@@ -27,7 +27,7 @@ static void describe(struct vgg_bench *bench, const struct vgg_net *net, struct 
         plain.pool = false;
         out = vgg_conv_output(&plain, shape);
         bench->layers[i].name = layer->name;
-        bench->layers[i].algorithm = net->kernels->algorithm(&layer->conv);
+        bench->layers[i].algorithm = net->kernels->algorithm(&layer->conv, shape);
         bench->layers[i].gflop = 2e-9 * (double)vgg_layer_weights(layer) * out.n * out.h * out.w;
         bench->layers[i].weights_bytes = (double)net->kernels->weights_bytes(&layer->conv);
         shape = vgg_conv_output(&layer->conv, shape);

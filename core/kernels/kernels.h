@@ -61,8 +61,8 @@ struct vgg_kernels {
     const char *name; /* shown by /model */
     size_t lanes;     /* channels of one block of a map (blocked.h); 0: rows of one channel */
 
-    /* How a layer is computed, for people: "winograd f(4x4,3x3)". Static storage. */
-    const char *(*algorithm)(const struct vgg_conv *conv);
+    /* How a layer is computed on maps of shape `in`: "winograd f(4x4,3x3)". Static storage. */
+    const char *(*algorithm)(const struct vgg_conv *conv, struct vgg_shape in);
 
     /* Bytes of a batch of maps. */
     size_t (*map_bytes)(struct vgg_shape shape);

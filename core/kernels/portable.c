@@ -81,8 +81,9 @@ static size_t columns_floats(const struct vgg_conv *conv, struct vgg_shape in)
 
 /* ---------------------------------------------------------------- sizes and packing ---------- */
 
-static const char *algorithm(const struct vgg_conv *conv)
+static const char *algorithm(const struct vgg_conv *conv, struct vgg_shape in)
 {
+    (void)in;
     if (conv->half)
         return needs_columns(conv) ? "im2col sgemm f16" : "sgemm f16";
     return needs_columns(conv) ? "im2col sgemm" : "sgemm";

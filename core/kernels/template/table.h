@@ -34,12 +34,13 @@ static struct vgg_shape full_shape(const struct vgg_conv *conv, struct vgg_shape
     return vgg_conv_output(&plain, in);
 }
 
-static const char *table_algorithm(const struct vgg_conv *conv)
+static const char *table_algorithm(const struct vgg_conv *conv, struct vgg_shape in)
 {
-    return conv->half           ? "direct f16"
-           : !is_winograd(conv) ? "direct"
-           : tile_of(conv) == 4 ? "winograd f(4x4,3x3)"
-                                : "winograd f(6x6,3x3)";
+    if (is_winograd(conv))
+        return tile_of(conv) == 4 ? "winograd f(4x4,3x3)" : "winograd f(6x6,3x3)";
+    if (is_window7(conv, in))
+        return conv->half ? "winograd f(2x2,7x7) f16" : "winograd f(2x2,7x7)";
+    return conv->half ? "direct f16" : "direct";
 }
 
 static size_t table_map_bytes(struct vgg_shape shape)
@@ -69,15 +70,21 @@ static void table_input(struct vgg_pool *pool, const struct vgg_view_pixels *vie
     vgg_blocked_input(pool, views, shape, normalisation, LANES, out);
 }
 
+/* A larger map never needs less, though it may take another algorithm. */
 static size_t table_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape in,
                                   unsigned threads)
 {
+    size_t bytes = 0;
+
     if (is_winograd(conv))
         return winograd_scratch_bytes(conv, in, tile_of(conv), threads);
-    if (is_window7(conv, in))
-        return window7_scratch_bytes(conv, in, threads);
-    return (is_first(conv) ? 0 : direct_scratch_bytes(conv, in, threads)) +
-           (needs_full_map(conv) ? vgg_blocked_bytes(full_shape(conv, in), LANES) : 0);
+    if (needs_full_map(conv))
+        bytes = vgg_blocked_bytes(full_shape(conv, in), LANES);
+    if (!is_first(conv))
+        bytes += direct_scratch_bytes(conv, in, threads);
+    if (is_window7(conv, in) && window7_scratch_bytes(conv, in, threads) > bytes)
+        bytes = window7_scratch_bytes(conv, in, threads);
+    return bytes;
 }
 
 static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,

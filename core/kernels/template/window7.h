@@ -136,26 +136,36 @@ TARGET ALWAYS_INLINE void window7_filter(const void *g, size_t stride, const boo
     }
 }
 
-TARGET static void window7_filter_float(const float *g, float *u)
+TARGET static void window7_filter_float(const void *g, float *u)
 {
     window7_filter(g, LANES * PANEL, false, u);
+}
+
+TARGET static void window7_filter_half(const void *g, float *u)
+{
+    window7_filter(g, LANES * PANEL, true, u);
 }
 
 /* Filters of `panel`, blocks [block, block + WINDOW7_BLOCKS) of input channels, into u. */
 TARGET static void window7_filters(const struct direct *direct, size_t panel, size_t block,
                                    float *u)
 {
-    const size_t term_floats = WINDOW7_SIDE * WINDOW7_SIDE * PANEL;
-    const float *b = (const float *)direct->packed +
-                     (panel * direct->in_map.blocks + block) * LANES * term_floats;
+    const bool half = direct->conv->half;
+    const size_t unit = half ? sizeof(uint16_t) : sizeof(float);
+    const size_t term_bytes = WINDOW7_SIDE * WINDOW7_SIDE * PANEL * unit;
+    const char *b =
+        (const char *)direct->packed + (panel * direct->in_map.blocks + block) * LANES * term_bytes;
 
-    for (size_t term = 0; term < WINDOW7_TERMS; term++, b += term_floats) {
-        /* A filter's elements are a block of channels apart, which no prefetcher follows. */
-        for (size_t line = 0; line < term_floats * sizeof *b; line += LINE_BYTES)
-            __builtin_prefetch((const char *)(b + LANES * term_floats) + line);
+    for (size_t term = 0; term < WINDOW7_TERMS; term++, b += term_bytes) {
+        /* Of this block of channels; a filter's elements lie LANES terms apart. */
+        const char *first = b - term % LANES * (term_bytes - PANEL * unit);
+
+        /* No prefetcher follows that: ask for the next block, a part at each term. */
+        for (size_t line = 0; line < term_bytes; line += LINE_BYTES)
+            __builtin_prefetch(b + LANES * term_bytes + line);
         for (size_t v = 0; v < PANEL_VECTORS; v++)
-            window7_filter_float(b - term % LANES * (term_floats - PANEL) + v * LANES,
-                                 u + term * PANEL + v * LANES);
+            (half ? window7_filter_half : window7_filter_float)(first + v * LANES * unit,
+                                                                u + term * PANEL + v * LANES);
     }
 }
 
@@ -171,10 +181,10 @@ TARGET static void window7_input(void *context, size_t item, unsigned thread)
     (void)thread;
     for (size_t t = 0; t < layer->count; t++) {
         size_t tile = layer->first + t, in_view = tile % per_view;
-        const float *in = layer->direct.in +
-                          vgg_blocked_at(map, tile / per_view, item,
-                                         in_view / layer->tiles_x * WINDOW7_TILE,
-                                         in_view % layer->tiles_x * WINDOW7_TILE);
+        const float *in =
+            layer->direct.in + vgg_blocked_at(map, tile / per_view, item,
+                                              in_view / layer->tiles_x * WINDOW7_TILE,
+                                              in_view % layer->tiles_x * WINDOW7_TILE);
 
         input_tile_6(in, map->wp * LANES, layer->v + (item * layer->block + t) * LANES,
                      window7_v_stride(layer));

@@ -17,7 +17,8 @@ struct gate {
     double l2, max; /* relative L2 error; largest error over the reference's rms */
 };
 
-static inline struct gate layer_gate(const struct vgg_kernels *kernels, const struct vgg_conv *conv)
+static inline struct gate layer_gate(const struct vgg_kernels *kernels, const struct vgg_conv *conv,
+                                     struct vgg_shape in)
 {
     static const struct {
         const char *algorithm;
@@ -29,7 +30,8 @@ static inline struct gate layer_gate(const struct vgg_kernels *kernels, const st
     };
 
     for (size_t i = 0; i < sizeof gates / sizeof *gates; i++)
-        if (strcmp(kernels->algorithm(conv), gates[i].algorithm) == 0)
+        if (strncmp(kernels->algorithm(conv, in), gates[i].algorithm,
+                    strlen(gates[i].algorithm)) == 0)
             return gates[i].gate;
     return (struct gate){DIRECT_L2, DIRECT_MAX};
 }
