@@ -30,8 +30,8 @@ static inline struct gate layer_gate(const struct vgg_kernels *kernels, const st
     };
 
     for (size_t i = 0; i < sizeof gates / sizeof *gates; i++)
-        if (strncmp(kernels->algorithm(conv, in), gates[i].algorithm,
-                    strlen(gates[i].algorithm)) == 0)
+        if (strncmp(kernels->algorithm(conv, in), gates[i].algorithm, strlen(gates[i].algorithm)) ==
+            0)
             return gates[i].gate;
     return (struct gate){DIRECT_L2, DIRECT_MAX};
 }
