@@ -284,7 +284,8 @@ struct vgg_engine_options {
     unsigned threads;         /* 0: vgg_threads_default() */
     uint64_t view_pixels_max; /* pixels of the largest view, and of a batch of views; 0: 1 Mi */
     /* Called from the engine's thread after every pass over the weights; may be NULL. */
-    void (*on_batch)(void *user, size_t views, uint64_t macs, uint64_t duration_ns);
+    void (*on_batch)(void *user, const struct vgg_model *model, size_t views, uint64_t macs,
+                     uint64_t duration_ns);
     void *user;
 };
 
@@ -354,6 +355,9 @@ enum vgg_status vgg_job_wait(struct vgg_job *job, struct vgg_error *error);
 
 /* Nanoseconds from submission to the first pass that held a view of this job. */
 uint64_t vgg_job_wait_ns(const struct vgg_job *job);
+
+/* From there to its end; 0 where it had no pass. */
+uint64_t vgg_job_run_ns(const struct vgg_job *job);
 
 /*
  * Posterior [classes] of a finished job: over all views, or of one view alone (`view` counts

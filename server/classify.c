@@ -1,7 +1,9 @@
 /*
  * POST /classify. On a network thread: parameters, headers of the images, cost, admission. On a
- * worker: decode, rescale, submit, wait for the engine, encode the answer.
+ * worker: decode, rescale, submit to the engine. When the engine is done, on another: encode the
+ * answer.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +13,39 @@
 #include "json.h"
 #include "server.h"
 
-/* A request on its way from the network threads to a worker. */
+enum {
+    /*
+     * What decoding a picture costs beside its pixels, in pixels: without it a lot of tiny pictures
+     * would make large ones seem slow.
+     */
+    DECODE_OVERHEAD = 50000,
+    SMALL_PARTS = 16 /* of --max-pixels: as much is decoded in little time */
+};
+
+/* A request on its way. It belongs to whoever has popped its item, then to its unfinished jobs. */
 struct task {
     struct queue_item item; /* first */
+    struct server *server;
     struct http_request *request;
     struct vgg_model *model; /* one reference */
     struct evaluation_params params;
     uint64_t admitted_ns;
+    uint64_t queue_ns;     /* from there to its decoding */
+    atomic_size_t pending; /* jobs not finished, and whoever submits them */
     bool several;
     size_t n;
     struct evaluation evaluations[];
 };
+
+uint64_t classify_model_key(const struct vgg_model *model)
+{
+    const char *digits = strchr(vgg_model_get_info(model)->version, ':');
+    char first[17] = "";
+
+    if (digits != NULL)
+        snprintf(first, sizeof first, "%s", digits + 1);
+    return strtoull(first, NULL, 16);
+}
 
 static struct vgg_image_limits image_limits(const struct server *server)
 {
@@ -185,6 +209,18 @@ static uint64_t cost_limit(const struct server *server, const struct vgg_model *
     return 4 * 2 * macs; /* four images and their mirrors */
 }
 
+static void add_cost(const struct server *server, struct queue_item *item,
+                     const struct evaluation *evaluation)
+{
+    uint64_t pixels = (uint64_t)evaluation->info.width * evaluation->info.height;
+
+    item->macs += evaluation->macs;
+    item->decode += pixels + DECODE_OVERHEAD;
+    item->bytes += 3 * evaluation->view_pixels;
+    if (pixels > server->options->pixels_max / SMALL_PARTS)
+        item->lane = QUEUE_LARGE;
+}
+
 /* Look at every image's header; the sum of their costs must stay under the limit. */
 static bool check_images(struct server *server, struct task *task, struct problem *problem)
 {
@@ -199,7 +235,7 @@ static bool check_images(struct server *server, struct task *task, struct proble
         evaluation_check(evaluation, task->model, &task->params, &limits,
                          server->options->view_pixels_max);
         if (!evaluation->failed)
-            task->item.macs += evaluation->macs;
+            add_cost(server, &task->item, evaluation);
     }
     if (!task->several && task->evaluations[0].failed) {
         *problem = task->evaluations[0].problem;
@@ -220,6 +256,11 @@ static struct task *make_task(struct server *server, struct http_request *reques
 {
     struct task *task;
 
+    if (request->timeout_invalid) {
+        problem_set(problem, PROBLEM_BAD_PARAMETER,
+                    "X-Request-Timeout-Ms: expected a whole number of milliseconds, at least 1");
+        return NULL;
+    }
     if (!check_body(server, request, problem))
         return NULL;
     task = calloc(1, sizeof *task + request->parts_n * sizeof *task->evaluations);
@@ -227,10 +268,12 @@ static struct task *make_task(struct server *server, struct http_request *reques
         problem_set(problem, PROBLEM_NO_MEMORY, "out of memory");
         return NULL;
     }
+    task->server = server;
     task->request = request;
     task->n = request->parts_n;
     task->several = task->n > 1;
     task->model = model_slot_get(&server->model);
+    task->item.model = classify_model_key(task->model);
     if (read_params(server, request, task, problem) && check_images(server, task, problem))
         return task;
     task_destroy(task);
@@ -263,53 +306,111 @@ void classify_handle(struct server *server, struct http_request *request)
     server_respond_problem(server, request, &problem, retry_after_s);
 }
 
-/* ---------------------------------------------------------------- on a worker ---------------- */
+/* ---------------------------------------------------------------- on workers ---------------- */
 
-static bool aborted(void *user)
+static struct task *task_of(struct queue_item *item)
 {
-    const struct server *server = user;
-
-    return server->phase == PHASE_ABORTING;
+    return (struct task *)(void *)item;
 }
 
-/* Nothing is computed for a request whose deadline passed in the queue. */
-static void drop_late(struct task *task)
+static bool is_late(const struct task *task)
 {
-    for (size_t i = 0; i < task->n; i++)
-        if (!task->evaluations[i].failed) {
-            task->evaluations[i].failed = true;
-            problem_set(&task->evaluations[i].problem, PROBLEM_DEADLINE,
-                        "the deadline passed while the request was queued");
-        }
+    return now_ns() >= task->request->deadline_ns;
 }
 
-static void evaluate(struct server *server, struct task *task)
+static bool is_cancelled(void *user)
 {
+    const struct task *task = user;
+
+    return task->server->phase == PHASE_ABORTING || http_gone(task->request);
+}
+
+bool classify_dead(const struct queue_item *item)
+{
+    struct task *task = task_of((struct queue_item *)(uintptr_t)item);
+
+    return is_cancelled(task) || is_late(task);
+}
+
+static void on_view(void *user, uint64_t macs)
+{
+    struct task *task = user;
+
+    queue_progress(task->server->queue, &task->item, macs);
+}
+
+/* One of those that hold the task lets go of it; the last one hands it on. */
+static void on_done(void *user)
+{
+    struct task *task = user;
+
+    if (atomic_fetch_sub(&task->pending, 1) == 1)
+        queue_computed(task->server->queue, &task->item);
+}
+
+/* Nothing is computed for a request whose deadline has passed, or whose client has gone. */
+static void drop(struct task *task, struct evaluation *evaluation)
+{
+    evaluation->failed = true;
+    if (is_cancelled(task))
+        problem_set(&evaluation->problem, PROBLEM_DRAINING, "dropped while it was queued");
+    else
+        problem_set(&evaluation->problem, PROBLEM_DEADLINE,
+                    "the deadline passed while the request was queued");
+}
+
+static void decode(struct task *task, struct evaluation *evaluation)
+{
+    struct server *server = task->server;
     const struct vgg_image_limits limits = image_limits(server);
-    const struct vgg_job_options options = {
-        .deadline_ns = task->request->deadline_ns, .cancelled = aborted, .user = server};
+    const struct vgg_job_options options = {.deadline_ns = task->request->deadline_ns,
+                                            .macs = task->item.macs,
+                                            .cancelled = is_cancelled,
+                                            .on_view = on_view,
+                                            .on_done = on_done,
+                                            .user = task};
+    uint64_t pixels = (uint64_t)evaluation->info.width * evaluation->info.height;
+    bool large = task->item.lane == QUEUE_LARGE;
 
+    if (large)
+        budget_take(&server->decode_budget, pixels);
+    atomic_fetch_add(&task->pending, 1);
+    evaluation_begin(evaluation, server->engine, task->model, &task->params, &limits, &options);
+    if (evaluation->failed)
+        atomic_fetch_sub(&task->pending, 1);
+    if (large)
+        budget_give(&server->decode_budget, pixels);
+}
+
+void classify_decode(struct server *server, struct queue_item *item)
+{
+    struct task *task = task_of(item);
+    uint64_t start_ns = now_ns();
+    bool whole = true;
+
+    task->queue_ns = start_ns - task->admitted_ns;
+    task->pending = 1;
     for (size_t i = 0; i < task->n; i++) {
         struct evaluation *evaluation = &task->evaluations[i];
-        uint64_t pixels = (uint64_t)evaluation->info.width * evaluation->info.height;
 
         if (evaluation->failed)
             continue;
-        budget_take(&server->decode_budget, pixels);
-        evaluation_begin(evaluation, server->engine, task->model, &task->params, &limits, &options);
-        budget_give(&server->decode_budget, pixels);
+        whole = !classify_dead(item);
+        if (whole)
+            decode(task, evaluation);
+        else
+            drop(task, evaluation);
     }
-    for (size_t i = 0; i < task->n; i++)
-        evaluation_end(&task->evaluations[i]);
+    queue_decoded(server->queue, item, whole ? now_ns() - start_ns : 0);
+    on_done(task);
 }
 
 /* Stage times of the images that got that far. */
-static void record(struct server *server, struct task *task, uint64_t queue_ns)
+static void record(struct server *server, struct task *task)
 {
     struct http_timing *timing = &task->request->timing;
+    uint64_t wait_ns = 0; /* for the engine */
 
-    timing->queue_ns = queue_ns;
-    metrics_stage(server->metrics, STAGE_QUEUE, queue_ns);
     for (size_t i = 0; i < task->n; i++) {
         const struct evaluation *evaluation = &task->evaluations[i];
 
@@ -320,11 +421,14 @@ static void record(struct server *server, struct task *task, uint64_t queue_ns)
         metrics_stage(server->metrics, STAGE_INFER, evaluation->infer_ns);
         timing->decode_ns += evaluation->decode_ns;
         timing->rescale_ns += evaluation->rescale_ns;
-        timing->infer_ns += evaluation->wait_ns + evaluation->infer_ns;
+        timing->infer_ns += evaluation->infer_ns;
+        wait_ns = evaluation->wait_ns > wait_ns ? evaluation->wait_ns : wait_ns;
     }
+    timing->queue_ns = task->queue_ns + wait_ns;
+    metrics_stage(server->metrics, STAGE_QUEUE, timing->queue_ns);
 }
 
-static char *encode(struct server *server, struct task *task, uint64_t queue_ns, size_t *size)
+static char *encode(struct server *server, struct task *task, size_t *size)
 {
     uint64_t start_ns = now_ns();
     const struct json_answer answer = {
@@ -334,7 +438,7 @@ static char *encode(struct server *server, struct task *task, uint64_t queue_ns,
         .evaluations = task->evaluations,
         .evaluations_n = task->n,
         .several = task->several,
-        .queue_ns = queue_ns,
+        .queue_ns = task->queue_ns,
         .total_ns = start_ns - task->request->received_ns,
     };
     char *json = json_answer(&answer, size);
@@ -344,30 +448,43 @@ static char *encode(struct server *server, struct task *task, uint64_t queue_ns,
     return json;
 }
 
-void classify_run(struct server *server, struct queue_item *item)
+/* Was any of it dropped, its client having gone? */
+static bool was_dropped(const struct task *task)
 {
-    struct task *task = (struct task *)(void *)item;
+    bool dropped = false;
+
+    for (size_t i = 0; i < task->n; i++)
+        dropped = dropped || (task->evaluations[i].failed &&
+                              task->evaluations[i].problem.kind == PROBLEM_DRAINING);
+    return dropped && http_gone(task->request);
+}
+
+void classify_answer(struct server *server, struct queue_item *item)
+{
+    struct task *task = task_of(item);
     struct http_request *request = task->request;
-    uint64_t start_ns = now_ns(), queue_ns = start_ns - task->admitted_ns, macs = item->macs;
     struct problem problem;
     size_t size = 0;
     char *json = NULL;
     bool failed;
 
-    if (start_ns >= request->deadline_ns)
-        drop_late(task);
-    evaluate(server, task);
-    record(server, task, queue_ns);
+    for (size_t i = 0; i < task->n; i++)
+        evaluation_end(&task->evaluations[i]);
+    record(server, task);
     snprintf(request->model_version, sizeof request->model_version, "%s",
              vgg_model_get_info(task->model)->version);
+    request->dropped = was_dropped(task);
+    request->begun = item->begun;
     failed = !task->several && task->evaluations[0].failed;
     if (failed)
         problem = task->evaluations[0].problem;
-    else
-        json = encode(server, task, queue_ns, &size);
+    else if (!request->dropped)
+        json = encode(server, task, &size);
+    queue_finish(server->queue, item);
     task_destroy(task);
-    queue_finish(server->queue, macs);
-    if (failed)
+    if (request->dropped)
+        http_respond(request);
+    else if (failed)
         server_respond_problem(server, request, &problem, 0);
     else
         server_respond_json(server, request, 200, json, size);

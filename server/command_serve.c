@@ -21,7 +21,7 @@
 #include "workers.h"
 
 enum {
-    WORKERS = 8,            /* requests in the engine at a time: enough to fill its batches */
+    VIEWS_HELD = 16,        /* largest views that the requests of a lane may hold */
     OTHER_DESCRIPTORS = 64, /* beside the connections */
     BODIES_HELD = 16,       /* largest bodies that all requests together may hold */
     DRAIN_STEP_MS = 20,
@@ -151,12 +151,13 @@ static enum vgg_status open_endpoints(struct startup *startup, const struct serv
 }
 
 /* Called by the engine after each pass. */
-static void on_batch(void *user, size_t views, uint64_t macs, uint64_t duration_ns)
+static void on_batch(void *user, const struct vgg_model *model, size_t views, uint64_t macs,
+                     uint64_t duration_ns)
 {
     struct server *server = user;
 
     metrics_batch(server->metrics, views);
-    queue_measured(server->queue, macs, duration_ns);
+    queue_measured(server->queue, classify_model_key(model), macs, duration_ns);
 }
 
 static enum vgg_status open_model(struct startup *startup, const struct serve_options *given,
@@ -189,10 +190,14 @@ static enum vgg_status start_engine(struct startup *startup, const struct serve_
         .on_batch = on_batch,
         .user = server,
     };
+    struct queue_options queue = {.ahead_ns_max = given->queue_ns,
+                                  .bytes_max = VIEWS_HELD * 3 * given->view_pixels_max,
+                                  .dead = classify_dead};
     enum vgg_status status;
 
+    workers_plan(given->threads, queue.workers);
     server->metrics = metrics_create();
-    server->queue = queue_create(given->queue_ns);
+    server->queue = queue_create(&queue);
     if (server->metrics == NULL || server->queue == NULL)
         return vgg_fail(error, VGG_NO_MEMORY, "out of memory");
     status = vgg_engine_create(&engine, &server->engine, error);
@@ -200,7 +205,8 @@ static enum vgg_status start_engine(struct startup *startup, const struct serve_
         status = vgg_engine_reserve(server->engine, server->model.model, error);
     if (status == VGG_OK) /* also the first measurement of the engine's speed */
         status = vgg_engine_canary(server->engine, server->model.model, error);
-    return status == VGG_OK ? workers_create(server, WORKERS, &startup->workers, error) : status;
+    return status == VGG_OK ? workers_create(server, queue.workers, &startup->workers, error)
+                            : status;
 }
 
 static enum vgg_status start_http(struct startup *startup, const struct serve_options *given,

@@ -20,6 +20,8 @@ struct connection_watch {
     bool expecting; /* bytes from the client */
     bool ended;     /* the last sweep found that none can come */
     enum connection_cut phase;
+    atomic_bool *gone; /* to be told when the client has closed; NULL: nobody asks */
+    bool probed;
     struct connection_watch *next, **link;
 };
 
@@ -55,6 +57,18 @@ static void cut(struct connection_watch *watch)
     watch->expecting = false;
 }
 
+/* Has the client closed both sides? */
+static bool has_closed(struct connection_watch *watch)
+{
+    struct pollfd polled = {.fd = watch->fd, .events = POLLRDHUP};
+
+    if (poll(&polled, 1, 0) != 1)
+        return false;
+    if (!(polled.revents & (POLLERR | POLLHUP)) && !watch->probed)
+        watch->probed = send(watch->fd, "", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+    return polled.revents & (POLLERR | POLLHUP);
+}
+
 static void sweep(struct connections *connections, uint64_t now)
 {
     for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next) {
@@ -66,6 +80,8 @@ static void sweep(struct connections *connections, uint64_t now)
         if (late || (ended && watch->ended))
             cut(watch);
         watch->ended = ended;
+        if (watch->gone != NULL && !*watch->gone && has_closed(watch))
+            *watch->gone = true;
     }
 }
 
@@ -172,6 +188,13 @@ void watch_expect(struct connection_watch *watch, bool bytes)
     pthread_mutex_lock(&watch->connections->mutex);
     watch->expecting = bytes;
     watch->ended = false;
+    pthread_mutex_unlock(&watch->connections->mutex);
+}
+
+void watch_await(struct connection_watch *watch, atomic_bool *gone)
+{
+    pthread_mutex_lock(&watch->connections->mutex);
+    watch->gone = gone;
     pthread_mutex_unlock(&watch->connections->mutex);
 }
 

@@ -1,10 +1,13 @@
 /*
  * Limits in time of every connection, kept by one thread: a request must arrive whole before its
  * deadline, an idle connection or one that does not read its answer is cut. libmicrohttpd's own
- * timeout starts again at every byte, which a client that sends one byte a second exploits.
+ * timeout starts again at every byte, which a client that sends one byte a second exploits. It also
+ * finds out which clients no longer wait for their answers.
  */
 #ifndef CONNECTIONS_H
 #define CONNECTIONS_H
+
+#include <stdatomic.h>
 
 #include "vgg.h"
 
@@ -55,6 +58,14 @@ void watch_phase(struct connection_watch *watch, enum connection_cut phase);
 void connections_count_cut(struct connections *connections, enum connection_cut cut);
 
 void connections_get_cuts(struct connections *connections, uint64_t cuts[CONNECTION_CUTS_N]);
+
+/*
+ * From now on, *gone becomes true once the client has closed its connection; NULL: no more. The end
+ * of its stream alone may mean that it only sends nothing more, as a client may that still reads.
+ * So it is sent one byte of urgent data, which no reader of the stream sees and a closed socket
+ * answers with a reset.
+ */
+void watch_await(struct connection_watch *watch, atomic_bool *gone);
 
 /* Watches that are busy or have unread bytes. */
 size_t connections_busy(struct connections *connections);

@@ -36,6 +36,17 @@ bool evaluation_params_complete(struct evaluation_params *params, const struct v
     return false;
 }
 
+static uint64_t count_view_pixels(const struct vgg_image_info *info,
+                                  const struct vgg_request *request)
+{
+    uint64_t shorter = info->width < info->height ? info->width : info->height;
+    uint64_t longer = info->width < info->height ? info->height : info->width, pixels = 0;
+
+    for (size_t i = 0; i < request->scales_n; i++)
+        pixels += request->scales[i] * (request->scales[i] * longer / shorter);
+    return pixels;
+}
+
 void evaluation_check(struct evaluation *evaluation, const struct vgg_model *model,
                       const struct evaluation_params *params, const struct vgg_image_limits *limits,
                       uint64_t view_pixels_max)
@@ -53,6 +64,8 @@ void evaluation_check(struct evaluation *evaluation, const struct vgg_model *mod
         vgg_request_check(model, &params->request, evaluation->info.width, evaluation->info.height,
                           view_pixels_max, &evaluation->macs, &error) != VGG_OK)
         fail(evaluation, &error);
+    else
+        evaluation->view_pixels = count_view_pixels(&evaluation->info, &params->request);
 }
 
 void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
@@ -99,7 +112,7 @@ void evaluation_end(struct evaluation *evaluation)
     if (vgg_job_wait(evaluation->job, &error) != VGG_OK)
         fail(evaluation, &error);
     evaluation->wait_ns = vgg_job_wait_ns(evaluation->job);
-    evaluation->infer_ns = now_ns() - evaluation->submitted_ns - evaluation->wait_ns;
+    evaluation->infer_ns = vgg_job_run_ns(evaluation->job);
 }
 
 void evaluation_fini(struct evaluation *evaluation)

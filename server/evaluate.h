@@ -26,6 +26,7 @@ struct evaluation {
     struct problem problem; /* if failed */
     struct vgg_job *job;    /* after evaluation_begin */
     uint64_t macs;          /* after evaluation_check */
+    uint64_t view_pixels;   /* of the picture at all scales; after evaluation_check */
     uint64_t begun_ns, submitted_ns;
     uint64_t decode_ns, rescale_ns, wait_ns, infer_ns;
 };

@@ -68,6 +68,7 @@ struct exchange {
     struct peer *peer;
     enum phase phase;
     bool deferred;
+    atomic_bool gone;  /* the client of a deferred request */
     bool zero_in_path; /* "%00", which would cut the decoded path short */
     unsigned status;
     struct body body;
@@ -172,11 +173,23 @@ static bool valid_traceparent(const char *text)
     return strspn(text + 3, "0") < 32 && strspn(text + 36, "0") < 16;
 }
 
+/* A client may wait for less than the server's deadline, not for more. */
+static void read_timeout(struct http_request *request, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    unsigned long long ms = strtoull(text, NULL, 10);
+
+    request->timeout_invalid = digits == 0 || text[digits] != '\0' || ms == 0;
+    if (!request->timeout_invalid && ms < (request->deadline_ns - request->received_ns) / NS_PER_MS)
+        request->deadline_ns = request->received_ns + ms * NS_PER_MS;
+}
+
 static void read_headers(struct exchange *exchange)
 {
     struct http_request *request = &exchange->request;
     const char *id = header(exchange, "X-Request-Id");
     const char *traceparent = header(exchange, "traceparent");
+    const char *timeout = header(exchange, "X-Request-Timeout-Ms");
 
     if (id != NULL && valid_id(id))
         snprintf(request->id, sizeof request->id, "%s", id);
@@ -184,6 +197,8 @@ static void read_headers(struct exchange *exchange)
         make_id(request->id);
     if (traceparent != NULL && valid_traceparent(traceparent))
         snprintf(request->traceparent, sizeof request->traceparent, "%s", traceparent);
+    if (timeout != NULL)
+        read_timeout(request, timeout);
     request->authorization = header(exchange, MHD_HTTP_HEADER_AUTHORIZATION);
     request->origin = header(exchange, MHD_HTTP_HEADER_ORIGIN);
 }
@@ -299,6 +314,7 @@ void http_defer(struct http_request *request)
     exchange->deferred = true;
     watch_expect(exchange->peer->watch, false);
     watch_set(exchange->peer->watch, 0, true);
+    watch_await(exchange->peer->watch, &exchange->gone);
     MHD_suspend_connection(exchange->mhd);
 }
 
@@ -306,8 +322,16 @@ void http_respond(struct http_request *request)
 {
     struct exchange *exchange = exchange_of(request);
 
-    if (exchange->deferred)
-        MHD_resume_connection(exchange->mhd);
+    if (!exchange->deferred)
+        return;
+    /* First: once resumed, the connection may end and its descriptor be another's. */
+    watch_await(exchange->peer->watch, NULL);
+    MHD_resume_connection(exchange->mhd);
+}
+
+bool http_gone(const struct http_request *request)
+{
+    return ((const struct exchange *)(const void *)request)->gone;
 }
 
 /* ---------------------------------------------------------------- libmicrohttpd's calls ------ */
@@ -353,7 +377,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
         handler->handle(handler->app, &exchange->request);
         return exchange->deferred ? MHD_YES : send_answer(exchange);
     case PHASE_HANDLED:
-        return send_answer(exchange); /* resumed */
+        return exchange->gone ? MHD_NO : send_answer(exchange); /* resumed */
     }
     return MHD_NO;
 }

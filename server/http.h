@@ -67,7 +67,8 @@ struct http_request {
     const char *origin;        /* the same */
     bool first;                /* first request of its connection */
     uint64_t received_ns;      /* request line, CLOCK_MONOTONIC */
-    uint64_t deadline_ns;
+    uint64_t deadline_ns;      /* from --deadline or the client's shorter X-Request-Timeout-Ms */
+    bool timeout_invalid;      /* that header is there and no whole number from 1 */
     enum http_body body;
     const char *body_error;
     const struct http_part *parts;
@@ -79,6 +80,8 @@ struct http_request {
     char model_version[80];
     struct http_timing timing;
     struct http_response response;
+    bool dropped; /* its client has gone, and its work was not done */
+    bool begun;   /* some of its work was done before that */
 };
 
 /* Why a request is answered at its headers. */
@@ -154,6 +157,12 @@ void http_destroy(struct http *http);
  * request.
  */
 void http_defer(struct http_request *request);
+
+/*
+ * Has the client of a deferred request closed its connection? Then no answer will reach it.
+ * Thread-safe, until http_respond.
+ */
+bool http_gone(const struct http_request *request);
 
 /* Send request->response. The request may be gone when this returns. Thread-safe. */
 void http_respond(struct http_request *request);

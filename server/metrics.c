@@ -236,9 +236,9 @@ static void print_gauges(struct text *out, const struct metrics_gauges *gauges)
 
     print_gauge(out, "vgg_requests_in_flight", "Requests begun and not finished.",
                 (double)gauges->in_flight);
-    print_gauge(out, "vgg_queue_depth", "Requests waiting for a worker.",
+    print_gauge(out, "vgg_queue_depth", "Admitted requests of which nothing is computed yet.",
                 (double)gauges->queue_depth);
-    print_gauge(out, "vgg_queue_cost_seconds", "Predicted work admitted and not finished.",
+    print_gauge(out, "vgg_queue_cost_seconds", "Predicted work admitted and not done yet.",
                 gauges->queue_cost_s);
     print_family(out, "vgg_model_info", "gauge", "The model that serves.");
     text_print(out, "vgg_model_info{name=\"");

@@ -32,6 +32,8 @@
 /* Where a request ended without an answer of ours. */
 #define METRICS_CANCELLED(X)                                                                       \
     X(BODY, "body")                                                                                \
+    X(QUEUE, "queue")                                                                              \
+    X(INFER, "infer")                                                                              \
     X(ANSWER, "answer")
 
 #define METRICS_ENUM_ROUTE(name, label) ROUTE_##name,

@@ -207,6 +207,16 @@ static enum metrics_route route_of(const struct http_request *request)
     return ROUTE_OTHER;
 }
 
+/* Where a request ended that has no answer. */
+static enum metrics_cancelled end_of(const struct http_request *request, bool body_cut)
+{
+    if (body_cut)
+        return CANCELLED_BODY;
+    if (!request->dropped)
+        return CANCELLED_ANSWER;
+    return request->begun ? CANCELLED_INFER : CANCELLED_QUEUE;
+}
+
 void routes_done(void *app, const struct http_request *request, unsigned status, bool body_cut)
 {
     struct server *server = app;
@@ -215,7 +225,7 @@ void routes_done(void *app, const struct http_request *request, unsigned status,
         metrics_request(server->metrics, route_of(request), status,
                         now_ns() - request->received_ns);
     else
-        metrics_cancelled(server->metrics, body_cut ? CANCELLED_BODY : CANCELLED_ANSWER);
+        metrics_cancelled(server->metrics, end_of(request, body_cut));
     log_access(request, status);
 }
 

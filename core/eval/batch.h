@@ -26,6 +26,7 @@ struct vgg_job {
     uint64_t number;       /* counts the jobs of an engine */
     uint64_t submitted_ns;
     uint64_t started_ns; /* first pass; 0: none yet */
+    uint64_t finished_ns;
     uint32_t begun;      /* bit i: view i has been given to a pass */
     size_t left;         /* views not yet computed */
     enum vgg_status status;

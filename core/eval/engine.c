@@ -187,6 +187,7 @@ static void average_views(struct vgg_job *job)
 static void finish_job(struct vgg_job *job)
 {
     job->done = true;
+    job->finished_ns = vgg_now_ns();
     pthread_cond_signal(&job->finished);
     if (job->options.on_done != NULL)
         job->options.on_done(job->options.user);
@@ -291,7 +292,7 @@ static void report_batch(struct vgg_engine *engine, const struct vgg_batch *batc
             job->options.on_view(job->options.user, view_macs);
     }
     if (engine->options.on_batch != NULL)
-        engine->options.on_batch(engine->options.user, batch->n, macs, duration_ns);
+        engine->options.on_batch(engine->options.user, batch->model, batch->n, macs, duration_ns);
 }
 
 static void *leader_main(void *argument)
@@ -483,6 +484,11 @@ enum vgg_status vgg_job_wait(struct vgg_job *job, struct vgg_error *error)
 uint64_t vgg_job_wait_ns(const struct vgg_job *job)
 {
     return job->started_ns != 0 ? job->started_ns - job->submitted_ns : 0;
+}
+
+uint64_t vgg_job_run_ns(const struct vgg_job *job)
+{
+    return job->started_ns != 0 ? job->finished_ns - job->started_ns : 0;
 }
 
 const float *vgg_job_posterior(const struct vgg_job *job)

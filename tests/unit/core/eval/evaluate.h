@@ -99,11 +99,12 @@ static inline void gate_init(struct gate *gate)
     pthread_cond_init(&gate->moved, NULL);
 }
 
-static inline void gate_pass(void *user, size_t views, uint64_t macs, uint64_t duration_ns)
+static inline void gate_pass(void *user, const struct vgg_model *model, size_t views, uint64_t macs,
+                             uint64_t duration_ns)
 {
     struct gate *gate = user;
 
-    (void)duration_ns;
+    (void)model, (void)duration_ns;
     pthread_mutex_lock(&gate->mutex);
     if (gate->passes < sizeof gate->batches / sizeof *gate->batches)
         gate->batches[gate->passes] = views;
