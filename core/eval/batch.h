@@ -27,8 +27,8 @@ struct vgg_job {
     uint64_t submitted_ns;
     uint64_t started_ns; /* first pass; 0: none yet */
     uint64_t finished_ns;
-    uint32_t begun;      /* bit i: view i has been given to a pass */
-    size_t left;         /* views not yet computed */
+    uint32_t begun; /* bit i: view i has been given to a pass */
+    size_t left;    /* views not yet computed */
     enum vgg_status status;
     bool done;
     pthread_cond_t finished;
