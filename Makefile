@@ -48,7 +48,7 @@ e2e_helpers := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/test_%,$(wildc
     $(patsubst %,$(BUILD)/tests/unit/%_maker.o,jpeg png webp)
 
 core_objects := $(patsubst %,$(BUILD)/%.o,$(basename $(core_sources)))
-server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources))
+server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources)) $(BUILD)/server/page_files.o
 # The server's parts without main, for unit tests and the bootstrap binary.
 part_objects := $(filter-out $(BUILD)/server/main.o,$(server_objects))
 oracle_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/oracle/*.c))
@@ -94,6 +94,10 @@ $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -Iserver -Itests/unit -Itests/oracle -Itests/e2e \
 	    -MMD -MP -c $< -o $@
+
+$(BUILD)/server/page_files.o: server/page_files.S server/page.h $(wildcard server/page/*)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c $< -o $@
 
 $(BUILD)/libvgg.a: $(core_objects)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^

@@ -201,6 +201,7 @@ static void read_headers(struct exchange *exchange)
         read_timeout(request, timeout);
     request->authorization = header(exchange, MHD_HTTP_HEADER_AUTHORIZATION);
     request->origin = header(exchange, MHD_HTTP_HEADER_ORIGIN);
+    request->if_none_match = header(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH);
 }
 
 static enum http_refusal refusal_of(const struct exchange *exchange)
@@ -232,12 +233,18 @@ static bool add_headers(struct exchange *exchange, struct MHD_Response *response
     const struct http_handler *handler = &exchange->http->options.handler;
     char retry_after[16] = "";
 
+    for (const struct http_header *more = answer->headers; more != NULL && more->name != NULL;
+         more++)
+        if (!add_header(response, more->name, more->value))
+            return false;
     if (answer->retry_after_s != 0)
         snprintf(retry_after, sizeof retry_after, "%u", answer->retry_after_s);
     return add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type) &&
            add_header(response, "X-Request-Id", exchange->request.id) &&
            add_header(response, "X-Content-Type-Options", "nosniff") &&
-           add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") &&
+           add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                      answer->etag[0] != '\0' ? "no-cache" : "no-store") &&
+           add_header(response, MHD_HTTP_HEADER_ETAG, answer->etag) &&
            add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, retry_after) &&
            add_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow) &&
            add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,

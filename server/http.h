@@ -38,6 +38,11 @@ enum http_body {
     HTTP_BODY_NO_MEMORY  /* read to its end, but not kept */
 };
 
+/* A header; lists of them end with a NULL name. */
+struct http_header {
+    const char *name, *value;
+};
+
 /* An answer. `body` is malloc'ed and passes to the HTTP layer; NULL: the static out-of-memory 503.
  */
 struct http_response {
@@ -48,6 +53,8 @@ struct http_response {
     unsigned retry_after_s; /* 0: no header */
     const char *allow;      /* of a 405, else NULL */
     bool authenticate;      /* of a 401 */
+    char etag[24];          /* "": the answer must not be stored; else it may be, and checked */
+    const struct http_header *headers; /* more of them, or NULL; static storage */
 };
 
 /* Where the time of a request went; in the access log and in the answer. */
@@ -64,6 +71,7 @@ struct http_request {
     char traceparent[HTTP_TRACEPARENT_MAX + 1]; /* "" where none or invalid */
     char client[HTTP_CLIENT_MAX];
     const char *authorization; /* header, or NULL; valid during handle() */
+    const char *if_none_match; /* the same */
     const char *origin;        /* the same */
     bool first;                /* first request of its connection */
     uint64_t received_ns;      /* request line, CLOCK_MONOTONIC */

@@ -13,6 +13,7 @@
     X(HEALTHZ, "/healthz")                                                                         \
     X(METRICS, "/metrics")                                                                         \
     X(MODEL, "/model")                                                                             \
+    X(PAGE, "/")                                                                                   \
     X(ADMIN_MODEL, "/admin/model")                                                                 \
     X(OTHER, "other")
 

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "json.h"
+#include "page.h"
 #include "server.h"
 
 struct route {
@@ -19,8 +20,6 @@ struct route {
 };
 
 /* ---------------------------------------------------------------- answers -------------------- */
-
-static const char json_type[] = "application/json";
 
 static void respond(struct http_request *request, unsigned status, const char *type, char *body,
                     size_t size)
@@ -56,12 +55,18 @@ void server_respond_problem(struct server *server, struct http_request *request,
     respond(request, status, "application/problem+json", json, size);
 }
 
+void server_respond(struct server *server, struct http_request *request, unsigned status,
+                    const char *type, char *body, size_t size)
+{
+    if (body == NULL)
+        count_shed(server, PROBLEM_NO_MEMORY);
+    respond(request, status, type, body, size);
+}
+
 void server_respond_json(struct server *server, struct http_request *request, unsigned status,
                          char *json, size_t size)
 {
-    if (json == NULL)
-        count_shed(server, PROBLEM_NO_MEMORY);
-    respond(request, status, json_type, json, size);
+    server_respond(server, request, status, "application/json", json, size);
 }
 
 /* ---------------------------------------------------------------- small routes --------------- */
@@ -118,9 +123,7 @@ static void handle_metrics(struct server *server, struct http_request *request)
     text = metrics_render(server->metrics, &gauges, &size);
 
     vgg_model_release(model);
-    if (text == NULL)
-        count_shed(server, PROBLEM_NO_MEMORY);
-    respond(request, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
+    server_respond(server, request, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
 }
 
 /* ---------------------------------------------------------------- dispatch ------------------- */
@@ -132,7 +135,10 @@ static const struct route routes[] = {
     {"/healthz", false, false, true, ROUTE_HEALTHZ, handle_readyz},
     {"/metrics", false, false, false, ROUTE_METRICS, handle_metrics},
     {"/model", false, false, false, ROUTE_MODEL, handle_model},
-    {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
+#define PAGE_ROUTE(name, path, file, type) {path, false, false, true, ROUTE_PAGE, page_handle},
+    PAGE_FILES(PAGE_ROUTE)
+#undef PAGE_ROUTE
+        {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
 };
 
 static const struct route *find_route(const struct http_request *request)

@@ -54,7 +54,11 @@ struct server {
 void server_respond_problem(struct server *server, struct http_request *request,
                             const struct problem *problem, unsigned retry_after_s);
 
-/* Answer a request with a malloc'ed JSON line, or 503 where it is NULL. */
+/* Answer a request with malloc'ed bytes, or 503 where they are NULL. */
+void server_respond(struct server *server, struct http_request *request, unsigned status,
+                    const char *type, char *body, size_t size);
+
+/* The same with a line of JSON. */
 void server_respond_json(struct server *server, struct http_request *request, unsigned status,
                          char *json, size_t size);
 

@@ -131,9 +131,9 @@ static void test_401_tokens(void **state)
 
 static void test_404(void **state)
 {
-    static const char *const targets[] = {
-        "/",          "/classify/", "/Classify", "/admin/model", "/metrics2",
-        "/%c3%a9%ff", "/../model",  "//livez",   "/admin/reload"};
+    static const char *const targets[] = {"/classify/", "/Classify",    "/admin/model",
+                                          "/metrics2",  "/%c3%a9%ff",   "/../model",
+                                          "//livez",    "/admin/reload"};
     struct answer answer;
 
     (void)state;
