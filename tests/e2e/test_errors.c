@@ -273,17 +273,17 @@ static void test_413_cost(void **state)
 
 static void test_415(void **state)
 {
-    static const char png[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\b\2\0\0\0";
+    static const char bmp[] = "BM\x3a\0\0\0\0\0\0\0\x36\0\0\0";
     static const char gif[] = "GIF89a\1\0\1\0\x80\0\0\0\0\0";
-    static const char webp[] = "RIFF\x1a\0\0\0WEBPVP8 ";
+    static const char wave[] = "RIFF\x1a\0\0\0WAVEfmt ";
 
     (void)state;
     check_refused_bytes("hello", 5, 415, "unsupported-format");
     check_refused_bytes("x", 1, 415, "unsupported-format");
     check_refused_bytes("\0\0\0\0", 4, 415, "unsupported-format");
-    check_refused_bytes(png, sizeof png, 415, "unsupported-format");
+    check_refused_bytes(bmp, sizeof bmp, 415, "unsupported-format");
     check_refused_bytes(gif, sizeof gif, 415, "unsupported-format");
-    check_refused_bytes(webp, sizeof webp, 415, "unsupported-format");
+    check_refused_bytes(wave, sizeof wave, 415, "unsupported-format");
     check_refused_bytes("image=photo.jpg", 15, 415, "unsupported-format");
     check_alive(&server);
 }
