@@ -199,14 +199,43 @@ format-check:
 list:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
 
-## install    the binary below $(DESTDIR)$(PREFIX)
-install: $(BUILD)/vgg
-	install -D -m 755 $(BUILD)/vgg $(DESTDIR)$(PREFIX)/bin/vgg
+# ---------------------------------------------------------------- installing
+
+$(BUILD)/vgg.1: server/vgg.1 server/manual.awk $(BUILD)/vgg
+	$(Q)awk -v vgg=$(BUILD)/vgg -f server/manual.awk $< >$@
+
+# Wherever one is: MODE:FILE:TARGET below $(PREFIX).
+installed = 755:$(BUILD)/vgg:bin/vgg 644:$(BUILD)/libvgg.a:lib/libvgg.a \
+    644:include/vgg.h:include/vgg.h 644:$(BUILD)/vgg.pc:lib/pkgconfig/vgg.pc \
+    644:$(BUILD)/vgg.1:share/man/man1/vgg.1 \
+    644:server/completion.bash:share/bash-completion/completions/vgg \
+    $(if $(wildcard docker/vgg.service),644:$(BUILD)/vgg.service:lib/systemd/system/vgg.service)
+
+# These name $(PREFIX), which another call may have set otherwise: made anew each time.
+$(BUILD)/vgg.pc: include/vgg.h FORCE
+	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$${prefix}/include' 'libdir=$${prefix}/lib' '' \
+	    'Name: vgg' 'Description: VGG-16/19 image classification on CPUs' \
+	    "Version: $$(sed -n 's/^#define VGG_VERSION "\(.*\)"/\1/p' $<)" \
+	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lvgg $(CORE_LIBS) -pthread' >$@
+
+$(BUILD)/vgg.service: docker/vgg.service FORCE
+	$(Q)sed 's|/usr[a-z/]*/bin/vgg|$(PREFIX)/bin/vgg|' $< >$@
+
+## install    all below $(DESTDIR)$(PREFIX): program, library, manual page; uninstall
+install: all $(BUILD)/vgg.1 $(BUILD)/vgg.pc $(if $(wildcard docker/vgg.service),$(BUILD)/vgg.service)
+	$(Q)for each in $(installed); do \
+	    target=$(DESTDIR)$(PREFIX)/$${each##*:}; each=$${each%:*}; echo "$$target"; \
+	    install -D -m "$${each%%:*}" "$${each#*:}" "$$target" || exit 1; \
+	done
+
+uninstall:
+	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(foreach each,$(installed),$(lastword $(subst :, ,$(each)))))
 
 clean:
 	rm -rf build
 
-.PHONY: all run test_programs test check-long docker-check bench asan ubsan tsan format format-check list install clean
+.PHONY: all run test_programs test check-long docker-check bench asan ubsan tsan format format-check list install \
+    uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -11,7 +11,7 @@ set -eu
 build_packages='gcc make libc6-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev libopenblas-pthread-dev
     nettle-dev libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev libpng-dev libwebp-dev'
 test_packages='g++ libcmocka-dev libcurl4-openssl-dev|libcurl4-gnutls-dev curl python3 python3-pil
-    python3-numpy wrk clang-format'
+    python3-numpy wrk clang-format pkgconf|pkg-config'
 fetch_packages='curl ca-certificates'
 docker_packages='buildah debootstrap python3 python3-pil'
 

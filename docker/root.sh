@@ -23,8 +23,10 @@ for library in $(ldd "$program" | sed -n 's|.*[[:space:]]\(/[^ ]*\) (0x.*|\1|p')
 done
 
 # What is linked statically.
-copyright=/usr/share/doc/libopenblas-pthread-dev/copyright
-install -D -m 644 "$copyright" "$root$copyright"
+for package in libopenblas-pthread-dev libwebp-dev; do
+    copyright=/usr/share/doc/$package/copyright
+    install -D -m 644 "$copyright" "$root$copyright"
+done
 
 install -d -m 755 "$root/etc"
 echo 'vgg:x:10001:10001::/nonexistent:/usr/sbin/nologin' >"$root/etc/passwd"

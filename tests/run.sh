@@ -75,6 +75,7 @@ all)
     programs
     run "layers of the sources" "$python" tests/layers.py
     run "downloading a model" "$python" tests/hub/test_fetch.py
+    run "installation" bash tests/install/check.sh "$build"
     run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
     run "posteriors against the oracle" "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
     run "pixels against Pillow" "$python" tests/pillow/check_pixels.py --dump "$build/dump_pixels" --sample 100 \

@@ -1,0 +1,142 @@
+#!/bin/bash
+# `make install` of a build directory, and what it puts where: the program, the manual page and the
+# completion in step with --help, the library used by pkg-config alone, `make uninstall`.
+#
+#   tests/install/check.sh BUILD
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+
+build=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+passed=0
+failed=0
+
+# check NAME COMMAND...: one test.
+check() {
+    local name=$1
+    shift
+    if "$@" >"$work/output" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $name"
+        tail -n 20 "$work/output"
+    fi
+}
+
+run_make() {
+    make --no-print-directory BUILD="$build" "$@"
+}
+
+# ---------------------------------------------------------------- files
+
+# Every file, below DESTDIR and PREFIX and nowhere else.
+staged_files() {
+    run_make install DESTDIR="$work/stage" PREFIX=/opt/vgg || return 1
+    (cd "$work/stage" && find . -type f ! -name vgg.service | LC_ALL=C sort) >"$work/found"
+    cat >"$work/expected" <<'LIST'
+./opt/vgg/bin/vgg
+./opt/vgg/include/vgg.h
+./opt/vgg/lib/libvgg.a
+./opt/vgg/lib/pkgconfig/vgg.pc
+./opt/vgg/share/bash-completion/completions/vgg
+./opt/vgg/share/man/man1/vgg.1
+LIST
+    diff "$work/expected" "$work/found" &&
+        grep -qx 'prefix=/opt/vgg' "$work/stage/opt/vgg/lib/pkgconfig/vgg.pc" &&
+        [ -x "$work/stage/opt/vgg/bin/vgg" ] && [ ! -x "$work/stage/opt/vgg/include/vgg.h" ]
+}
+
+# systemd's unit, where there is one, starts the program that was installed.
+staged_unit() {
+    [ -e docker/vgg.service ] || return 0
+    grep -q '^ExecStart=/opt/vgg/bin/vgg' "$work/stage/opt/vgg/lib/systemd/system/vgg.service"
+}
+
+uninstalled() {
+    run_make uninstall DESTDIR="$work/stage" PREFIX=/opt/vgg || return 1
+    [ -z "$(find "$work/stage" ! -type d)" ]
+}
+
+# ---------------------------------------------------------------- the library
+
+# The consumer sees the installation by pkg-config alone.
+consumer_builds() {
+    run_make install PREFIX="$work/usr" || return 1
+    export PKG_CONFIG_PATH="$work/usr/lib/pkgconfig"
+    [ "vgg $(pkg-config --modversion vgg)" = "$("$work/usr/bin/vgg" --version)" ] || return 1
+    # shellcheck disable=SC2046  # a list of words
+    ${CC:-gcc} -std=c11 -Wall -Wextra -Werror tests/install/classify.c \
+        $(pkg-config --cflags --libs vgg) -o "$work/classify"
+}
+
+# The same class and score as the installed program's.
+consumer_classifies() {
+    "$work/usr/bin/vgg" init --width 4 --fc 16 --classes 10 --crop 32 -o "$work/model" || return 1
+    PYTHONPATH=tests/pillow /usr/bin/python3 -c 'import pictures, sys
+sys.stdout.buffer.write(dict(pictures.png_oddities())["png-chunks"])' >"$work/picture" || return 1
+    "$work/classify" "$work/model" "$work/picture" >"$work/by_library" || return 1
+    "$work/usr/bin/vgg" classify --model "$work/model" --scales 64 --top-k 1 --csv "$work/picture" |
+        awk -F, 'NR == 2 { print $3, $6 }' | diff - "$work/by_library"
+}
+
+# ---------------------------------------------------------------- in step with --help
+
+commands() {
+    "$build/vgg" --help | sed -n 's/^  \([a-z]*\) .*/\1/p'
+}
+
+options() {
+    "$build/vgg" "$1" --help | sed -n 's/^  \(--[a-z0-9-]*\).*/\1/p'
+}
+
+manual_is_whole() {
+    local manual=$build/vgg.1 command option section count=0
+    for command in $(commands); do
+        section=$(sed -n "/^\.Ss vgg $command /,/^\.S[sh] /p" "$manual")
+        for option in $(options "$command"); do
+            grep -q -- "^\.It Fl $(sed 's/^-//; s/-/\\\\\\-/g' <<<"$option")\( \|\$\)" \
+                <<<"$section" || { echo "$command $option is missing"; return 1; }
+            count=$((count + 1))
+        done
+    done
+    [ "$count" -ge 30 ]
+}
+
+manual_reads_well() {
+    command -v man >/dev/null || { echo "SKIPPED: no man"; return 0; }
+    LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -l "$build/vgg.1" >"$work/manual" 2>"$work/warnings" &&
+        [ ! -s "$work/warnings" ] && grep -q 'max-view-pixels' "$work/manual"
+}
+
+# complete WORD...: what is offered for the last word.
+complete_words() {
+    bash --norc -c '. server/completion.bash
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
+        _vgg "$1"; printf "%s\n" "${COMPREPLY[@]}"' bash "$build/vgg" "$@"
+}
+
+completion_is_whole() {
+    local command
+    diff <({ commands; echo --help; echo --version; } | sort) <(complete_words '' | sort) || return 1
+    for command in $(commands); do
+        diff <({ options "$command"; echo --version; } | sort) \
+            <(complete_words "$command" -- | sort) || return 1
+    done
+    [ "$(complete_words classify --flip o | tr '\n' ' ')" = "on off " ] &&
+        [ "$(complete_words serve --log j)" = json ] &&
+        [ "$(complete_words serve --max-he)" = --max-header ] &&
+        [ -z "$(complete_words classify --model '')" ]
+}
+
+check "staged files" staged_files
+check "systemd unit" staged_unit
+check "uninstall" uninstalled
+check "a program builds by pkg-config" consumer_builds
+check "it classifies as the command does" consumer_classifies
+check "the manual has every command and option" manual_is_whole
+check "the manual has no warnings" manual_reads_well
+check "bash completes every command and option" completion_is_whole
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
