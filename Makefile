@@ -160,7 +160,9 @@ test:
 	$(Q)sh tests/run.sh $(BUILD) all
 
 ## check-long what takes minutes: full-size networks against the oracle, a soak under wrk
-check-long: test_programs
+check-long:
+	$(Q)sh docker/deps.sh long
+	$(Q)$(MAKE) --no-print-directory test_programs
 	$(Q)sh tests/run.sh $(BUILD) long
 
 ## asan ubsan tsan  the unit and end-to-end tests under a sanitizer

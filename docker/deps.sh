@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what vgg needs and lacks from the packages of Debian 12, Ubuntu 22.04 or later.
 #
-#   docker/deps.sh build|test|fetch|docker...
+#   docker/deps.sh build|test|long|fetch|docker...
 #
 # Prints nothing and asks for nothing when everything is there. VGG_DEPS=skip skips the check, for
 # systems where the same libraries came from somewhere else.
@@ -13,6 +13,7 @@ build_packages='gcc make libc6-dev libmicrohttpd-dev libgnutls28-dev libjansson-
 test_packages='g++ libcmocka-dev libcurl4-openssl-dev|libcurl4-gnutls-dev curl python3 python3-pil
     python3-numpy wrk clang-format pkgconf|pkg-config'
 fetch_packages='curl ca-certificates'
+long_packages='prometheus' # not for tests: where there is systemd, it starts a daemon
 docker_packages='buildah debootstrap python3 python3-pil'
 
 say() {
@@ -26,9 +27,10 @@ packages_of() {
         build) printf '%s ' "$build_packages" ;;
         test) printf '%s ' "$build_packages $test_packages" ;;
         fetch) printf '%s ' "$fetch_packages" ;;
+        long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
         docker) printf '%s ' "$docker_packages" ;;
         *)
-            say "unknown group '$group'; usage: deps.sh build|test|fetch|docker..."
+            say "unknown group '$group'; usage: deps.sh build|test|long|fetch|docker..."
             return 2
             ;;
         esac
@@ -80,7 +82,7 @@ install_packages() {
 
 main() {
     if [ $# -eq 0 ]; then
-        say "usage: deps.sh build|test|fetch|docker..."
+        say "usage: deps.sh build|test|long|fetch|docker..."
         return 2
     fi
     list=$(packages_of "$@")

@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "evaluate.h"
 #include "listener.h"
+#include "notify.h"
 #include "server.h"
 #include "signals.h"
 #include "workers.h"
@@ -273,6 +274,7 @@ static bool drain(struct startup *startup, const struct serve_options *given)
     bool quiet;
 
     log_event("info", "draining");
+    notify_systemd("STOPPING=1");
     server->phase = PHASE_DRAINING;
     wait_ns(given->drain_delay_ns);
     listener_destroy(startup->listener);
@@ -381,6 +383,7 @@ static int serve(const struct serve_options *given)
         snprintf(addresses[i], ADDRESS_MAX, "%s", startup.endpoints[i].address);
     log_model(vgg_model_get_info(startup.server.model.model), given->threads);
     print_ready(addresses[0], addresses[1]);
+    notify_systemd("READY=1");
     while (signals_wait(-1) != SIGNALS_END)
         (void)secrets_reload(&startup.server.secrets); /* SIGHUP */
     quiet = drain(&startup, given);

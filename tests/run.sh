@@ -75,7 +75,11 @@ all)
     programs
     run "layers of the sources" "$python" tests/layers.py
     run "downloading a model" "$python" tests/hub/test_fetch.py
+<<<<<<< HEAD
     run "installation" bash tests/install/check.sh "$build"
+=======
+    run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
+>>>>>>> f832a81 (docker: compose, Kubernetes, systemd, dashboard, alert rules)
     run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
     run "posteriors against the oracle" "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
     run "pixels against Pillow" "$python" tests/pillow/check_pixels.py --dump "$build/dump_pixels" --sample 100 \
@@ -85,6 +89,7 @@ long)
     run "full-size network against the oracle" "$python" tests/oracle/compare.py --full \
         "$build/vgg" "$build/oracle"
     run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
+    run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
     ;;
 *)

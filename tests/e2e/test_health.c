@@ -1,11 +1,13 @@
-/* vgg health: what a container's health check learns of the server. */
+/* What supervisors learn of the server: vgg health, and systemd by its socket. */
 #include "check.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "process.h"
@@ -98,6 +100,37 @@ static void test_usage(void **state)
     check_usage((const char *[]){"health", "--timeout", "0s", NULL}, "--timeout");
 }
 
+static void check_told(int fd, const char *state)
+{
+    char received[32] = "";
+
+    assert_int_equal(recv(fd, received, sizeof received - 1, 0), strlen(state));
+    assert_string_equal(received, state);
+}
+
+static void test_systemd(void **state)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int length = snprintf(address.sun_path, sizeof address.sun_path, "@vgg-e2e-%d", (int)getpid());
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct server server;
+    char variable[64];
+
+    (void)state;
+    snprintf(variable, sizeof variable, "NOTIFY_SOCKET=%s", address.sun_path);
+    address.sun_path[0] = '\0';
+    assert_int_equal(bind(fd, (struct sockaddr *)&address,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)length)),
+                     0);
+    server_start_with(&server, (const char *[]){"--model", model_narrow(), NULL},
+                      (const char *[]){variable, NULL});
+    server_signal(&server, SIGTERM);
+    assert_int_equal(server_wait(&server), 0);
+    check_told(fd, "READY=1");
+    check_told(fd, "STOPPING=1");
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_mute),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_usage),
+        cmocka_unit_test(test_systemd),
     };
 
     return cmocka_run_group_tests(tests, work_setup, work_teardown);
