@@ -19,6 +19,7 @@
 #include "notify.h"
 #include "server.h"
 #include "signals.h"
+#include "task.h"
 #include "workers.h"
 
 enum {
@@ -158,7 +159,7 @@ static void on_batch(void *user, const struct vgg_model *model, size_t views, ui
     struct server *server = user;
 
     metrics_batch(server->metrics, views);
-    queue_measured(server->queue, classify_model_key(model), macs, duration_ns);
+    queue_measured(server->queue, task_model_key(model), macs, duration_ns);
 }
 
 static enum vgg_status open_model(struct startup *startup, const struct serve_options *given,
@@ -193,7 +194,7 @@ static enum vgg_status start_engine(struct startup *startup, const struct serve_
     };
     struct queue_options queue = {.ahead_ns_max = given->queue_ns,
                                   .bytes_max = VIEWS_HELD * 3 * given->view_pixels_max,
-                                  .dead = classify_dead};
+                                  .dead = task_dead};
     enum vgg_status status;
 
     workers_plan(given->threads, queue.workers);

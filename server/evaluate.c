@@ -47,12 +47,40 @@ static uint64_t count_view_pixels(const struct vgg_image_info *info,
     return pixels;
 }
 
+/* One view, as it is. */
+static void check_pixels(struct evaluation *evaluation, const struct vgg_model *model,
+                         uint64_t view_pixels_max)
+{
+    const struct vgg_image_info *info = &evaluation->info;
+    uint64_t pixels = (uint64_t)info->width * info->height;
+    uint32_t crop = vgg_model_get_info(model)->crop;
+
+    evaluation->failed = true;
+    if (info->width < crop || info->height < crop)
+        problem_set(&evaluation->problem, PROBLEM_BAD_PARAMETER,
+                    "a view of %ux%u pixels does not cover this model's crop of %u", info->width,
+                    info->height, crop);
+    else if (pixels > view_pixels_max)
+        problem_set(&evaluation->problem, PROBLEM_IMAGE_TOO_LARGE,
+                    "a view of %ux%u is over the limit of %llu pixels", info->width, info->height,
+                    (unsigned long long)view_pixels_max);
+    else {
+        evaluation->failed = false;
+        evaluation->macs = vgg_model_view_macs(model, info->width, info->height);
+        evaluation->view_pixels = sizeof(float) * pixels; /* where others have a byte */
+    }
+}
+
 void evaluation_check(struct evaluation *evaluation, const struct vgg_model *model,
                       const struct evaluation_params *params, const struct vgg_image_limits *limits,
                       uint64_t view_pixels_max)
 {
     struct vgg_error error = {0};
 
+    if (evaluation->pixels != NULL) {
+        check_pixels(evaluation, model, view_pixels_max);
+        return;
+    }
     if (evaluation->size == 0) {
         evaluation->failed = true;
         problem_set(&evaluation->problem, PROBLEM_EMPTY_BODY,
@@ -68,37 +96,49 @@ void evaluation_check(struct evaluation *evaluation, const struct vgg_model *mod
         evaluation->view_pixels = count_view_pixels(&evaluation->info, &params->request);
 }
 
+static enum vgg_status make_views(struct evaluation *evaluation, const struct vgg_request *request,
+                                  const struct vgg_image_limits *limits, struct vgg_views **views,
+                                  struct vgg_error *error)
+{
+    struct vgg_image *image = NULL;
+    enum vgg_status status;
+
+    if (evaluation->pixels != NULL)
+        return vgg_views_create_input(evaluation->pixels, evaluation->info.width,
+                                      evaluation->info.height, views, error);
+    status = vgg_image_decode(evaluation->bytes, evaluation->size, limits, &image, error);
+    if (status != VGG_OK)
+        return status;
+    evaluation->info = vgg_image_get_info(image);
+    evaluation->decode_ns = now_ns() - evaluation->begun_ns;
+    status = vgg_views_create(image, request, views, error);
+    vgg_image_destroy(image);
+    return status;
+}
+
 void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
                       struct vgg_model *model, const struct evaluation_params *params,
                       const struct vgg_image_limits *limits, const struct vgg_job_options *options)
 {
     struct vgg_error error = {0};
-    struct vgg_image *image = NULL;
     struct vgg_views *views = NULL;
     struct vgg_job_options job_options = {0};
-    uint64_t decoded_ns;
 
     if (evaluation->failed)
         return;
     evaluation->begun_ns = now_ns();
-    if (vgg_image_decode(evaluation->bytes, evaluation->size, limits, &image, &error) != VGG_OK)
-        goto fail;
-    evaluation->info = vgg_image_get_info(image);
-    decoded_ns = now_ns();
-    evaluation->decode_ns = decoded_ns - evaluation->begun_ns;
-    if (vgg_views_create(image, &params->request, &views, &error) != VGG_OK)
-        goto fail;
-    vgg_image_destroy(image);
-    image = NULL;
+    if (make_views(evaluation, &params->request, limits, &views, &error) != VGG_OK) {
+        fail(evaluation, &error);
+        return;
+    }
     evaluation->submitted_ns = now_ns();
-    evaluation->rescale_ns = evaluation->submitted_ns - decoded_ns;
+    evaluation->rescale_ns =
+        evaluation->submitted_ns - evaluation->begun_ns - evaluation->decode_ns;
     if (options != NULL)
         job_options = *options;
     job_options.maps = params->map;
     if (vgg_engine_submit(engine, model, views, &job_options, &evaluation->job, &error) == VGG_OK)
         return;
-fail:
-    vgg_image_destroy(image);
     vgg_views_destroy(views);
     fail(evaluation, &error);
 }

@@ -21,7 +21,8 @@ struct evaluation_params {
 struct evaluation {
     const uint8_t *bytes; /* encoded; the caller's */
     size_t size;
-    struct vgg_image_info info; /* after evaluation_check */
+    const void *pixels;         /* or the input itself, [3][height][width] floats; the caller's */
+    struct vgg_image_info info; /* after evaluation_check; of pixels before it */
     bool failed;
     struct problem problem; /* if failed */
     struct vgg_job *job;    /* after evaluation_begin */

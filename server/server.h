@@ -71,14 +71,4 @@ bool routes_closing(void *app);
 /* classify.c: POST /classify, on a network thread. */
 void classify_handle(struct server *server, struct http_request *request);
 
-/* classify.c: the rest of it, on workers: up to the engine, and after it. */
-void classify_decode(struct server *server, struct queue_item *item);
-void classify_answer(struct server *server, struct queue_item *item);
-
-/* classify.c: for queue_options.dead. */
-bool classify_dead(const struct queue_item *item);
-
-/* Identifies a model to the queue, also a copy loaded later. */
-uint64_t classify_model_key(const struct vgg_model *model);
-
 #endif

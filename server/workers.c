@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "task.h"
+
 enum {
     SMALL_MIN = 2,
     SMALL_MAX =
@@ -37,9 +39,9 @@ static void *worker_main(void *argument)
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LARGE_NICE);
     while ((item = queue_pop(worker->server->queue, worker->lane)) != NULL)
         if (worker->lane == QUEUE_ANSWER)
-            classify_answer(worker->server, item);
+            task_answer(worker->server, item);
         else
-            classify_decode(worker->server, item);
+            task_decode(worker->server, item);
     return NULL;
 }
 
