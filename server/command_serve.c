@@ -14,12 +14,14 @@
 
 #include "clock.h"
 #include "commands.h"
+#include "cors.h"
 #include "evaluate.h"
 #include "listener.h"
 #include "notify.h"
 #include "server.h"
 #include "signals.h"
 #include "task.h"
+#include "v2.h"
 #include "workers.h"
 
 enum {
@@ -78,6 +80,8 @@ static const struct option options[] = {
      "from SIGTERM to the closing of the listener [0s]"},
     {"drain-timeout", "TIME", OPTION_DURATION, FIELD(drain_timeout_ns), 0, 3600 * NS_PER_S,
      "for what was accepted, after that [30s]"},
+    {"cors-origin", "LIST", OPTION_STRING, FIELD(cors_origins), 0, 0,
+     "origins whose scripts may use the main listener, by commas; * is any [none]"},
     {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, "format of the log on stderr [text]"},
 };
 
@@ -207,6 +211,8 @@ static enum vgg_status start_engine(struct startup *startup, const struct serve_
         status = vgg_engine_reserve(server->engine, server->model.model, error);
     if (status == VGG_OK) /* also the first measurement of the engine's speed */
         status = vgg_engine_canary(server->engine, server->model.model, error);
+    if (status == VGG_OK)
+        status = parsers_create(server, v2_parse, &server->parsers, error);
     return status == VGG_OK ? workers_create(server, queue.workers, &startup->workers, error)
                             : status;
 }
@@ -296,10 +302,12 @@ static void stop(struct startup *startup)
     struct server *server = &startup->server;
 
     listener_destroy(startup->listener);
+    parsers_stop(server->parsers);
     if (server->queue != NULL)
         queue_close(server->queue);
     workers_destroy(startup->workers); /* every deferred request is answered after this */
     http_destroy(server->http);
+    parsers_destroy(server->parsers);
     vgg_engine_destroy(server->engine);
     queue_destroy(server->queue);
     metrics_destroy(server->metrics);
@@ -332,6 +340,8 @@ static enum vgg_status start(struct startup *startup, const struct serve_options
 {
     enum vgg_status status = signals_init(error);
 
+    if (status == VGG_OK && given->cors_origins != NULL)
+        status = cors_check(given->cors_origins, error);
     if (status == VGG_OK)
         status = open_endpoints(startup, given, error);
     if (status == VGG_OK)

@@ -227,16 +227,39 @@ static bool add_header(struct MHD_Response *response, const char *name, const ch
            MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
+/* What lets scripts of other origins read the answer (Fetch standard, CORS). */
+static bool add_cors(const struct exchange *exchange, struct MHD_Response *response)
+{
+    const struct http_response *answer = &exchange->request.response;
+
+    if (answer->vary_origin && !add_header(response, MHD_HTTP_HEADER_VARY, "Origin"))
+        return false;
+    if (!answer->allow_origin)
+        return true;
+    return add_header(response, "Access-Control-Allow-Origin",
+                      header(exchange, MHD_HTTP_HEADER_ORIGIN)) &&
+           (answer->preflight != NULL
+                ? add_header(response, "Access-Control-Allow-Methods", answer->preflight) &&
+                      add_header(response, "Access-Control-Allow-Headers",
+                                 "Authorization, Content-Type, Inference-Header-Content-Length, "
+                                 "X-Request-Id, X-Request-Timeout-Ms, traceparent") &&
+                      add_header(response, "Access-Control-Max-Age", "7200")
+                : add_header(response, "Access-Control-Expose-Headers",
+                             "X-Request-Id, Retry-After, Inference-Header-Content-Length"));
+}
+
 static bool add_headers(struct exchange *exchange, struct MHD_Response *response)
 {
     const struct http_response *answer = &exchange->request.response;
     const struct http_handler *handler = &exchange->http->options.handler;
-    char retry_after[16] = "";
+    char retry_after[16] = "", inference_header[24] = "";
 
     for (const struct http_header *more = answer->headers; more != NULL && more->name != NULL;
          more++)
         if (!add_header(response, more->name, more->value))
             return false;
+    if (answer->inference_header_bytes != 0)
+        snprintf(inference_header, sizeof inference_header, "%zu", answer->inference_header_bytes);
     if (answer->retry_after_s != 0)
         snprintf(retry_after, sizeof retry_after, "%u", answer->retry_after_s);
     return add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type) &&
@@ -247,6 +270,8 @@ static bool add_headers(struct exchange *exchange, struct MHD_Response *response
            add_header(response, MHD_HTTP_HEADER_ETAG, answer->etag) &&
            add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, retry_after) &&
            add_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow) &&
+           add_header(response, "Inference-Header-Content-Length", inference_header) &&
+           add_cors(exchange, response) &&
            add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
                       answer->authenticate ? "Bearer realm=\"vgg\"" : NULL) &&
            add_header(response, MHD_HTTP_HEADER_CONNECTION,
@@ -657,7 +682,8 @@ void http_destroy(struct http *http)
     free(http);
 }
 
-/* ---------------------------------------------------------------- query ---------------------- */
+/* ---------------------------------------------------------------- looking up
+ * ---------------------- */
 
 struct query_visit {
     bool (*visit)(void *context, const char *name, const char *value);
@@ -682,4 +708,9 @@ void http_query(const struct http_request *request,
     const struct exchange *exchange = (const struct exchange *)(const void *)request;
 
     (void)MHD_get_connection_values_n(exchange->mhd, MHD_GET_ARGUMENT_KIND, on_argument, &query);
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+    return header((const struct exchange *)(const void *)request, name);
 }

@@ -55,6 +55,10 @@ struct http_response {
     bool authenticate;      /* of a 401 */
     char etag[24];          /* "": the answer must not be stored; else it may be, and checked */
     const struct http_header *headers; /* more of them, or NULL; static storage */
+    size_t inference_header_bytes;     /* 0: no header; the JSON that binary tensors follow */
+    bool vary_origin;                  /* another origin would get another answer */
+    bool allow_origin;                 /* scripts of the request's origin may read it */
+    const char *preflight; /* methods allowed to them, of the answer to OPTIONS, else NULL */
 };
 
 /* Where the time of a request went; in the access log and in the answer. */
@@ -174,6 +178,9 @@ bool http_gone(const struct http_request *request);
 
 /* Send request->response. The request may be gone when this returns. Thread-safe. */
 void http_respond(struct http_request *request);
+
+/* A header of a request, or NULL; valid during handle(). */
+const char *http_header(const struct http_request *request, const char *name);
 
 /*
  * The query parameters of a request in order; valid during handle(). `value` is NULL where there

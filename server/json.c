@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "utf8.h"
 
 enum {
     FLOAT_DIGITS = 9, /* read back as the same float */
@@ -21,36 +22,17 @@ static json_t *milliseconds(uint64_t ns)
     return json_real(round((double)ns / 1e3) / 1e3);
 }
 
-/* Bytes of the UTF-8 character at `text`, 0 where there is none (RFC 3629). */
-static size_t utf8_length(const unsigned char *text)
-{
-    size_t length = text[0] < 0x80   ? 1
-                    : text[0] < 0xC2 ? 0
-                    : text[0] < 0xE0 ? 2
-                    : text[0] < 0xF0 ? 3
-                    : text[0] < 0xF5 ? 4
-                                     : 0;
-
-    for (size_t i = 1; i < length; i++)
-        if ((text[i] & 0xC0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates, beyond U+10FFFF. */
-    if ((text[0] == 0xE0 && text[1] < 0xA0) || (text[0] == 0xED && text[1] > 0x9F) ||
-        (text[0] == 0xF0 && text[1] < 0x90) || (text[0] == 0xF4 && text[1] > 0x8F))
-        return 0;
-    return length;
-}
-
 /* A JSON string of any bytes: those that are not UTF-8 become "?". NULL when out of memory. */
 static json_t *string_of(const char *text)
 {
-    char *clean = strdup(text);
+    char *clean = strdup(text), *end;
     json_t *string;
 
     if (clean == NULL)
         return NULL;
-    for (char *at = clean; *at != '\0';) {
-        size_t length = utf8_length((const unsigned char *)at);
+    end = clean + strlen(clean);
+    for (char *at = clean; at < end;) {
+        size_t length = utf8_length(at, (size_t)(end - at));
 
         if (length == 0) {
             *at = '?';

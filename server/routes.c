@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "clock.h"
+#include "cors.h"
 #include "json.h"
 #include "page.h"
 #include "server.h"
+#include "v2.h"
+#include "v2_text.h"
 
 struct route {
     const char *path;
@@ -45,14 +48,16 @@ void server_respond_problem(struct server *server, struct http_request *request,
                             const struct problem *problem, unsigned retry_after_s)
 {
     unsigned status = problem_status(problem->kind);
+    bool v2 = v2_path(request->path);
     size_t size = 0;
-    char *json = json_problem(problem, request->id, NULL, &size);
+    char *json = v2 ? v2_text_error(problem->detail, &size)
+                    : json_problem(problem, request->id, NULL, &size);
 
     if (status == 503)
         request->response.retry_after_s = retry_after_s != 0 ? retry_after_s : 1;
     request->response.authenticate = status == 401;
     count_shed(server, problem->kind);
-    respond(request, status, "application/problem+json", json, size);
+    respond(request, status, v2 ? "application/json" : "application/problem+json", json, size);
 }
 
 void server_respond(struct server *server, struct http_request *request, unsigned status,
@@ -138,13 +143,28 @@ static const struct route routes[] = {
 #define PAGE_ROUTE(name, path, file, type) {path, false, false, true, ROUTE_PAGE, page_handle},
     PAGE_FILES(PAGE_ROUTE)
 #undef PAGE_ROUTE
-        {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
+        {"/v2", false, false, false, ROUTE_V2, v2_handle_server},
+    {"/v2/health/live", false, false, true, ROUTE_V2_LIVE, v2_handle_live},
+    {"/v2/health/ready", false, false, true, ROUTE_V2_READY, v2_handle_ready},
+    {"/v2/models/{model}", false, false, false, ROUTE_V2_MODEL, v2_handle_model},
+    {"/v2/models/{model}/versions/{version}", false, false, false, ROUTE_V2_MODEL, v2_handle_model},
+    {"/v2/models/{model}/ready", false, false, false, ROUTE_V2_MODEL_READY, v2_handle_model_ready},
+    {"/v2/models/{model}/versions/{version}/ready", false, false, false, ROUTE_V2_MODEL_READY,
+     v2_handle_model_ready},
+    {"/v2/models/{model}/infer", false, true, false, ROUTE_V2_INFER, v2_handle_infer},
+    {"/v2/models/{model}/versions/{version}/infer", false, true, false, ROUTE_V2_INFER,
+     v2_handle_infer},
+    {"/v2/repository/index", true, true, false, ROUTE_V2_INDEX, v2_handle_index},
+    {"/v2/repository/models/{model}/unload", true, true, false, ROUTE_V2_UNLOAD, v2_handle_unload},
+    {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
 };
 
 static const struct route *find_route(const struct http_request *request)
 {
+    const char *path = v2_route(request->path);
+
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (routes[i].admin == request->admin && strcmp(routes[i].path, request->path) == 0)
+        if (routes[i].admin == request->admin && strcmp(routes[i].path, path) == 0)
             return &routes[i];
     return NULL;
 }
@@ -156,10 +176,53 @@ static bool method_fits(const struct route *route, const char *method)
     return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
 }
 
+static const char *methods_of(const struct route *route)
+{
+    return route->post ? "POST" : "GET, HEAD";
+}
+
 static void set_route(struct http_request *request, const struct route *route)
 {
     request->route = metrics_route_label(route != NULL ? route->metric : ROUTE_OTHER);
 }
+
+/* ---------------------------------------------------------------- other origins -------------- */
+
+/* Never on the admin listener. */
+static void set_cors(const struct server *server, struct http_request *request)
+{
+    const char *origins = server->options->cors_origins;
+
+    if (request->admin || origins == NULL)
+        return;
+    request->response.vary_origin = true;
+    request->response.allow_origin = cors_allows(origins, request->origin);
+}
+
+/* Does a browser ask whether it may send what a script wants to? */
+static bool is_preflight(const struct http_request *request)
+{
+    return request->response.vary_origin && request->origin != NULL &&
+           strcmp(request->method, "OPTIONS") == 0 &&
+           http_header(request, "Access-Control-Request-Method") != NULL;
+}
+
+static void respond_preflight(struct server *server, struct http_request *request,
+                              const struct route *route)
+{
+    struct problem problem;
+
+    if (request->response.allow_origin) {
+        request->response.preflight = methods_of(route);
+        respond(request, 204, NULL, calloc(1, 1), 0);
+        return;
+    }
+    problem_set(&problem, PROBLEM_CROSS_ORIGIN,
+                "scripts of %.100s may not use this server (--cors-origin)", request->origin);
+    server_respond_problem(server, request, &problem, 0);
+}
+
+/* ---------------------------------------------------------------- requests ------------------- */
 
 void routes_handle(void *app, struct http_request *request)
 {
@@ -168,6 +231,11 @@ void routes_handle(void *app, struct http_request *request)
     struct problem problem;
 
     set_route(request, route);
+    set_cors(server, request);
+    if (route != NULL && is_preflight(request)) {
+        respond_preflight(server, request, route);
+        return;
+    }
     if (request->admin && request->origin != NULL)
         problem_set(&problem, PROBLEM_CROSS_ORIGIN,
                     "the admin listener takes nothing from web pages (header Origin)");
@@ -178,7 +246,7 @@ void routes_handle(void *app, struct http_request *request)
     else if (route == NULL)
         problem_set(&problem, PROBLEM_NOT_FOUND, "there is nothing at %.100s", request->path);
     else if (!method_fits(route, request->method)) {
-        request->response.allow = route->post ? "POST" : "GET, HEAD";
+        request->response.allow = methods_of(route);
         problem_set(&problem, PROBLEM_BAD_METHOD, "%s takes %s", route->path,
                     request->response.allow);
     } else {
@@ -194,6 +262,7 @@ void routes_refuse(void *app, struct http_request *request, enum http_refusal wh
     struct problem problem;
 
     set_route(request, find_route(request));
+    set_cors(server, request);
     if (why == HTTP_BODY_TOO_LARGE)
         problem_set(&problem, PROBLEM_BODY_TOO_LARGE,
                     "the declared body is over the limit of %llu bytes (--max-body)",

@@ -35,6 +35,7 @@ struct serve_options {
     uint64_t queue_ns, deadline_ns, drain_delay_ns, drain_timeout_ns;
     uint32_t connections_max, connections_per_address;
     uint64_t header_max, header_ns, idle_ns;
+    const char *cors_origins; /* as for cors_allows; NULL: none */
     enum option_log log;
 };
 
@@ -43,6 +44,7 @@ struct server {
     struct vgg_engine *engine;
     struct model_slot model;
     struct http *http;
+    struct parsers *parsers;
     struct queue *queue;
     struct metrics *metrics;
     struct budget decode_budget; /* pixels of large pictures */

@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "utf8.h"
 
 enum { FIRST_BYTES = 16 << 10 };
 
@@ -40,6 +43,37 @@ void text_print(struct text *text, const char *format, ...)
     }
     va_end(again);
     va_end(args);
+}
+
+void text_append(struct text *text, const void *bytes, size_t size)
+{
+    if (!reserve(text, size)) {
+        text->failed = true;
+        return;
+    }
+    memcpy(text->bytes + text->size, bytes, size);
+    text->size += size;
+}
+
+void text_json(struct text *text, const char *string)
+{
+    size_t left = strlen(string), length;
+
+    text_append(text, "\"", 1);
+    for (; left > 0; string += length, left -= length) {
+        length = utf8_length(string, left);
+        if (length == 0) {
+            text_append(text, "?", 1);
+            length = 1;
+        } else if ((unsigned char)*string < ' ')
+            text_print(text, "\\u%04x", (unsigned char)*string);
+        else {
+            if (*string == '"' || *string == '\\')
+                text_append(text, "\\", 1);
+            text_append(text, string, length);
+        }
+    }
+    text_append(text, "\"", 1);
 }
 
 char *text_take(struct text *text, size_t *size)

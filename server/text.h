@@ -13,6 +13,11 @@ struct text {
 
 void text_print(struct text *text, const char *format, ...) VGG_PRINTF(2, 3);
 
+void text_append(struct text *text, const void *bytes, size_t size);
+
+/* A JSON string; what is not UTF-8 becomes "?". */
+void text_json(struct text *text, const char *string);
+
 /* Hand over the bytes, or free them and return NULL where some are missing. */
 char *text_take(struct text *text, size_t *size);
 

@@ -80,6 +80,7 @@ all)
 =======
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
 >>>>>>> f832a81 (docker: compose, Kubernetes, systemd, dashboard, alert rules)
+    run "v2 client from the specification" "$python" tests/v2/check_v2.py "$build/vgg"
     run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
     run "posteriors against the oracle" "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
     run "pixels against Pillow" "$python" tests/pillow/check_pixels.py --dump "$build/dump_pixels" --sample 100 \

@@ -1,0 +1,37 @@
+/*
+ * Open Inference Protocol v2 (KServe, Triton) on top of what /classify does.
+ *
+ * The model that serves is version "1", whatever it is; "sha256:..." as its version addresses these
+ * very weights and no others.
+ */
+#ifndef V2_H
+#define V2_H
+
+#include "parsers.h"
+#include "server.h"
+
+/* Is it a path of this protocol, whose errors look different? */
+bool v2_path(const char *path);
+
+/*
+ * The route's name for a path with a model's name in it, as "/v2/models/{model}/infer"; else the
+ * path itself.
+ */
+const char *v2_route(const char *path);
+
+void v2_handle_server(struct server *server, struct http_request *request);
+void v2_handle_live(struct server *server, struct http_request *request);
+void v2_handle_ready(struct server *server, struct http_request *request);
+void v2_handle_model(struct server *server, struct http_request *request);
+void v2_handle_model_ready(struct server *server, struct http_request *request);
+void v2_handle_index(struct server *server, struct http_request *request);
+void v2_handle_unload(struct server *server, struct http_request *request);
+
+/* The model that a path names; a reference, or NULL with the problem. */
+struct vgg_model *v2_find_model(struct server *server, const char *path, struct problem *problem);
+
+/* v2_infer.c: POST .../infer on a network thread, then on a parser. */
+void v2_handle_infer(struct server *server, struct http_request *request);
+void v2_parse(struct server *server, struct parser_item *item);
+
+#endif

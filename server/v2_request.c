@@ -1,0 +1,344 @@
+/* Reading infer requests: first the members of each object, then the values in the order needed. */
+#include "v2_tensor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE_MAX = 1 << 24, SCALES_TEXT_MAX = 256 };
+
+/* ---------------------------------------------------------------- members -------------------- */
+
+struct member {
+    const char *name;
+    struct json_slice value; /* bytes NULL: none, or null */
+    bool seen;
+};
+
+/*
+ * The members of an object, each at most once. Others are skipped, or refused where `what` names
+ * the kind of thing that they are.
+ */
+static bool read_members(struct v2_context *context, struct json_reader *reader,
+                         struct member *members, size_t n, const char *what)
+{
+    struct json_slice key, value;
+    bool first = true;
+
+    if (!scan_begin(reader, '{'))
+        return v2_malformed(context, reader);
+    while (scan_key(reader, &first, &key)) {
+        size_t i = 0;
+
+        if (!scan_value(reader, &value))
+            break;
+        while (i < n && !scan_is(key, members[i].name))
+            i++;
+        if (i == n && what == NULL)
+            continue;
+        if (i == n || members[i].seen) {
+            problem_set(context->problem, PROBLEM_BAD_PARAMETER, "%s %.*s is %s",
+                        what != NULL ? what : "member", (int)(key.size < 80 ? key.size : 80),
+                        key.bytes, i == n ? "unknown" : "repeated");
+            return false;
+        }
+        members[i].seen = true;
+        if (value.bytes[0] != 'n')
+            members[i].value = value;
+    }
+    return reader->error[0] == '\0' || v2_malformed(context, reader);
+}
+
+static bool members_at(struct v2_context *context, struct json_slice object, struct member *members,
+                       size_t n, const char *what)
+{
+    struct json_reader reader = json_reader_at(&context->reader, object);
+
+    return object.bytes == NULL || read_members(context, &reader, members, n, what);
+}
+
+static bool read_whole(struct v2_context *context, const struct member *member, uint64_t *whole)
+{
+    struct json_reader reader = json_reader_at(&context->reader, member->value);
+
+    if (member->value.bytes == NULL || scan_whole(&reader, whole))
+        return true;
+    problem_set(context->problem, PROBLEM_BAD_PARAMETER, "\"%s\": a whole number was expected",
+                member->name);
+    return false;
+}
+
+static bool read_bool(struct v2_context *context, const struct member *member, bool *value)
+{
+    struct json_reader reader = json_reader_at(&context->reader, member->value);
+
+    if (member->value.bytes == NULL || scan_bool(&reader, value))
+        return true;
+    problem_set(context->problem, PROBLEM_BAD_PARAMETER, "\"%s\": true or false was expected",
+                member->name);
+    return false;
+}
+
+/* ---------------------------------------------------------------- parameters ----------------- */
+
+/* "256,384,512", or one of them as a number. */
+static bool read_scales(struct v2_context *context, struct json_slice value)
+{
+    char text[SCALES_TEXT_MAX], reason[160];
+    size_t size = value.size;
+
+    if (value.bytes == NULL)
+        return true;
+    if (size >= sizeof text)
+        return v2_refuse(context, "parameter scales is too long");
+    if (value.bytes[0] == '"')
+        size = scan_unescape(value, text);
+    else
+        memcpy(text, value.bytes, size);
+    text[size] = '\0';
+    if (strlen(text) == size &&
+        scales_parse(text, &context->request->scales, reason, sizeof reason))
+        return true;
+    return v2_refuse(context,
+                     "parameter scales: expected whole numbers of pixels separated by commas "
+                     "in a string, as in \"256,384,512\", or one number; at most 8, up to "
+                     "1024");
+}
+
+static bool read_flip(struct v2_context *context, struct json_slice value)
+{
+    struct v2_request *request = context->request;
+
+    if (value.bytes == NULL)
+        return true;
+    request->has_flip = true;
+    request->flip = value.bytes[0] == 't' || scan_is(value, "on");
+    if (request->flip || value.bytes[0] == 'f' || scan_is(value, "off"))
+        return true;
+    return v2_refuse(context, "parameter flip: expected true or false");
+}
+
+static bool read_parameters(struct v2_context *context, struct json_slice object)
+{
+    enum { SCALES, FLIP, TIMEOUT, BINARY, N };
+    struct member members[N] = {
+        {.name = "scales"}, {.name = "flip"}, {.name = "timeout"}, {.name = "binary_data_output"}};
+
+    if (!members_at(context, object, members, N, "parameter"))
+        return false;
+    return read_whole(context, &members[TIMEOUT], &context->request->timeout_us) &&
+           read_bool(context, &members[BINARY], &context->request->binary) &&
+           read_scales(context, members[SCALES].value) && read_flip(context, members[FLIP].value);
+}
+
+/* ---------------------------------------------------------------- outputs -------------------- */
+
+/* Of an array, each element by `read`. */
+static bool read_elements(struct v2_context *context, struct json_slice array,
+                          bool (*read)(struct v2_context *context, struct json_slice element,
+                                       size_t i))
+{
+    struct json_reader reader = json_reader_at(&context->reader, array);
+    struct json_slice element;
+    bool first = true;
+
+    if (!scan_begin(&reader, '['))
+        return v2_malformed(context, &reader);
+    for (size_t i = 0; scan_element(&reader, &first); i++)
+        if (!scan_value(&reader, &element))
+            break;
+        else if (!read(context, element, i))
+            return false;
+    return reader.error[0] == '\0' || v2_malformed(context, &reader);
+}
+
+static bool read_output(struct v2_context *context, struct json_slice object, size_t i)
+{
+    enum { NAME, PARAMETERS, MEMBERS };
+    enum { BINARY, CLASSIFICATION, PARAMETERS_N };
+    struct member members[MEMBERS] = {{.name = "name"}, {.name = "parameters"}};
+    struct member parameters[PARAMETERS_N] = {{.name = "binary_data"}, {.name = "classification"}};
+
+    if (!members_at(context, object, members, MEMBERS, NULL) ||
+        !members_at(context, members[PARAMETERS].value, parameters, PARAMETERS_N,
+                    "output parameter"))
+        return false;
+    if (members[NAME].value.bytes == NULL || !scan_is(members[NAME].value, V2_POSTERIORS))
+        return v2_refuse(context,
+                         "an output is asked for that there is not: there is " V2_POSTERIORS);
+    if (i != 0)
+        return v2_refuse(context, "output " V2_POSTERIORS " is asked for more than once");
+    if (!read_bool(context, &parameters[BINARY], &context->request->binary) ||
+        !read_whole(context, &parameters[CLASSIFICATION], &context->request->classification))
+        return false;
+    if (parameters[CLASSIFICATION].value.bytes != NULL && context->request->classification == 0)
+        return v2_refuse(context, "classification: expected a number of classes, at least 1");
+    return true;
+}
+
+/* ---------------------------------------------------------------- tensors -------------------- */
+
+static bool read_shape(struct v2_context *context, struct json_slice value,
+                       struct v2_tensor *tensor)
+{
+    struct json_reader reader = json_reader_at(&context->reader, value);
+    bool first = true;
+
+    if (!scan_begin(&reader, '['))
+        return v2_malformed(context, &reader);
+    while (scan_element(&reader, &first)) {
+        if (tensor->rank == V2_RANK_MAX)
+            return v2_refuse(context, "a shape has at most four dimensions");
+        if (!scan_whole(&reader, &tensor->shape[tensor->rank++]))
+            return v2_refuse(context, "a shape holds whole numbers");
+    }
+    return reader.error[0] == '\0' || v2_malformed(context, &reader);
+}
+
+static bool check_shape(struct v2_context *context, struct v2_tensor *tensor)
+{
+    const uint64_t *shape = tensor->shape;
+    struct v2_request *request = context->request;
+
+    if (tensor->pixels
+            ? tensor->rank != 4 || shape[1] != 3 || shape[2] < 1 || shape[3] < 1
+            : tensor->rank < 1 || tensor->rank > 2 || (tensor->rank == 2 && shape[1] != 1))
+        return v2_refuse(context, tensor->pixels ? "input " V2_PIXELS
+                                                   " has the shape [N,3,height,width]"
+                                                 : "input " V2_IMAGE " has the shape [N] or [N,1]");
+    if (shape[0] < 1)
+        return v2_refuse(context, "a batch holds at least one picture");
+    if (shape[0] > context->images_max) {
+        problem_set(context->problem, PROBLEM_TOO_MANY_IMAGES,
+                    "a request may hold at most %zu images (--max-images)", context->images_max);
+        return false;
+    }
+    request->n = (size_t)shape[0];
+    tensor->elements = request->n;
+    if (!tensor->pixels)
+        return true;
+    if (shape[2] > SIDE_MAX || shape[3] > SIDE_MAX) {
+        problem_set(context->problem, PROBLEM_IMAGE_TOO_LARGE, "a view has sides of at most %d",
+                    SIDE_MAX);
+        return false;
+    }
+    request->height = (uint32_t)shape[2];
+    request->width = (uint32_t)shape[3];
+    tensor->elements *= 3 * (size_t)(shape[2] * shape[3]);
+    return true;
+}
+
+/* ---------------------------------------------------------------- inputs --------------------- */
+
+static bool read_input_parameters(struct v2_context *context, struct json_slice object,
+                                  struct v2_tensor *tensor)
+{
+    enum { SIZE, CONTENT_TYPE, N };
+    struct member members[N] = {{.name = "binary_data_size"}, {.name = "content_type"}};
+
+    if (!members_at(context, object, members, N, "input parameter"))
+        return false;
+    tensor->is_binary = members[SIZE].value.bytes != NULL;
+    return read_whole(context, &members[SIZE], &tensor->binary_size) &&
+           (members[CONTENT_TYPE].value.bytes == NULL ||
+            scan_is(members[CONTENT_TYPE].value, tensor->pixels ? "np" : "base64") ||
+            v2_refuse(context, "content_type is base64 for pictures, np for tensors"));
+}
+
+static bool read_input(struct v2_context *context, struct json_slice object, size_t i)
+{
+    enum { NAME, SHAPE, DATATYPE, PARAMETERS, DATA, N };
+    struct member members[N] = {{.name = "name"},
+                                {.name = "shape"},
+                                {.name = "datatype"},
+                                {.name = "parameters"},
+                                {.name = "data"}};
+    struct v2_tensor tensor = {0};
+
+    if (!members_at(context, object, members, N, NULL))
+        return false;
+    for (size_t m = NAME; m <= DATATYPE; m++)
+        if (members[m].value.bytes == NULL)
+            return v2_refuse(context, "an input has a name, a shape and a datatype");
+    tensor.pixels = scan_is(members[NAME].value, V2_PIXELS);
+    if (!tensor.pixels && !scan_is(members[NAME].value, V2_IMAGE))
+        return v2_refuse(context, "an input is unknown: there are " V2_IMAGE " and " V2_PIXELS);
+    if (i != 0)
+        return v2_refuse(context, "there is one input: " V2_IMAGE " or " V2_PIXELS ", once");
+    if (!scan_is(members[DATATYPE].value, tensor.pixels ? "FP32" : "BYTES"))
+        return v2_refuse(context, tensor.pixels ? "input " V2_PIXELS " has the datatype FP32"
+                                                : "input " V2_IMAGE " has the datatype BYTES");
+    tensor.data = members[DATA].value;
+    return read_input_parameters(context, members[PARAMETERS].value, &tensor) &&
+           read_shape(context, members[SHAPE].value, &tensor) && check_shape(context, &tensor) &&
+           v2_tensor_read(context, &tensor);
+}
+
+/* ---------------------------------------------------------------- the whole ------------------ */
+
+static bool read_root(struct v2_context *context)
+{
+    enum { ID, PARAMETERS, INPUTS, OUTPUTS, N };
+    struct member members[N] = {
+        {.name = "id"}, {.name = "parameters"}, {.name = "inputs"}, {.name = "outputs"}};
+    struct v2_request *request = context->request;
+    struct json_reader reader = context->reader;
+
+    if (!read_members(context, &reader, members, N, NULL))
+        return false;
+    if (!scan_end(&reader))
+        return v2_malformed(context, &reader);
+    if (members[ID].value.bytes != NULL && members[ID].value.bytes[0] != '"')
+        return v2_refuse(context, "\"id\": a string was expected");
+    request->id = members[ID].value;
+    if (members[INPUTS].value.bytes == NULL)
+        return v2_refuse(context, "there are no inputs");
+    if (!read_parameters(context, members[PARAMETERS].value) ||
+        (members[OUTPUTS].value.bytes != NULL &&
+         !read_elements(context, members[OUTPUTS].value, read_output)) ||
+        !read_elements(context, members[INPUTS].value, read_input))
+        return false;
+    if (request->n == 0)
+        return v2_refuse(context, "there are no inputs");
+    return request->width == 0 || (request->scales.n == 0 && !request->has_flip) ||
+           v2_refuse(context, "scales and flip are for encoded pictures: " V2_PIXELS
+                              " are taken as they are");
+}
+
+/* Inference-Header-Content-Length: 0, all of the body is one picture. */
+static bool read_raw(struct v2_context *context)
+{
+    struct v2_request *request = context->request;
+
+    request->items = calloc(1, sizeof *request->items);
+    if (request->items == NULL)
+        return v2_no_memory(context);
+    request->n = 1;
+    request->items[0].bytes = context->binary;
+    request->items[0].size = context->binary_size;
+    return true;
+}
+
+bool v2_request_read(struct v2_request *request, const uint8_t *body, size_t size, size_t json_size,
+                     size_t images_max, struct problem *problem)
+{
+    struct v2_context context = {.request = request, .images_max = images_max, .problem = problem};
+
+    if (json_size > size)
+        return v2_refuse(&context, "Inference-Header-Content-Length is larger than the body");
+    context.binary = body != NULL ? body + json_size : NULL;
+    context.binary_size = size - json_size;
+    if (json_size == 0 && size != 0)
+        return read_raw(&context);
+    json_reader_init(&context.reader, (struct json_slice){(const char *)body, json_size});
+    return read_root(&context);
+}
+
+void v2_request_fini(struct v2_request *request)
+{
+    for (size_t i = 0; i < request->n && request->items != NULL; i++)
+        free(request->items[i].decoded);
+    free(request->items);
+    free(request->values);
+    *request = (struct v2_request){0};
+}

@@ -1,0 +1,197 @@
+/* Writing the answers of the v2 protocol. */
+#include "v2_text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+enum { FLOAT_DIGITS = 9 }; /* read back as the same float */
+
+/* Binary data is little-endian, and so are floats in memory here. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are sent as they are");
+
+char *v2_text_error(const char *detail, size_t *size)
+{
+    struct text text = {0};
+
+    text_print(&text, "{\"error\":");
+    text_json(&text, detail);
+    text_print(&text, "}\n");
+    return text_take(&text, size);
+}
+
+char *v2_text_server(size_t *size)
+{
+    struct text text = {0};
+
+    text_print(&text, "{\"name\":\"vgg\",\"version\":\"" VGG_VERSION "\",\"extensions\":["
+                      "\"classification\",\"binary_tensor_data\",\"parameters\"]}\n");
+    return text_take(&text, size);
+}
+
+char *v2_text_health(const char *name, bool value, size_t *size)
+{
+    struct text text = {0};
+
+    text_print(&text, "{\"%s\":%s}\n", name, value ? "true" : "false");
+    return text_take(&text, size);
+}
+
+char *v2_text_model(const struct vgg_model *model, size_t *size)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    struct text text = {0};
+
+    text_print(&text, "{\"name\":");
+    text_json(&text, info->name);
+    text_print(&text, ",\"versions\":[\"" V2_VERSION "\",\"%s\"],\"platform\":\"vgg\",\"inputs\":[",
+               info->version);
+    text_print(&text,
+               "{\"name\":\"" V2_IMAGE "\",\"datatype\":\"BYTES\",\"shape\":[-1]},"
+               "{\"name\":\"" V2_PIXELS "\",\"datatype\":\"FP32\",\"shape\":[-1,3,-1,-1]}],"
+               "\"outputs\":[{\"name\":\"" V2_POSTERIORS "\",\"datatype\":\"FP32\","
+               "\"shape\":[-1,%u]}]}\n",
+               info->classes);
+    return text_take(&text, size);
+}
+
+char *v2_text_model_ready(const struct vgg_model *model, bool ready, size_t *size)
+{
+    struct text text = {0};
+
+    text_print(&text, "{\"name\":");
+    text_json(&text, vgg_model_get_info(model)->name);
+    text_print(&text, ",\"ready\":%s}\n", ready ? "true" : "false");
+    return text_take(&text, size);
+}
+
+char *v2_text_index(const struct vgg_model *model, bool ready, size_t *size)
+{
+    struct text text = {0};
+
+    text_print(&text, "[{\"name\":");
+    text_json(&text, vgg_model_get_info(model)->name);
+    text_print(&text, ",\"version\":\"" V2_VERSION "\",\"state\":\"%s\",\"reason\":\"%s\"}]\n",
+               ready ? "READY" : "UNAVAILABLE", ready ? "" : "shutting down");
+    return text_take(&text, size);
+}
+
+/* ---------------------------------------------------------------- infer ---------------------- */
+
+/* One answer being written: its JSON, and the bytes behind it. */
+struct writer {
+    const struct v2_request *request;
+    const struct vgg_model *model;
+    const struct evaluation *evaluations;
+    struct text json, binary;
+};
+
+static void write_posteriors(struct writer *writer)
+{
+    uint32_t classes = vgg_model_get_info(writer->model)->classes;
+    bool binary = writer->request->binary;
+
+    text_print(&writer->json, "\"datatype\":\"FP32\",\"shape\":[%zu,%u],", writer->request->n,
+               classes);
+    if (!binary)
+        text_print(&writer->json, "\"data\":[");
+    for (size_t i = 0; i < writer->request->n; i++) {
+        const float *posterior = vgg_job_posterior(writer->evaluations[i].job);
+
+        if (binary)
+            text_append(&writer->binary, posterior, classes * sizeof *posterior);
+        for (size_t c = 0; c < classes && !binary; c++)
+            text_print(&writer->json, "%s%.*g", i + c != 0 ? "," : "", FLOAT_DIGITS,
+                       (double)posterior[c]);
+    }
+}
+
+/* "score:index:label" in `element`, without a label where the model has none. */
+static void write_class(struct writer *writer, const char *separator, float score, uint32_t index)
+{
+    struct text element = {0};
+    const char *id, *label;
+    char *bytes;
+    size_t size;
+
+    vgg_model_get_label(writer->model, index, &id, &label);
+    text_print(&element, "%.*g:%u%s%s", FLOAT_DIGITS, (double)score, index,
+               label != NULL ? ":" : "", label != NULL ? label : "");
+    text_append(&element, "", 1);
+    bytes = text_take(&element, &size);
+    if (bytes == NULL)
+        writer->json.failed = true;
+    else if (writer->request->binary) {
+        const uint32_t length = (uint32_t)size - 1;
+
+        text_append(&writer->binary, &length, sizeof length);
+        text_append(&writer->binary, bytes, length);
+    } else {
+        text_print(&writer->json, "%s", separator);
+        text_json(&writer->json, bytes);
+    }
+    free(bytes);
+}
+
+static void write_classification(struct writer *writer)
+{
+    uint32_t classes = vgg_model_get_info(writer->model)->classes, *top;
+    size_t k = writer->request->classification < classes ? (size_t)writer->request->classification
+                                                         : classes;
+
+    top = malloc(k * sizeof *top);
+    if (top == NULL) {
+        writer->json.failed = true;
+        return;
+    }
+    text_print(&writer->json, "\"datatype\":\"BYTES\",\"shape\":[%zu,%zu],", writer->request->n, k);
+    if (!writer->request->binary)
+        text_print(&writer->json, "\"data\":[");
+    for (size_t i = 0; i < writer->request->n; i++) {
+        const float *posterior = vgg_job_posterior(writer->evaluations[i].job);
+
+        vgg_top_k(posterior, classes, k, top);
+        for (size_t rank = 0; rank < k; rank++)
+            write_class(writer, i + rank != 0 ? "," : "", posterior[top[rank]], top[rank]);
+    }
+    free(top);
+}
+
+char *v2_text_answer(const struct v2_request *request, const struct vgg_model *model,
+                     const struct evaluation *evaluations, size_t *size, size_t *json_size)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    struct writer writer = {request, model, evaluations, {0}, {0}};
+    struct text *json = &writer.json;
+    size_t binary_size;
+    char *binary;
+
+    text_print(json, "{\"model_name\":");
+    text_json(json, info->name);
+    text_print(json, ",\"model_version\":\"" V2_VERSION "\",");
+    if (request->id.bytes != NULL) {
+        text_print(json, "\"id\":");
+        text_append(json, request->id.bytes, request->id.size);
+        text_print(json, ",");
+    }
+    text_print(json, "\"parameters\":{\"version\":\"%s\",\"kernel\":\"%s\"},", info->version,
+               info->kernel);
+    text_print(json, "\"outputs\":[{\"name\":\"" V2_POSTERIORS "\",");
+    if (request->classification != 0)
+        write_classification(&writer);
+    else
+        write_posteriors(&writer);
+    if (request->binary)
+        text_print(json, "\"parameters\":{\"binary_data_size\":%zu}}]}", writer.binary.size);
+    else
+        text_print(json, "]}]}\n");
+    *json_size = request->binary ? json->size : 0;
+    json->failed = json->failed || writer.binary.failed;
+    binary = text_take(&writer.binary, &binary_size);
+    if (binary != NULL)
+        text_append(json, binary, binary_size);
+    free(binary);
+    return text_take(json, size);
+}
