@@ -1,7 +1,7 @@
 # vgg: build, test and run. `make list` shows the targets.
 #
-# Everything is built below $(BUILD). Variables a user may set: MODEL, RUN_ARGS, EMBED, CC, CFLAGS,
-# DESTDIR, PREFIX, V=1 (show commands).
+# Everything is built below $(BUILD). Variables a user may set: MODEL, RUN_ARGS, LOAD_ARGS, EMBED, CC,
+# CFLAGS, DESTDIR, PREFIX, V=1 (show commands).
 
 BUILD ?= build
 CC ?= gcc
@@ -56,15 +56,18 @@ oracle_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/oracle/*.c))
 ## all        build/vgg, build/libvgg.a
 all: $(BUILD)/vgg
 
+# $$model: the file that MODEL names, or nothing.
+find_model = model='$(MODEL)'; \
+    case "$$model" in \
+    '' | *.safetensors) ;; \
+    *) model=$$(sh docker/fetch-model.sh "$$model" models) || exit 1 ;; \
+    esac
+
 ## run        install what is missing, build, serve (MODEL=vgg16 downloads it first)
 run:
 	$(Q)sh docker/deps.sh build $(if $(filter vgg%,$(MODEL)),fetch)
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/vgg
-	$(Q)model='$(MODEL)'; \
-	case "$$model" in \
-	'' | *.safetensors) ;; \
-	*) model=$$(sh docker/fetch-model.sh "$$model" models) || exit 1 ;; \
-	esac; \
+	$(Q)$(find_model); \
 	exec $(BUILD)/vgg serve $${model:+--model "$$model"} $(RUN_ARGS)
 
 # ---------------------------------------------------------------- building
@@ -188,6 +191,13 @@ docker-check:
 bench: $(BUILD)/vgg
 	$(Q)$(BUILD)/vgg bench --sizes 224x224,384x384,512x512
 
+## load       photographs under wrk, as a table (MODEL=, LOAD_ARGS='--connections 1,8 --seconds 20')
+load:
+	$(Q)sh docker/deps.sh test $(if $(filter vgg%,$(MODEL)),fetch)
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/vgg
+	$(Q)$(find_model); \
+	/usr/bin/python3 tests/load/load.py $(BUILD)/vgg --model "$${model:-$(EMBED)}" $(LOAD_ARGS)
+
 sources = $(shell git ls-files '*.c' '*.h' 2>/dev/null || find include core server tests -name '*.[ch]')
 
 ## format     rewrite the sources by .clang-format; format-check only compares
@@ -218,7 +228,7 @@ $(BUILD)/vgg.pc: include/vgg.h FORCE
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$${prefix}/include' 'libdir=$${prefix}/lib' '' \
 	    'Name: vgg' 'Description: VGG-16/19 image classification on CPUs' \
 	    "Version: $$(sed -n 's/^#define VGG_VERSION "\(.*\)"/\1/p' $<)" \
-	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lvgg $(CORE_LIBS) -pthread' >$@
+	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lvgg $(filter-out %.o,$(CORE_LIBS)) -pthread' >$@
 
 $(BUILD)/vgg.service: docker/vgg.service FORCE
 	$(Q)sed 's|/usr[a-z/]*/bin/vgg|$(PREFIX)/bin/vgg|' $< >$@
@@ -236,7 +246,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all run test_programs test check-long docker-check bench asan ubsan tsan format format-check list install \
+.PHONY: all run test_programs test check-long docker-check bench load asan ubsan tsan format format-check list install \
     uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

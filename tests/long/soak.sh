@@ -6,6 +6,7 @@
 set -eu
 
 vgg=$1
+here=$(dirname "$0")
 seconds=${SOAK_SECONDS:-30}
 connections=16
 directory=$(mktemp -d)
@@ -54,50 +55,6 @@ from PIL import Image
 side = Image.linear_gradient("L").resize((320, 240))
 Image.merge("RGB", (side, side.rotate(180), side.transpose(0))).save(sys.argv[1], quality=90)
 END
-cat >"$directory/post.lua" <<'END'
-local threads = {}
-
-function setup(thread)
-    table.insert(threads, thread)
-end
-
-function init(args)
-    local file = assert(io.open(args[1], "rb"))
-    wrk.method = "POST"
-    wrk.body = file:read("*a")
-    file:close()
-    ok, shed, other = 0, 0, 0
-end
-
-function response(status)
-    if status == 200 then
-        ok = ok + 1
-    elseif status == 503 then
-        shed = shed + 1
-    else
-        other = other + 1
-    end
-end
-
-function done(summary, latency)
-    local sum = { ok = 0, shed = 0, other = 0 }
-    for _, thread in ipairs(threads) do
-        for name in pairs(sum) do
-            sum[name] = sum[name] + thread:get(name)
-        end
-    end
-    for name, value in pairs(sum) do
-        print(string.format("count_%s %d", name, value))
-    end
-    for _, name in ipairs({ "connect", "read", "write", "timeout" }) do
-        print(string.format("errors_%s %d", name, summary.errors[name]))
-    end
-    print(string.format("requests/s %.1f", summary.requests / summary.duration * 1e6))
-    print(string.format("p50 ms %.2f", latency:percentile(50) / 1e3))
-    print(string.format("p99 ms %.2f", latency:percentile(99) / 1e3))
-end
-END
-
 "$vgg" init --width 4 --fc 16 --classes 10 --crop 32 -o "$directory/model.safetensors"
 "$vgg" serve --model "$directory/model.safetensors" --scales 64,96 --listen 127.0.0.1:0 \
     --admin-listen 127.0.0.1:0 >"$directory/ready" 2>"$directory/log" &
@@ -111,7 +68,7 @@ address=$(sed -n 's/^vgg: ready on \([^,]*\),.*/\1/p' "$directory/ready")
 curl -sf --data-binary "@$directory/photo.jpg" "http://$address/classify" >/dev/null
 sleep 1
 descriptors_before=$(descriptors)
-wrk -t 2 -c "$connections" -d "${seconds}s" --timeout 10s -s "$directory/post.lua" \
+wrk -t 2 -c "$connections" -d "${seconds}s" --timeout 10s -s "$here/../load/post.lua" \
     "http://$address/classify" -- "$directory/photo.jpg" >"$directory/report" &
 wrk=$!
 # The first third warms up; what is resident then must do for the rest.
