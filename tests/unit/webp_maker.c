@@ -121,6 +121,82 @@ bool webp_make(const struct webp_spec *spec, uint8_t **bytes, size_t *size)
     return wrapped != NULL;
 }
 
+/* ---- a bomb, bit by bit (RFC 9649, section 3) ---- */
+
+struct bits {
+    uint8_t *bytes; /* zeroed */
+    size_t n;       /* bits written */
+};
+
+static void put_bits(struct bits *bits, unsigned value, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++, bits->n++)
+        bits->bytes[bits->n / 8] |= (uint8_t)((value >> i & 1) << bits->n % 8);
+}
+
+/* A code of the one symbol 0, which takes no bits. */
+static void put_zero_code(struct bits *bits)
+{
+    put_bits(bits, 1, 1); /* simple, of one symbol, of one bit: 0 */
+    put_bits(bits, 0, 3);
+}
+
+/* A code of 8 bits for each of the symbols 0..255. */
+static void put_byte_code(struct bits *bits, bool first_256_only)
+{
+    put_bits(bits, 0, 1);      /* not simple */
+    put_bits(bits, 12 - 4, 4); /* lengths of code lengths up to that of 8, the 12th */
+    for (unsigned i = 0; i < 11; i++)
+        put_bits(bits, 0, 3);
+    put_bits(bits, 1, 3);
+    put_bits(bits, first_256_only, 1);
+    if (first_256_only) {
+        put_bits(bits, 3, 3); /* the number in 2 + 2 * 3 bits, less 2 */
+        put_bits(bits, 256 - 2, 8);
+    }
+}
+
+static void put_byte(struct bits *bits, unsigned value)
+{
+    for (unsigned i = 8; i-- > 0;)
+        put_bits(bits, value >> i & 1, 1);
+}
+
+bool webp_make_bomb(uint32_t side, uint8_t **bytes, size_t *size)
+{
+    size_t tiles = (size_t)(side / 4) * (side / 4), length;
+    uint8_t *file = calloc(1, 1024 + 5 * tiles), *payload = file + RIFF_BYTES + CHUNK_BYTES;
+    struct bits bits = {.bytes = payload};
+
+    if (file == NULL)
+        return false;
+    put_bits(&bits, 0x2f, 8);
+    put_bits(&bits, side - 1, 14);
+    put_bits(&bits, side - 1, 14);
+    put_bits(&bits, 0, 1 + 3); /* no alpha, version 0 */
+    put_bits(&bits, 0, 1 + 1); /* no transform, no colour cache */
+    put_bits(&bits, 1, 1);     /* a picture of the tiles' codes: tiles of 4 x 4, no colour cache */
+    put_bits(&bits, 0, 3 + 1);
+    put_byte_code(&bits, true); /* its green and red are the number of a group of codes */
+    put_byte_code(&bits, false);
+    for (unsigned i = 0; i < 3; i++)
+        put_zero_code(&bits);
+    for (unsigned i = 0; i < tiles; i++) {
+        put_byte(&bits, i & 0xff);
+        put_byte(&bits, i >> 8);
+    }
+    for (size_t i = 0; i < 5 * tiles; i++)
+        put_zero_code(&bits);
+    length = (bits.n + 7) / 8;
+    length += length % 2;
+    put_chunk(file + RIFF_BYTES, "VP8L", length);
+    put_chunk(file, "RIFF", 4 + CHUNK_BYTES + length);
+    memcpy(file + 8, "WEBP", 4);
+    *bytes = file;
+    *size = RIFF_BYTES + CHUNK_BYTES + length;
+    return true;
+}
+
 size_t webp_find_chunk(const uint8_t *bytes, size_t size, const char *type, unsigned nth)
 {
     size_t at = RIFF_BYTES;

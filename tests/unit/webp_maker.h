@@ -25,6 +25,12 @@ uint8_t webp_sample(uint32_t x, uint32_t y, unsigned c);
 /* Encode. False (and nothing to free) where libwebp refuses or memory ends. */
 bool webp_make(const struct webp_spec *spec, uint8_t **bytes, size_t *size);
 
+/*
+ * A lossless bomb: a valid picture of side x side pixels in which every tile of 4 x 4 has Huffman
+ * codes of its own. The side is a multiple of 4, at most 1024.
+ */
+bool webp_make_bomb(uint32_t side, uint8_t **bytes, size_t *size);
+
 /* Offset of the nth chunk (from 0) of a type, frames' own included; 0 where there is none. */
 size_t webp_find_chunk(const uint8_t *bytes, size_t size, const char *type, unsigned nth);
 

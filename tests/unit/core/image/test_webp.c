@@ -183,6 +183,38 @@ static void too_many_pixels(void **state)
     free(file.bytes);
 }
 
+/* Codes for each tile: 12 kB a tile where they are needed. Some are fine, 0.8 GB are not. */
+static void huffman_bombs(void **state)
+{
+    struct file file;
+
+    (void)state;
+    assert_true(webp_make_bomb(128, &file.bytes, &file.size)); /* 1,024 groups */
+    expect(file.bytes, file.size, NULL, VGG_OK, "");
+    free(file.bytes);
+    assert_true(webp_make_bomb(1024, &file.bytes, &file.size)); /* 65,536 */
+    assert_true(file.size < 300000);
+    fault_arm_size(1, 64u << 20);
+    expect(file.bytes, file.size, NULL, VGG_BAD_IMAGE, "WebP: needs more than 72 MiB");
+    assert_false(fault_disarm());
+    free(file.bytes);
+}
+
+/* So many frames that even their list is too long. */
+static void frame_bomb(void **state)
+{
+    struct webp_spec spec = {.width = 1, .height = 1, .lossless = true, .frames = 60000};
+    struct file file = make(&spec);
+
+    (void)state;
+    expect(file.bytes, file.size, NULL, VGG_BAD_IMAGE, "WebP: needs more than 4 MiB");
+    free(file.bytes);
+    spec.frames = 10000;
+    file = make(&spec);
+    expect(file.bytes, file.size, NULL, VGG_OK, "");
+    free(file.bytes);
+}
+
 static void survives_every_failed_allocation(void **state)
 {
     (void)state;
@@ -204,6 +236,8 @@ int main(void)
         cmocka_unit_test(data_that_end_early),
         cmocka_unit_test(every_byte_wrong),
         cmocka_unit_test(too_many_pixels),
+        cmocka_unit_test(huffman_bombs),
+        cmocka_unit_test(frame_bomb),
         cmocka_unit_test(survives_every_failed_allocation),
     };
 
