@@ -185,6 +185,32 @@ docker-check:
 	$(Q)sh docker/deps.sh docker
 	$(Q)/usr/bin/python3 tests/docker/check.py $(BUILD)/docker
 
+# The kernels are written for gcc, so they are left as they are in the fuzzers.
+ifeq ($(CC),clang)
+$(BUILD)/core/kernels/%.o: override CC := gcc
+$(BUILD)/core/kernels/%.o: override CFLAGS := -O2 -g
+$(BUILD)/core/kernels/%.o: override BASE := $(filter-out -fsanitize=%,$(BASE))
+endif
+
+fuzzers := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+$(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(part_objects) $(BUILD)/embedded_none.o \
+    $(BUILD)/libvgg.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LINK) -fsanitize=fuzzer $^ $(subst $(BLAS),-lopenblas,$(SERVER_LIBS)) -o $@
+
+fuzzers: $(fuzzers)
+
+## fuzz       images, multipart bodies, models by clang's libFuzzer, FUZZ_SECONDS [60] each
+FUZZ_SECONDS ?= 60
+fuzz: $(BUILD)/vgg
+	$(Q)if ! echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+	    clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null; then \
+	    echo "SKIPPED: no clang with libFuzzer here (Debian: clang, libclang-rt-dev)"; exit 0; fi; \
+	$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang SANITIZE=address,undefined \
+	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" fuzzers && \
+	sh tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS) $(BUILD)/vgg
+
 # ---------------------------------------------------------------- the rest
 
 ## bench      time a full-size VGG-16 layer by layer, beside the machine's own limits
@@ -246,8 +272,8 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all run test_programs test check-long docker-check bench load asan ubsan tsan format format-check list install \
-    uninstall clean FORCE
+.PHONY: all run test_programs test check-long docker-check bench load asan ubsan tsan fuzz fuzzers \
+    format format-check list install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

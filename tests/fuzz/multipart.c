@@ -1,0 +1,54 @@
+/* Any bytes as a multipart body, after a line for its Content-Type: parts lie in it, in order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "multipart.h"
+
+enum { PARTS_MAX = 4, TYPE_MAX = 200 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* A copy of exactly its size, so that a sanitizer sees what reads on. */
+static void parse(const char *boundary, const uint8_t *bytes, size_t size)
+{
+    struct http_part parts[PARTS_MAX];
+    uint8_t *copy = malloc(size + (size == 0));
+    const uint8_t *end = copy;
+    const char *error = NULL;
+    enum http_body state;
+    size_t n = 0;
+
+    must(copy != NULL);
+    if (size != 0)
+        memcpy(copy, bytes, size);
+    state = multipart_parse(copy, size, boundary, parts, PARTS_MAX, &n, &error);
+    must(state == HTTP_BODY_MULTIPART || state == HTTP_BODY_MANY || state == HTTP_BODY_BAD);
+    must(state != HTTP_BODY_BAD || (error != NULL && error[0] != '\0'));
+    must(state != HTTP_BODY_MULTIPART || (n >= 1 && n <= PARTS_MAX));
+    for (size_t i = 0; state == HTTP_BODY_MULTIPART && i < n; i++) {
+        must(parts[i].bytes >= end && parts[i].size <= (size_t)(copy + size - parts[i].bytes));
+        end = parts[i].bytes + parts[i].size;
+    }
+    free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    const uint8_t *line = memchr(bytes, '\n', size < TYPE_MAX ? size : TYPE_MAX - 1);
+    char type[TYPE_MAX] = "", boundary[MULTIPART_BOUNDARY_MAX + 1];
+
+    if (size == 0 || line == NULL)
+        return 0;
+    memcpy(type, bytes, (size_t)(line - bytes));
+    if (multipart_boundary(type, boundary)) {
+        must(strlen(boundary) >= 1 && strlen(boundary) <= MULTIPART_BOUNDARY_MAX);
+        parse(boundary, line + 1, size - (size_t)(line + 1 - bytes));
+    }
+    return 0;
+}
