@@ -247,7 +247,7 @@ installed = 755:$(BUILD)/vgg:bin/vgg 644:$(BUILD)/libvgg.a:lib/libvgg.a \
     644:include/vgg.h:include/vgg.h 644:$(BUILD)/vgg.pc:lib/pkgconfig/vgg.pc \
     644:$(BUILD)/vgg.1:share/man/man1/vgg.1 \
     644:server/completion.bash:share/bash-completion/completions/vgg \
-    $(if $(wildcard docker/vgg.service),644:$(BUILD)/vgg.service:lib/systemd/system/vgg.service)
+    644:$(BUILD)/vgg.service:lib/systemd/system/vgg.service
 
 # These name $(PREFIX), which another call may have set otherwise: made anew each time.
 $(BUILD)/vgg.pc: include/vgg.h FORCE
@@ -257,10 +257,10 @@ $(BUILD)/vgg.pc: include/vgg.h FORCE
 	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lvgg $(filter-out %.o,$(CORE_LIBS)) -pthread' >$@
 
 $(BUILD)/vgg.service: docker/vgg.service FORCE
-	$(Q)sed 's|/usr[a-z/]*/bin/vgg|$(PREFIX)/bin/vgg|' $< >$@
+	$(Q)sed 's|^ExecStart=[^ ]*|ExecStart=$(PREFIX)/bin/vgg|' $< >$@
 
-## install    all below $(DESTDIR)$(PREFIX): program, library, manual page; uninstall
-install: all $(BUILD)/vgg.1 $(BUILD)/vgg.pc $(if $(wildcard docker/vgg.service),$(BUILD)/vgg.service)
+## install    program, library, manual page, systemd unit below $(DESTDIR)$(PREFIX); uninstall
+install: all $(BUILD)/vgg.1 $(BUILD)/vgg.pc $(BUILD)/vgg.service
 	$(Q)for each in $(installed); do \
 	    target=$(DESTDIR)$(PREFIX)/$${each##*:}; each=$${each%:*}; echo "$$target"; \
 	    install -D -m "$${each%%:*}" "$${each#*:}" "$$target" || exit 1; \
