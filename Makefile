@@ -168,6 +168,11 @@ check-long:
 	$(Q)$(MAKE) --no-print-directory test_programs
 	$(Q)sh tests/run.sh $(BUILD) long
 
+## page-check the page at / in a headless Chromium
+page-check: $(BUILD)/vgg
+	$(Q)sh docker/deps.sh page || echo "page-check: going on with what is there"
+	$(Q)sh tests/run.sh $(BUILD) page
+
 ## asan ubsan tsan  the unit and end-to-end tests under a sanitizer
 asan:
 	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined \
@@ -272,8 +277,8 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all run test_programs test check-long docker-check bench load asan ubsan tsan fuzz fuzzers \
-    format format-check list install uninstall clean FORCE
+.PHONY: all run test_programs test check-long page-check docker-check bench load asan ubsan tsan fuzz \
+    fuzzers format format-check list install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

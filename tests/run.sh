@@ -4,6 +4,7 @@
 #   tests/run.sh BUILD programs    the unit and end-to-end programs (what a sanitizer build runs)
 #   tests/run.sh BUILD all         the same, and the checks that need the product as it ships
 #   tests/run.sh BUILD long        what takes minutes
+#   tests/run.sh BUILD page        the page at / in a browser
 #
 # VGG_SHARED names a directory with more photographs and hostile JPEGs; without it those tests are
 # skipped, and say so.
@@ -75,11 +76,8 @@ all)
     programs
     run "layers of the sources" "$python" tests/layers.py
     run "downloading a model" "$python" tests/hub/test_fetch.py
-<<<<<<< HEAD
     run "installation" bash tests/install/check.sh "$build"
-=======
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
->>>>>>> f832a81 (docker: compose, Kubernetes, systemd, dashboard, alert rules)
     run "v2 client from the specification" "$python" tests/v2/check_v2.py "$build/vgg"
     run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
     run "posteriors against the oracle" "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
@@ -92,9 +90,13 @@ long)
     run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
+    run "the page in a browser" sh tests/page/run.sh "$build"
+    ;;
+page)
+    run "the page in a browser" sh tests/page/run.sh "$build"
     ;;
 *)
-    echo "usage: tests/run.sh BUILD programs|all|long" >&2
+    echo "usage: tests/run.sh BUILD programs|all|long|page" >&2
     exit 2
     ;;
 esac
