@@ -45,7 +45,7 @@ unit_helpers := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/*.c)) \
     $(BUILD)/tests/oracle/oracle_layers.o
 e2e_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/e2e/test_*.c)))
 e2e_helpers := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c))) \
-    $(patsubst %,$(BUILD)/tests/unit/%_maker.o,jpeg png webp)
+    $(patsubst %,$(BUILD)/tests/unit/%_maker.o,jpeg png webp certificate)
 
 core_objects := $(patsubst %,$(BUILD)/%.o,$(basename $(core_sources)))
 server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources)) $(BUILD)/server/page_files.o
@@ -149,7 +149,7 @@ $(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(part_objec
 	$(Q)$(CC) $(LINK) $^ $(TEST_LIBS) -o $@
 
 $(e2e_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
-	$(Q)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lm -o $@
+	$(Q)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lgnutls -lm -o $@
 
 $(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a $(BLAS_FILES)
 	$(Q)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(CORE_LIBS) -o $@

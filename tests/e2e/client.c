@@ -75,11 +75,15 @@ bool call_try(const struct server *server, const struct call *call, struct answe
 {
     CURL *curl = curl_easy_init();
     struct curl_slist *headers = list_headers(call);
+    bool tls = server->ca != NULL && !call->admin;
     char url[4096];
     bool sent;
 
     *answer = (struct answer){0};
-    snprintf(url, sizeof url, "http://127.0.0.1:%u%s", server->ports[call->admin], call->target);
+    snprintf(url, sizeof url, "%s://127.0.0.1:%u%s", tls ? "https" : "http",
+             server->ports[call->admin], call->target);
+    if (tls)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, server->ca);
     curl_easy_setopt(curl, CURLOPT_URL, url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ANSWER_S);

@@ -30,35 +30,47 @@ static void read_ready(int fd, char *line, size_t size)
     line[length] = '\0';
 }
 
-void server_start_with(struct server *server, const char *const *args, const char *const *env)
+static void start(struct server *server, const char *const *args, const char *const *env,
+                  int err_fd)
 {
-    static unsigned number;
     const char *argv[ARGUMENTS_MAX] = {"serve", "--listen", "127.0.0.1:0", "--admin-listen",
                                        "127.0.0.1:0"};
     size_t n = 5;
     unsigned ports[2];
     char line[160];
-    int ready[2], err_fd;
+    int ready[2];
 
     for (; *args != NULL && n + 1 < ARGUMENTS_MAX; args++)
         argv[n++] = *args;
-    snprintf(server->log, sizeof server->log, "log-%u", number++);
-    err_fd = open(work_file(server->log), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    assert_true(err_fd >= 0);
+    server->ca = NULL;
     assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
     server->pid = process_start(argv, env, NULL, ready[1], err_fd);
     close(ready[1]);
-    close(err_fd);
     read_ready(ready[0], line, sizeof line);
     close(ready[0]);
     if (sscanf(line, "vgg: ready on 127.0.0.1:%u, admin on 127.0.0.1:%u", &ports[0], &ports[1]) !=
-        2) {
-        char *log = server_log(server);
-
-        fail_msg("not ready: \"%s\"\n%s", line, log);
-    }
+        2)
+        fail_msg("not ready: \"%s\"\n%s", line, server->log[0] != '\0' ? server_log(server) : "");
     server->ports[0] = (uint16_t)ports[0];
     server->ports[1] = (uint16_t)ports[1];
+}
+
+void server_start_with(struct server *server, const char *const *args, const char *const *env)
+{
+    static unsigned number;
+    int err_fd;
+
+    snprintf(server->log, sizeof server->log, "log-%u", number++);
+    err_fd = open(work_file(server->log), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_true(err_fd >= 0);
+    start(server, args, env, err_fd);
+    close(err_fd);
+}
+
+void server_start_to(struct server *server, const char *const *args, int err_fd)
+{
+    server->log[0] = '\0';
+    start(server, args, NULL, err_fd);
 }
 
 void server_start(struct server *server, const char *const *args)
@@ -90,11 +102,8 @@ void server_stop(struct server *server)
 
     server_signal(server, SIGTERM);
     status = server_wait(server);
-    if (status != 0) {
-        char *log = server_log(server);
-
-        fail_msg("exit status %d\n%s", status, log);
-    }
+    if (status != 0)
+        fail_msg("exit status %d\n%s", status, server->log[0] != '\0' ? server_log(server) : "");
 }
 
 char *server_log(const struct server *server)

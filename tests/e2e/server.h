@@ -10,11 +10,15 @@ struct server {
     pid_t pid;
     uint16_t ports[2]; /* main, admin */
     char log[64];      /* name of the file with its standard error, for work_file */
+    const char *ca;    /* the main listener speaks TLS and this file vouches for it; else NULL */
 };
 
 /* Start `vgg serve` on free ports with `args` (NULL-terminated) and wait until it is ready. */
 void server_start(struct server *server, const char *const *args);
 void server_start_with(struct server *server, const char *const *args, const char *const *env);
+
+/* The same with its standard error to a descriptor, which stays the caller's; server->log is "". */
+void server_start_to(struct server *server, const char *const *args, int err_fd);
 
 /* Start one with a model, nothing else special. */
 void server_start_model(struct server *server, const char *model);
