@@ -495,7 +495,7 @@ char *json_access(const struct http_request *request, const char *time, unsigned
     failed += set_string(root, "client", request->client);
     failed += set_string(root, "method", method);
     failed += set_string(root, "path", path);
-    failed += set_string(root, "route", request->route);
+    failed += set_string(root, "route", request->route != NULL ? request->route : "other");
     failed += json_object_set_new(root, "status", json_integer(status));
     failed += json_object_set_new(root, "bytes_in", json_integer((json_int_t)request->body_bytes));
     failed +=

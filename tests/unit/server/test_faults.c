@@ -114,11 +114,13 @@ static bool is_out_of_memory(void)
 {
     json_t *root = json_loads(answer.body, 0, NULL);
     const char *type = json_string_value(json_object_get(root, "type"));
-    bool right = answer_has(&answer, "\r\nRetry-After: 1\r\n");
+    bool right =
+        answer_has(&answer, "\r\nRetry-After: 1\r\n") && answer_has(&answer, "\r\nX-Request-Id: ");
 
     if (!attempt.v2 || !is_v2_out_of_memory(root))
         right = right && type != NULL && strcmp(type, "urn:vgg:problem:out-of-memory") == 0 &&
                 answer_has(&answer, "\r\nContent-Type: application/problem+json\r\n") &&
+                json_string_value(json_object_get(root, "request_id")) != NULL &&
                 json_integer_value(json_object_get(root, "status")) == 503;
     json_decref(root);
     return right;
