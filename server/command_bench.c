@@ -7,7 +7,7 @@
 
 #include "commands.h"
 #include "json.h"
-#include "model_slot.h"
+#include "model_file.h"
 #include "options.h"
 
 enum { RUNS_MAX = 16, SIDE_MAX = 4096 };

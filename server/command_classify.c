@@ -5,7 +5,7 @@
 
 #include "clock.h"
 #include "commands.h"
-#include "model_slot.h"
+#include "model_file.h"
 #include "options.h"
 #include "pictures.h"
 #include "progress.h"

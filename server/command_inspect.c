@@ -6,7 +6,7 @@
 
 #include "commands.h"
 #include "json.h"
-#include "model_slot.h"
+#include "model_file.h"
 #include "options.h"
 
 struct inspect_options {

@@ -18,6 +18,7 @@
 #include "evaluate.h"
 #include "listener.h"
 #include "notify.h"
+#include "reload.h"
 #include "server.h"
 #include "signals.h"
 #include "task.h"
@@ -118,6 +119,7 @@ struct startup {
     struct endpoint endpoints[2]; /* main, admin */
     struct workers *workers;
     struct listener *listener;
+    struct model_file model; /* until the reloader has it */
     bool slot_ready;
 };
 
@@ -166,15 +168,25 @@ static void on_batch(void *user, const struct vgg_model *model, size_t views, ui
     queue_measured(server->queue, task_model_key(model), macs, duration_ns);
 }
 
+/* A model may take seconds to load. */
+static bool goes_on(void *unused)
+{
+    (void)unused;
+    return !signals_ended();
+}
+
 static enum vgg_status open_model(struct startup *startup, const struct serve_options *given,
                                   struct vgg_error *error)
 {
     struct evaluation_params params = {.top_k = 1};
     struct problem problem = {0};
     struct vgg_model *model;
-    const struct vgg_load_options load = {.threads = given->threads};
+    const struct vgg_load_options load = {.threads = given->threads, .on_chunk = goes_on};
     uint64_t start_ns = now_ns();
-    enum vgg_status status = model_open(given->model, &load, &model, error);
+    enum vgg_status status = model_file_open(given->model, &startup->model, error);
+
+    if (status == VGG_OK)
+        status = model_file_load(&startup->model, &load, &model, error);
     if (status != VGG_OK)
         return status;
     model_slot_init(&startup->server.model, model, (double)(now_ns() - start_ns) / NS_PER_S);
@@ -303,16 +315,19 @@ static void stop(struct startup *startup)
 
     listener_destroy(startup->listener);
     parsers_stop(server->parsers);
+    reloader_stop(server->reloader);
     if (server->queue != NULL)
         queue_close(server->queue);
     workers_destroy(startup->workers); /* every deferred request is answered after this */
     http_destroy(server->http);
     parsers_destroy(server->parsers);
+    reloader_destroy(server->reloader);
     vgg_engine_destroy(server->engine);
     queue_destroy(server->queue);
     metrics_destroy(server->metrics);
     if (startup->slot_ready)
         model_slot_fini(&server->model);
+    model_file_close(&startup->model);
     budget_fini(&server->decode_budget);
     secrets_fini(&server->secrets);
     for (size_t i = 0; i < 2; i++)
@@ -351,6 +366,9 @@ static enum vgg_status start(struct startup *startup, const struct serve_options
     if (status == VGG_OK)
         status = log_start(error);
     if (status == VGG_OK)
+        status =
+            reloader_create(&startup->server, &startup->model, &startup->server.reloader, error);
+    if (status == VGG_OK)
         status = start_http(startup, given, error);
     return status;
 }
@@ -366,25 +384,25 @@ static void print_ready(const char *main_address, const char *admin_address)
     (void)written;
 }
 
-static void log_model(const struct vgg_model_info *info, unsigned threads)
-{
-    log_event("info", "model %s: configuration %s, %" PRIu64 " parameters, %s", info->name,
-              info->arch, info->parameters, info->version);
-    if (!info->trained)
-        log_event("warning", "model %s is untrained: its answers mean nothing", info->name);
-    log_event("info", "kernels %s, %u threads", info->kernel, threads);
-}
-
 static int serve(const struct serve_options *given)
 {
-    struct startup startup = {.server = {.options = given}, .endpoints = {{.fd = -1}, {.fd = -1}}};
+    struct startup startup = {
+        .server = {.options = given}, .endpoints = {{.fd = -1}, {.fd = -1}}, .model = {.fd = -1}};
     char addresses[2][ADDRESS_MAX];
     struct vgg_error error = {0};
+    enum vgg_status status;
     bool quiet = true;
 
     raise_descriptor_limit(given->connections_max);
     budget_init(&startup.server.decode_budget, given->pixels_max);
-    if (start(&startup, given, &error) != VGG_OK) {
+    status = start(&startup, given, &error);
+    if (status == VGG_CANCELLED) {
+        log_event("info", "stopped before it was ready");
+        log_stop();
+        stop(&startup);
+        return 0;
+    }
+    if (status != VGG_OK) {
         log_stop();
         fprintf(stderr, "vgg: %s\n", error.text);
         stop(&startup);
@@ -392,12 +410,18 @@ static int serve(const struct serve_options *given)
     }
     for (size_t i = 0; i < 2; i++)
         snprintf(addresses[i], ADDRESS_MAX, "%s", startup.endpoints[i].address);
-    log_model(vgg_model_get_info(startup.server.model.model), given->threads);
+    reload_log_model(vgg_model_get_info(startup.server.model.model));
+    log_event("info", "kernels %s, %u threads",
+              vgg_model_get_info(startup.server.model.model)->kernel, given->threads);
+    signals_attend(true);
     print_ready(addresses[0], addresses[1]);
     notify_systemd("READY=1");
-    while (signals_wait(-1) != SIGNALS_END)
-        (void)secrets_reload(&startup.server.secrets); /* SIGHUP */
+    while (signals_wait(-1) != SIGNALS_END) { /* SIGHUP */
+        (void)secrets_reload(&startup.server.secrets);
+        reloader_refresh(startup.server.reloader);
+    }
     quiet = drain(&startup, given);
+    signals_attend(false);
     stop(&startup);
     log_event("info", "stopped");
     log_stop();

@@ -124,8 +124,8 @@ static void split_body(struct exchange *exchange, const char *type)
 
 static void end_body(struct exchange *exchange)
 {
-    const char *type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
     struct http_request *request = &exchange->request;
+    const char *type = request->content_type;
     const struct body *body = &exchange->body;
 
     exchange->parts = calloc(exchange->http->options.images_max, sizeof *exchange->parts);
@@ -202,6 +202,7 @@ static void read_headers(struct exchange *exchange)
     request->authorization = header(exchange, MHD_HTTP_HEADER_AUTHORIZATION);
     request->origin = header(exchange, MHD_HTTP_HEADER_ORIGIN);
     request->if_none_match = header(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH);
+    request->content_type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
 }
 
 static enum http_refusal refusal_of(const struct exchange *exchange)

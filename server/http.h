@@ -77,6 +77,7 @@ struct http_request {
     const char *authorization; /* header, or NULL; valid during handle() */
     const char *if_none_match; /* the same */
     const char *origin;        /* the same */
+    const char *content_type;  /* the same */
     bool first;                /* first request of its connection */
     uint64_t received_ns;      /* request line, CLOCK_MONOTONIC */
     uint64_t deadline_ns;      /* from --deadline or the client's shorter X-Request-Timeout-Ms */

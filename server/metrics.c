@@ -21,7 +21,7 @@ static const char *const refused_labels[] = {HTTP_REFUSED(LABEL)};
 static const char *const cut_labels[] = {CONNECTION_CUTS(LABEL)};
 static const char *const result_labels[] = {"failed", "ok"};
 
-static const unsigned codes[] = {200, 400, 401, 403, 404, 405, 413,
+static const unsigned codes[] = {200, 400, 401, 403, 404, 405, 409, 413,
                                  414, 415, 422, 431, 500, 503, 504};
 
 /* Upper bounds: milliseconds of a narrow network to half a minute of a panorama. */
@@ -231,9 +231,6 @@ static void print_escaped(struct text *out, const char *text)
 
 static void print_gauges(struct text *out, const struct metrics_gauges *gauges)
 {
-    static const char *const results[] = {"ok", "failed"};
-    static const uint64_t reloads[2] = {0, 0};
-
     print_gauge(out, "vgg_requests_in_flight", "Requests begun and not finished.",
                 (double)gauges->in_flight);
     print_gauge(out, "vgg_queue_depth", "Admitted requests of which nothing is computed yet.",
@@ -247,8 +244,9 @@ static void print_gauges(struct text *out, const struct metrics_gauges *gauges)
                gauges->model->version);
     print_gauge(out, "vgg_model_load_seconds", "Time to load the model that serves.",
                 gauges->model_load_s);
-    print_family(out, "vgg_model_reloads_total", "counter", "Reloads of the model.");
-    print_counters(out, "vgg_model_reloads_total", "result", results, reloads, 2);
+    print_family(out, "vgg_model_reloads_total", "counter", "Reloads and rollbacks of the model.");
+    print_counters(out, "vgg_model_reloads_total", "result", result_labels, gauges->model_reloads,
+                   2);
     print_family(out, "vgg_build_info", "gauge", "This program.");
     text_print(out, "vgg_build_info{version=\"" VGG_VERSION "\",kernel=\"%s\",threads=\"%u\"} 1\n",
                gauges->model->kernel, gauges->threads);

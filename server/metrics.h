@@ -23,6 +23,8 @@
     X(V2_INDEX, "/v2/repository/index")                                                            \
     X(V2_UNLOAD, "/v2/repository/models/{model}/unload")                                           \
     X(ADMIN_MODEL, "/admin/model")                                                                 \
+    X(ADMIN_RELOAD, "/admin/reload")                                                               \
+    X(ADMIN_ROLLBACK, "/admin/rollback")                                                           \
     X(OTHER, "other")
 
 #define METRICS_STAGES(X)                                                                          \
@@ -75,6 +77,7 @@ struct metrics_gauges {
     size_t queue_depth;
     double queue_cost_s;
     double model_load_s;
+    uint64_t model_reloads[2]; /* failed, succeeded */
     unsigned threads;
     const struct vgg_model_info *model;
     struct http_counts http;

@@ -1,4 +1,4 @@
-/* The model that serves, and loading one: from a file, or the one embedded in the program. */
+/* The model that serves: one pointer, which a reload replaces. */
 #ifndef MODEL_SLOT_H
 #define MODEL_SLOT_H
 
@@ -20,8 +20,10 @@ void model_slot_fini(struct model_slot *slot);
 /* A reference to the model that serves now; release it. */
 struct vgg_model *model_slot_get(struct model_slot *slot);
 
-/* Load `path`, or the embedded model where it is NULL. */
-enum vgg_status model_open(const char *path, const struct vgg_load_options *options,
-                           struct vgg_model **model, struct vgg_error *error);
+/* The same, and how long it took to load. */
+struct vgg_model *model_slot_get_timed(struct model_slot *slot, double *load_s);
+
+/* Let another one serve; takes over its reference. What has the old one keeps it to its end. */
+void model_slot_replace(struct model_slot *slot, struct vgg_model *model, double load_s);
 
 #endif

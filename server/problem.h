@@ -13,11 +13,15 @@
     X(CROSS_ORIGIN, "cross-origin", 403, "Cross-origin request")                                   \
     X(NOT_FOUND, "not-found", 404, "Not found")                                                    \
     X(BAD_METHOD, "method-not-allowed", 405, "Method not allowed")                                 \
+    X(RELOADING, "reload-in-progress", 409, "Reload in progress")                                  \
+    X(NO_PREVIOUS, "no-previous-model", 409, "No previous model")                                  \
     X(BODY_TOO_LARGE, "body-too-large", 413, "Body too large")                                     \
     X(IMAGE_TOO_LARGE, "image-too-large", 413, "Image too large")                                  \
     X(TOO_MANY_IMAGES, "too-many-images", 413, "Too many images")                                  \
     X(TOO_COSTLY, "too-costly", 413, "Request too costly")                                         \
     X(UNSUPPORTED_FORMAT, "unsupported-format", 415, "Unsupported image format")                   \
+    X(MEDIA_TYPE, "unsupported-media-type", 415, "Unsupported media type")                         \
+    X(BAD_MODEL, "bad-model", 422, "Model cannot be served")                                       \
     X(BAD_IMAGE, "bad-image", 422, "Image cannot be decoded")                                      \
     X(HEADERS_TOO_LARGE, "headers-too-large", 431, "Headers too large")                            \
     X(INTERNAL, "internal", 500, "Internal error")                                                 \

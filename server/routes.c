@@ -9,6 +9,7 @@
 #include "cors.h"
 #include "json.h"
 #include "page.h"
+#include "reload.h"
 #include "server.h"
 #include "v2.h"
 #include "v2_text.h"
@@ -93,15 +94,20 @@ static void handle_readyz(struct server *server, struct http_request *request)
     server_respond_json(server, request, ready ? 200 : 503, json, size);
 }
 
+char *server_model_json(const struct server *server, const struct vgg_model *model, size_t *size)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    const struct option_scales *scales = &server->options->scales;
+
+    return json_model(model, scales->n != 0 ? scales->scales : info->scales,
+                      scales->n != 0 ? scales->n : info->scales_n, server->options->flip, size);
+}
+
 static void handle_model(struct server *server, struct http_request *request)
 {
     struct vgg_model *model = model_slot_get(&server->model);
-    const struct vgg_model_info *info = vgg_model_get_info(model);
-    const struct option_scales *scales = &server->options->scales;
     size_t size = 0;
-    char *json =
-        json_model(model, scales->n != 0 ? scales->scales : info->scales,
-                   scales->n != 0 ? scales->n : info->scales_n, server->options->flip, &size);
+    char *json = server_model_json(server, model, &size);
 
     vgg_model_release(model);
     server_respond_json(server, request, 200, json, size);
@@ -109,13 +115,14 @@ static void handle_model(struct server *server, struct http_request *request)
 
 static void handle_metrics(struct server *server, struct http_request *request)
 {
-    struct vgg_model *model = model_slot_get(&server->model);
+    double load_s;
+    struct vgg_model *model = model_slot_get_timed(&server->model, &load_s);
     struct queue_state queue = queue_get_state(server->queue);
     struct metrics_gauges gauges = {
         .in_flight = http_in_flight(server->http),
         .queue_depth = queue.depth,
         .queue_cost_s = queue.cost_s,
-        .model_load_s = server->model.load_s,
+        .model_load_s = load_s,
         .threads = server->options->threads,
         .model = vgg_model_get_info(model),
         .secrets = secrets_get_state(&server->secrets),
@@ -125,6 +132,7 @@ static void handle_metrics(struct server *server, struct http_request *request)
     char *text;
 
     http_get_counts(server->http, &gauges.http);
+    reloader_get_counts(server->reloader, gauges.model_reloads);
     text = metrics_render(server->metrics, &gauges, &size);
 
     vgg_model_release(model);
@@ -140,10 +148,10 @@ static const struct route routes[] = {
     {"/healthz", false, false, true, ROUTE_HEALTHZ, handle_readyz},
     {"/metrics", false, false, false, ROUTE_METRICS, handle_metrics},
     {"/model", false, false, false, ROUTE_MODEL, handle_model},
-#define PAGE_ROUTE(name, path, file, type) {path, false, false, true, ROUTE_PAGE, page_handle},
-    PAGE_FILES(PAGE_ROUTE)
-#undef PAGE_ROUTE
-        {"/v2", false, false, false, ROUTE_V2, v2_handle_server},
+    {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
+    {"/admin/reload", true, true, false, ROUTE_ADMIN_RELOAD, admin_reload},
+    {"/admin/rollback", true, true, false, ROUTE_ADMIN_ROLLBACK, admin_rollback},
+    {"/v2", false, false, false, ROUTE_V2, v2_handle_server},
     {"/v2/health/live", false, false, true, ROUTE_V2_LIVE, v2_handle_live},
     {"/v2/health/ready", false, false, true, ROUTE_V2_READY, v2_handle_ready},
     {"/v2/models/{model}", false, false, false, ROUTE_V2_MODEL, v2_handle_model},
@@ -156,7 +164,9 @@ static const struct route routes[] = {
      v2_handle_infer},
     {"/v2/repository/index", true, true, false, ROUTE_V2_INDEX, v2_handle_index},
     {"/v2/repository/models/{model}/unload", true, true, false, ROUTE_V2_UNLOAD, v2_handle_unload},
-    {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
+#define PAGE_ROUTE(name, path, file, type) {path, false, false, true, ROUTE_PAGE, page_handle},
+    PAGE_FILES(PAGE_ROUTE)
+#undef PAGE_ROUTE
 };
 
 static const struct route *find_route(const struct http_request *request)

@@ -15,6 +15,8 @@
 #include "queue.h"
 #include "secrets.h"
 
+struct reloader;
+
 /* The life of a server; it only moves forward. */
 enum server_phase {
     PHASE_SERVING,
@@ -43,6 +45,7 @@ struct server {
     const struct serve_options *options;
     struct vgg_engine *engine;
     struct model_slot model;
+    struct reloader *reloader;
     struct http *http;
     struct parsers *parsers;
     struct queue *queue;
@@ -69,6 +72,13 @@ void routes_handle(void *app, struct http_request *request);
 void routes_refuse(void *app, struct http_request *request, enum http_refusal why);
 void routes_done(void *app, const struct http_request *request, unsigned status, bool body_cut);
 bool routes_closing(void *app);
+
+/* routes.c: what GET /model answers, malloc'ed; NULL when out of memory. */
+char *server_model_json(const struct server *server, const struct vgg_model *model, size_t *size);
+
+/* admin.c: POST /admin/reload and /admin/rollback, on a network thread. */
+void admin_reload(struct server *server, struct http_request *request);
+void admin_rollback(struct server *server, struct http_request *request);
 
 /* classify.c: POST /classify, on a network thread. */
 void classify_handle(struct server *server, struct http_request *request);

@@ -7,11 +7,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 static int end_fd = -1, reload_fd = -1;
+static atomic_uint ends;
+static atomic_bool attended;
 
 static void on_signal(int number)
 {
@@ -20,6 +23,8 @@ static void on_signal(int number)
     ssize_t written = write(number == SIGHUP ? reload_fd : end_fd, &one, sizeof one);
 
     (void)written;
+    if (number != SIGHUP && atomic_fetch_add(&ends, 1) != 0 && !attended)
+        _exit(1);
     errno = reason;
 }
 
@@ -27,6 +32,8 @@ enum vgg_status signals_init(struct vgg_error *error)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
+    ends = 0;
+    attended = false;
     /* Each end counts, since the second one ends at once; many reloads are one. */
     end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
     reload_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -39,6 +46,16 @@ enum vgg_status signals_init(struct vgg_error *error)
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
     return VGG_OK;
+}
+
+bool signals_ended(void)
+{
+    return ends != 0;
+}
+
+void signals_attend(bool attend)
+{
+    attended = attend;
 }
 
 static bool take(int fd)

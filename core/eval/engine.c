@@ -72,7 +72,7 @@ static bool grow_arena(struct vgg_engine *engine, size_t bytes)
 
 /*
  * What the most demanding batch within the limit takes. Maps and scratch never shrink when a side
- * grows, so for each number of views and each height the widest view counts.
+ * grows, so for each number of views and each width the highest view counts.
  */
 static size_t largest_batch_bytes(const struct vgg_engine *engine, const struct vgg_net *net)
 {
@@ -81,9 +81,11 @@ static size_t largest_batch_bytes(const struct vgg_engine *engine, const struct 
 
     for (uint64_t n = 1; n <= VGG_BATCH_VIEWS_MAX; n++)
         for (uint64_t h = crop; n * h * crop <= pixels; h++) {
-            struct vgg_shape shape = {(uint32_t)n, 3, (uint32_t)h, (uint32_t)(pixels / n / h)};
+            uint64_t w = pixels / n / h;
+            struct vgg_shape shape = {(uint32_t)n, 3, (uint32_t)(pixels / n / w), (uint32_t)w};
             size_t bytes = batch_bytes(engine, net, shape);
 
+            h = shape.h;
             if (bytes > largest)
                 largest = bytes;
         }

@@ -23,7 +23,9 @@ static const struct {
     {PROBLEM_UNSUPPORTED_FORMAT, 415}, {PROBLEM_BAD_IMAGE, 422},
     {PROBLEM_INTERNAL, 500},           {PROBLEM_QUEUE_FULL, 503},
     {PROBLEM_DRAINING, 503},           {PROBLEM_NO_MEMORY, 503},
-    {PROBLEM_DEADLINE, 504},
+    {PROBLEM_DEADLINE, 504},           {PROBLEM_RELOADING, 409},
+    {PROBLEM_NO_PREVIOUS, 409},        {PROBLEM_MEDIA_TYPE, 415},
+    {PROBLEM_BAD_MODEL, 422},
 };
 
 static void statuses_of_the_contract(void **state)

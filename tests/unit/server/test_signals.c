@@ -1,9 +1,11 @@
-/* Signals become something to wait for. Raised in this process; nothing is forked. */
+/* Signals become something to wait for. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -81,15 +83,43 @@ static void wakes_a_waiting_thread(void **state)
     assert_int_equal(signals_wait(HANG_S * 1000), SIGNALS_END);
 }
 
+/* Where nobody waits, the first one is kept and the second one ends the process. */
+static void the_second_ends_what_nobody_attends(void **state)
+{
+    int status = 0;
+    pid_t child;
+
+    (void)state;
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        if (signals_init(NULL) != VGG_OK || signals_ended())
+            _exit(2);
+        raise(SIGHUP);
+        raise(SIGTERM);
+        if (!signals_ended())
+            _exit(3);
+        raise(SIGINT);
+        _exit(4);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(termination_is_reported), cmocka_unit_test(each_signal_counts),
-        cmocka_unit_test(reloads_are_one),         cmocka_unit_test(others_are_ignored),
+        cmocka_unit_test(termination_is_reported),
+        cmocka_unit_test(each_signal_counts),
+        cmocka_unit_test(reloads_are_one),
+        cmocka_unit_test(others_are_ignored),
         cmocka_unit_test(wakes_a_waiting_thread),
+        cmocka_unit_test(the_second_ends_what_nobody_attends),
     };
 
     if (signals_init(NULL) != VGG_OK)
         return 1;
+    signals_attend(true);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

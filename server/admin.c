@@ -1,0 +1,77 @@
+/* POST /admin/reload and /admin/rollback: what is checked before the reloader takes over. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "json.h"
+#include "reload.h"
+
+enum { BODY_MAX = 16 << 10 }; /* bytes: a path, with escapes */
+
+static bool is_json(const char *type)
+{
+    static const char json[] = "application/json";
+    size_t length = sizeof json - 1;
+
+    return type != NULL && strncasecmp(type, json, length) == 0 &&
+           (type[length] == '\0' || strchr("; \t", type[length]) != NULL);
+}
+
+/* The path that the body names, malloc'ed, NULL where there is none. False with the problem. */
+static bool read_body(const struct http_request *request, char **path, struct problem *problem)
+{
+    *path = NULL;
+    if (request->body_bytes == 0)
+        return true;
+    if (!is_json(request->content_type))
+        problem_set(problem, PROBLEM_MEDIA_TYPE, "a body must be application/json");
+    else if (request->body_bytes > BODY_MAX)
+        problem_set(problem, PROBLEM_BODY_TOO_LARGE, "a body here has at most %d bytes", BODY_MAX);
+    else if (request->body != HTTP_BODY_PLAIN)
+        problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");
+    else
+        return json_reload(request->parts[0].bytes, request->parts[0].size, path, problem);
+    return false;
+}
+
+static void begin(struct server *server, struct http_request *request, enum reload_kind kind,
+                  char *path)
+{
+    struct problem problem;
+
+    http_defer(request);
+    if (server->phase == PHASE_SERVING && reloader_begin(server->reloader, kind, path, request))
+        return;
+    free(path);
+    if (server->phase != PHASE_SERVING)
+        problem_set(&problem, PROBLEM_DRAINING, "the server is shutting down");
+    else
+        problem_set(&problem, PROBLEM_RELOADING, "another reload is under way: wait for its end");
+    server_respond_problem(server, request, &problem, 0);
+}
+
+static void handle(struct server *server, struct http_request *request, enum reload_kind kind)
+{
+    struct problem problem;
+    char *path;
+
+    if (!read_body(request, &path, &problem))
+        server_respond_problem(server, request, &problem, 0);
+    else if (kind == RELOAD_ROLLBACK && path != NULL) {
+        free(path);
+        problem_set(&problem, PROBLEM_BAD_PARAMETER,
+                    "a rollback takes no model: it goes back to the previous one");
+        server_respond_problem(server, request, &problem, 0);
+    } else
+        begin(server, request, kind, path);
+}
+
+void admin_reload(struct server *server, struct http_request *request)
+{
+    handle(server, request, RELOAD_FILE);
+}
+
+void admin_rollback(struct server *server, struct http_request *request)
+{
+    handle(server, request, RELOAD_ROLLBACK);
+}

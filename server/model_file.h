@@ -1,0 +1,43 @@
+/*
+ * Where a model comes from: a file, which stays open so that it can be loaded again when its name
+ * leads elsewhere, or the model embedded in the program.
+ */
+#ifndef MODEL_FILE_H
+#define MODEL_FILE_H
+
+#include <time.h>
+
+#include "vgg.h"
+
+struct model_file {
+    char *path; /* NULL: the embedded model */
+    int fd;
+    /* What was found at the opening. */
+    uint64_t device, inode, bytes;
+    struct timespec modified, changed;
+};
+
+/*
+ * Open `path`, or stand for the embedded model where it is NULL. Only a regular file can be opened;
+ * nothing is waited for. Errors: IO, BAD_ARGUMENT (this build has no embedded model), NO_MEMORY.
+ */
+enum vgg_status model_file_open(const char *path, struct model_file *file, struct vgg_error *error);
+
+/* Load it, as vgg_model_load_fd. */
+enum vgg_status model_file_load(const struct model_file *file,
+                                const struct vgg_load_options *options, struct vgg_model **model,
+                                struct vgg_error *error);
+
+/* Does its path still lead to the same file, and has that not been touched? */
+bool model_file_unchanged(const struct model_file *file);
+
+/* For messages: its path, or "the embedded model". */
+const char *model_file_name(const struct model_file *file);
+
+void model_file_close(struct model_file *file);
+
+/* Open, load and close. */
+enum vgg_status model_open(const char *path, const struct vgg_load_options *options,
+                           struct vgg_model **model, struct vgg_error *error);
+
+#endif
