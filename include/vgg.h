@@ -291,9 +291,9 @@ struct vgg_engine_options {
 
 /*
  * The executor: its threads work together on one batch of views of equal shape, taken from all
- * submitted jobs. The job of least predicted work has the next pass, but the oldest at least half
- * of the work: what is small waits for a pass, what is large for twice the work ahead of it. One
- * engine serves any number of models and of submitting threads.
+ * submitted jobs. The job of least predicted work has the next pass, but the oldest a third of the
+ * work: what is small waits for a pass, what is large at most for three times the work up to it.
+ * One engine serves any number of models and of submitting threads.
  */
 struct vgg_engine;
 

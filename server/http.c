@@ -58,7 +58,7 @@ struct peer {
     size_t requests;
 };
 
-enum phase { PHASE_HEADERS, PHASE_BODY, PHASE_HANDLED };
+enum phase { PHASE_HEADERS, PHASE_BODY, PHASE_WHOLE, PHASE_HANDLED };
 
 /* A request and its body while it grows. */
 struct exchange {
@@ -369,6 +369,18 @@ bool http_gone(const struct http_request *request)
 
 /* ---------------------------------------------------------------- libmicrohttpd's calls ------ */
 
+/*
+ * A connection that is suspended in the call that follows a read is read from again as soon as it
+ * is resumed; and then libmicrohttpd 0.9.75 takes a client that sends no more for one that has
+ * gone, before its answer can be queued. From the next call on, it reads only after the answer.
+ * (By poll, as for TLS, there would be no next call.)
+ */
+static bool call_again(const struct exchange *exchange)
+{
+    return exchange->request.body_bytes != 0 &&
+           (exchange->request.admin || exchange->http->options.tls == NULL);
+}
+
 static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, const char *url,
                                  const char *method, const char *version, const char *data,
                                  size_t *size, void **state)
@@ -405,6 +417,11 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
             *size = 0;
             return within ? MHD_YES : MHD_NO;
         }
+        exchange->phase = PHASE_WHOLE;
+        if (call_again(exchange))
+            return MHD_YES;
+        /* fall through */
+    case PHASE_WHOLE:
         exchange->phase = PHASE_HANDLED;
         end_body(exchange);
         handler->handle(handler->app, &exchange->request);

@@ -49,9 +49,9 @@ struct vgg_batch {
 /*
  * The job of `queue` (not empty) whose turn it is: the one of least predicted work, the first of
  * equals, so that a small picture waits for little more than the pass under way; but the oldest job
- * as soon as the work done past it makes up for its next pass. So at least half of the work is done
- * in order of arrival, give or take a pass, and every job ends within twice the work of those up
- * to it, whatever else arrives.
+ * as soon as twice the work of its next pass was done past it. So at least a third of the work is
+ * done in order of arrival, give or take a pass, and every job ends within three times the work of
+ * those up to it, whatever else arrives.
  */
 struct vgg_job *vgg_batch_lead(struct vgg_job *queue, uint64_t overtaken_macs);
 

@@ -1,4 +1,5 @@
 /* The watch list: who is cut and when, who counts as busy. */
+#include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -269,6 +270,64 @@ static void out_of_memory(void **state)
     assert_int_equal(error.status, VGG_NO_MEMORY);
 }
 
+/* ---------------------------------------------------------------- who has gone --------------- */
+
+/* TCP, whose end of a stream does not tell a close from a half-close. */
+static void open_tcp(int pair[2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &size), 0);
+    pair[1] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(pair[1], (struct sockaddr *)&address, size), 0);
+    pair[0] = accept(listener, NULL, NULL);
+    assert_true(pair[0] >= 0);
+    close(listener);
+}
+
+static void the_closed_are_told_from_the_half_closed(void **state)
+{
+    enum { CLOSED, RESET, HALF, OPEN, UNASKED, N };
+    const struct linger now = {.l_onoff = 1};
+    struct connection_watch *watches[N];
+    atomic_bool gone[N] = {false};
+    int pairs[N][2];
+    char text[8];
+
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        open_tcp(pairs[i]);
+        watches[i] = watch_add(connections, pairs[i][0], now_ns() + LATER_NS);
+        watch_expect(watches[i], false);
+        watch_await(watches[i], &gone[i]);
+    }
+    watch_await(watches[UNASKED], NULL);
+    shutdown(pairs[HALF][1], SHUT_WR);
+    close(pairs[UNASKED][1]);
+    close(pairs[CLOSED][1]);
+    setsockopt(pairs[RESET][1], SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(pairs[RESET][1]);
+    while (!gone[CLOSED] || !gone[RESET])
+        usleep(1000);
+    usleep(300000); /* some sweeps more: nothing else changes */
+    assert_false(gone[HALF] || gone[OPEN] || gone[UNASKED]);
+    /* What it was sent to find out is not in its stream. */
+    assert_int_equal(send(pairs[HALF][0], "answer", 6, 0), 6);
+    assert_int_equal(recv(pairs[HALF][1], text, sizeof text, 0), 6);
+    assert_memory_equal(text, "answer", 6);
+    for (size_t i = 0; i < N; i++) {
+        watch_remove(watches[i]);
+        close(pairs[i][0]);
+    }
+    close(pairs[HALF][1]);
+    close(pairs[OPEN][1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +338,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(stops_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(out_of_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_closed_are_told_from_the_half_closed, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
