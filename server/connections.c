@@ -1,16 +1,22 @@
-/* The watch list: a linked list, swept ten times a second. */
+/*
+ * The watch list: a linked list, swept ten times a second, and those who wait for an answer in an
+ * epoll set, so that whoever leaves is noticed before the next pass of the engine.
+ */
 #include "connections.h"
 
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "clock.h"
 
-static const uint64_t SWEEP_NS = 100 * NS_PER_MS;
+enum { SWEEP_MS = 100, EVENTS_AT_A_TIME = 64 };
 
 struct connection_watch {
     struct connections *connections;
@@ -21,13 +27,13 @@ struct connection_watch {
     bool ended;     /* the last sweep found that none can come */
     enum connection_cut phase;
     atomic_bool *gone; /* to be told when the client has closed; NULL: nobody asks */
-    bool probed;
     struct connection_watch *next, **link;
 };
 
 struct connections {
     pthread_mutex_t mutex;
-    pthread_cond_t wake;
+    int epoll_fd; /* awaited watches */
+    int wake_fd;
     pthread_t thread;
     bool stop;
     struct connection_watch *first;
@@ -57,18 +63,6 @@ static void cut(struct connection_watch *watch)
     watch->expecting = false;
 }
 
-/* Has the client closed both sides? */
-static bool has_closed(struct connection_watch *watch)
-{
-    struct pollfd polled = {.fd = watch->fd, .events = POLLRDHUP};
-
-    if (poll(&polled, 1, 0) != 1)
-        return false;
-    if (!(polled.revents & (POLLERR | POLLHUP)) && !watch->probed)
-        watch->probed = send(watch->fd, "", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
-    return polled.revents & (POLLERR | POLLHUP);
-}
-
 static void sweep(struct connections *connections, uint64_t now)
 {
     for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next) {
@@ -80,45 +74,95 @@ static void sweep(struct connections *connections, uint64_t now)
         if (late || (ended && watch->ended))
             cut(watch);
         watch->ended = ended;
-        if (watch->gone != NULL && !*watch->gone && has_closed(watch))
-            *watch->gone = true;
     }
+}
+
+/* Needs the mutex. An event of a client that waits for its answer. */
+static void notice(struct connection_watch *watch, uint32_t events)
+{
+    struct epoll_event closed = {.data.ptr = watch};
+
+    if (events & (EPOLLERR | EPOLLHUP)) {
+        *watch->gone = true;
+        (void)epoll_ctl(watch->connections->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+        return;
+    }
+    (void)send(watch->fd, "", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)epoll_ctl(watch->connections->epoll_fd, EPOLL_CTL_MOD, watch->fd, &closed);
+}
+
+/* Needs the mutex, under which watches leave the set: an event is never that of a removed one. */
+static void notice_all(struct connections *connections)
+{
+    struct epoll_event events[EVENTS_AT_A_TIME];
+    int n = epoll_wait(connections->epoll_fd, events, EVENTS_AT_A_TIME, 0);
+
+    for (int i = 0; i < n; i++)
+        notice(events[i].data.ptr, events[i].events);
+}
+
+/* Until something happens, or the next sweep is due; without connections none is. */
+static void rest(struct connections *connections, bool idle, uint64_t next_ns)
+{
+    struct pollfd polled[] = {{.fd = connections->wake_fd, .events = POLLIN},
+                              {.fd = connections->epoll_fd, .events = POLLIN}};
+    uint64_t now = now_ns();
+    eventfd_t count;
+
+    (void)poll(polled, 2, idle ? -1 : now < next_ns ? (int)((next_ns - now) / NS_PER_MS) + 1 : 0);
+    if (polled[0].revents != 0)
+        (void)eventfd_read(connections->wake_fd, &count);
 }
 
 static void *sweeper_main(void *argument)
 {
     struct connections *connections = argument;
+    uint64_t next_ns = 0;
 
     pthread_mutex_lock(&connections->mutex);
     while (!connections->stop) {
-        uint64_t now = now_ns(), next = now + SWEEP_NS;
-        struct timespec until = {(time_t)(next / NS_PER_S), (long)(next % NS_PER_S)};
+        bool idle = connections->first == NULL;
 
-        sweep(connections, now);
-        if (connections->first == NULL)
-            pthread_cond_wait(&connections->wake, &connections->mutex);
-        else
-            pthread_cond_timedwait(&connections->wake, &connections->mutex, &until);
+        if (now_ns() >= next_ns) {
+            sweep(connections, now_ns());
+            next_ns = now_ns() + SWEEP_MS * NS_PER_MS;
+        }
+        pthread_mutex_unlock(&connections->mutex);
+        rest(connections, idle, next_ns);
+        pthread_mutex_lock(&connections->mutex);
+        notice_all(connections);
     }
     pthread_mutex_unlock(&connections->mutex);
     return NULL;
 }
 
+static void close_fds(struct connections *connections)
+{
+    if (connections->epoll_fd >= 0)
+        close(connections->epoll_fd);
+    if (connections->wake_fd >= 0)
+        close(connections->wake_fd);
+}
+
+static void wake(struct connections *connections)
+{
+    (void)eventfd_write(connections->wake_fd, 1);
+}
+
 enum vgg_status connections_create(struct connections **out, struct vgg_error *error)
 {
     struct connections *connections = calloc(1, sizeof *connections);
-    pthread_condattr_t attributes;
 
     if (connections != NULL) {
+        connections->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        connections->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         pthread_mutex_init(&connections->mutex, NULL);
-        pthread_condattr_init(&attributes);
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-        pthread_cond_init(&connections->wake, &attributes);
-        pthread_condattr_destroy(&attributes);
-        if (pthread_create(&connections->thread, NULL, sweeper_main, connections) == 0) {
+        if (connections->epoll_fd >= 0 && connections->wake_fd >= 0 &&
+            pthread_create(&connections->thread, NULL, sweeper_main, connections) == 0) {
             *out = connections;
             return VGG_OK;
         }
+        close_fds(connections);
         free(connections);
     }
     return vgg_fail(error, VGG_NO_MEMORY, "cannot start the thread that watches connections");
@@ -130,10 +174,10 @@ void connections_destroy(struct connections *connections)
         return;
     pthread_mutex_lock(&connections->mutex);
     connections->stop = true;
-    pthread_cond_signal(&connections->wake);
+    wake(connections);
     pthread_mutex_unlock(&connections->mutex);
     pthread_join(connections->thread, NULL);
-    pthread_cond_destroy(&connections->wake);
+    close_fds(connections);
     pthread_mutex_destroy(&connections->mutex);
     free(connections);
 }
@@ -154,7 +198,7 @@ struct connection_watch *watch_add(struct connections *connections, int fd, uint
     if (watch->next != NULL)
         watch->next->link = &watch->next;
     else
-        pthread_cond_signal(&connections->wake);
+        wake(connections);
     connections->first = watch;
     pthread_mutex_unlock(&connections->mutex);
     return watch;
@@ -193,8 +237,13 @@ void watch_expect(struct connection_watch *watch, bool bytes)
 
 void watch_await(struct connection_watch *watch, atomic_bool *gone)
 {
+    struct epoll_event ended = {.events = EPOLLRDHUP, .data.ptr = watch};
+    int epoll_fd = watch->connections->epoll_fd;
+
     pthread_mutex_lock(&watch->connections->mutex);
     watch->gone = gone;
+    /* Without memory for it, its leaving goes unnoticed. */
+    (void)epoll_ctl(epoll_fd, gone != NULL ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, watch->fd, &ended);
     pthread_mutex_unlock(&watch->connections->mutex);
 }
 
