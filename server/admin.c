@@ -8,7 +8,7 @@
 
 enum { BODY_MAX = 16 << 10 }; /* bytes: a path, with escapes */
 
-static bool is_json(const char *type)
+bool admin_is_json(const char *type)
 {
     static const char json[] = "application/json";
     size_t length = sizeof json - 1;
@@ -23,7 +23,7 @@ static bool read_body(const struct http_request *request, char **path, struct pr
     *path = NULL;
     if (request->body_bytes == 0)
         return true;
-    if (!is_json(request->content_type))
+    if (!admin_is_json(request->content_type))
         problem_set(problem, PROBLEM_MEDIA_TYPE, "a body must be application/json");
     else if (request->body_bytes > BODY_MAX)
         problem_set(problem, PROBLEM_BODY_TOO_LARGE, "a body here has at most %d bytes", BODY_MAX);
@@ -34,8 +34,8 @@ static bool read_body(const struct http_request *request, char **path, struct pr
     return false;
 }
 
-static void begin(struct server *server, struct http_request *request, enum reload_kind kind,
-                  char *path)
+void admin_begin(struct server *server, struct http_request *request, enum reload_kind kind,
+                 char *path)
 {
     struct problem problem;
 
@@ -63,7 +63,7 @@ static void handle(struct server *server, struct http_request *request, enum rel
                     "a rollback takes no model: it goes back to the previous one");
         server_respond_problem(server, request, &problem, 0);
     } else
-        begin(server, request, kind, path);
+        admin_begin(server, request, kind, path);
 }
 
 void admin_reload(struct server *server, struct http_request *request)

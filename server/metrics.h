@@ -14,6 +14,7 @@
     X(METRICS, "/metrics")                                                                         \
     X(MODEL, "/model")                                                                             \
     X(PAGE, "/")                                                                                   \
+    X(OPENAPI, "/openapi.json")                                                                    \
     X(V2, "/v2")                                                                                   \
     X(V2_LIVE, "/v2/health/live")                                                                  \
     X(V2_READY, "/v2/health/ready")                                                                \
@@ -21,6 +22,7 @@
     X(V2_MODEL_READY, "/v2/models/{model}/ready")                                                  \
     X(V2_INFER, "/v2/models/{model}/infer")                                                        \
     X(V2_INDEX, "/v2/repository/index")                                                            \
+    X(V2_LOAD, "/v2/repository/models/{model}/load")                                               \
     X(V2_UNLOAD, "/v2/repository/models/{model}/unload")                                           \
     X(ADMIN_MODEL, "/admin/model")                                                                 \
     X(ADMIN_RELOAD, "/admin/reload")                                                               \

@@ -44,4 +44,11 @@ void reloader_get_counts(struct reloader *reloader, uint64_t counts[2]); /* fail
 /* Say in the log what serves. */
 void reload_log_model(const struct vgg_model_info *info);
 
+/* admin.c: begin one for a request that is not deferred yet, or answer why not. */
+void admin_begin(struct server *server, struct http_request *request, enum reload_kind kind,
+                 char *path);
+
+/* Is it JSON's media type? NULL is none. */
+bool admin_is_json(const char *type);
+
 #endif

@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "cors.h"
 #include "json.h"
+#include "openapi.h"
 #include "page.h"
 #include "reload.h"
 #include "server.h"
@@ -151,6 +152,7 @@ static const struct route routes[] = {
     {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
     {"/admin/reload", true, true, false, ROUTE_ADMIN_RELOAD, admin_reload},
     {"/admin/rollback", true, true, false, ROUTE_ADMIN_ROLLBACK, admin_rollback},
+    {"/openapi.json", false, false, false, ROUTE_OPENAPI, openapi_handle},
     {"/v2", false, false, false, ROUTE_V2, v2_handle_server},
     {"/v2/health/live", false, false, true, ROUTE_V2_LIVE, v2_handle_live},
     {"/v2/health/ready", false, false, true, ROUTE_V2_READY, v2_handle_ready},
@@ -163,6 +165,7 @@ static const struct route routes[] = {
     {"/v2/models/{model}/versions/{version}/infer", false, true, false, ROUTE_V2_INFER,
      v2_handle_infer},
     {"/v2/repository/index", true, true, false, ROUTE_V2_INDEX, v2_handle_index},
+    {"/v2/repository/models/{model}/load", true, true, false, ROUTE_V2_LOAD, v2_handle_load},
     {"/v2/repository/models/{model}/unload", true, true, false, ROUTE_V2_UNLOAD, v2_handle_unload},
 #define PAGE_ROUTE(name, path, file, type) {path, false, false, true, ROUTE_PAGE, page_handle},
     PAGE_FILES(PAGE_ROUTE)

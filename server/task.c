@@ -335,5 +335,7 @@ void task_answer(struct server *server, struct queue_item *item)
     else if (found != NULL)
         server_respond_problem(server, request, &problem, 0);
     else
-        server_respond_json(server, request, 200, text, size);
+        server_respond(server, request, 200,
+                       request->response.type != NULL ? request->response.type : "application/json",
+                       text, size);
 }

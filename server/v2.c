@@ -5,8 +5,7 @@
 
 #include "v2_text.h"
 
-static const char models[] = "/v2/models/", versions[] = "/versions/";
-static const char repository[] = "/v2/repository/models/";
+static const char versions[] = "/versions/";
 
 /* ---------------------------------------------------------------- paths ---------------------- */
 
@@ -15,89 +14,96 @@ bool v2_path(const char *path)
     return strncmp(path, "/v2", 3) == 0 && (path[3] == '\0' || path[3] == '/');
 }
 
-/* A path below "/v2/models/", in its parts. The model's name may hold slashes. */
+/* A path with a model's name, which may hold slashes, in its parts. */
 struct model_path {
-    const char *name, *version, *action; /* version NULL: none; action "", "/infer", "/ready" */
+    const char *name, *version; /* version NULL: none */
     size_t name_size, version_size;
+    const char *route, *versioned_route;
 };
 
-/* Does a text of `size` end with `end`, and something before it? */
-static bool ends_with(const char *text, size_t size, const char *end)
-{
-    size_t length = strlen(end);
+#define V2_MODELS "/v2/models/{model}"
+#define V2_VERSIONS V2_MODELS "/versions/{version}"
+#define V2_REPOSITORY "/v2/repository/models/{model}"
 
-    return size > length && memcmp(text + size - length, end, length) == 0;
+static const struct {
+    const char *begin, *end;
+    const char *route, *versioned_route; /* versioned NULL: it has none */
+} forms[] = {
+    {"/v2/models/", "/infer", V2_MODELS "/infer", V2_VERSIONS "/infer"},
+    {"/v2/models/", "/ready", V2_MODELS "/ready", V2_VERSIONS "/ready"},
+    {"/v2/models/", "", V2_MODELS, V2_VERSIONS},
+    {"/v2/repository/models/", "/load", V2_REPOSITORY "/load", NULL},
+    {"/v2/repository/models/", "/unload", V2_REPOSITORY "/unload", NULL},
+};
+
+/* Take "/versions/V" off the end of the name. */
+static void split_version(struct model_path *parts)
+{
+    const char *end = parts->name + parts->name_size, *found = NULL, *version;
+
+    for (const char *at = parts->name; at < end; at++) {
+        at = memmem(at, (size_t)(end - at), versions, sizeof versions - 1);
+        if (at == NULL)
+            break;
+        found = at; /* the last one */
+    }
+    if (found == NULL || found == parts->name)
+        return;
+    version = found + sizeof versions - 1;
+    if (memchr(version, '/', (size_t)(end - version)) != NULL)
+        return;
+    parts->version = version;
+    parts->version_size = (size_t)(end - version);
+    parts->name_size = (size_t)(found - parts->name);
+    parts->route = parts->versioned_route;
 }
 
+/* False where there is no name in it. */
 static bool split(const char *path, struct model_path *parts)
 {
-    static const char *const actions[] = {"/infer", "/ready", ""};
-    const char *found = NULL;
-    size_t size, i = 0;
+    size_t size = strlen(path);
 
-    if (strncmp(path, models, sizeof models - 1) != 0)
-        return false;
-    *parts = (struct model_path){.name = path + sizeof models - 1};
-    size = strlen(parts->name);
-    while (!ends_with(parts->name, size, actions[i]))
-        if (++i == sizeof actions / sizeof *actions)
-            return false; /* there is no name */
-    parts->action = actions[i];
-    size -= strlen(actions[i]);
-    parts->name_size = size;
-    for (const char *at = parts->name; (at = memmem(at, size - (size_t)(at - parts->name), versions,
-                                                    sizeof versions - 1)) != NULL;
-         at++)
-        found = at; /* the last one */
-    if (found == NULL || found == parts->name ||
-        memchr(found + sizeof versions - 1, '/',
-               size - (size_t)(found + sizeof versions - 1 - parts->name)) != NULL)
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        size_t begin = strlen(forms[i].begin), end = strlen(forms[i].end);
+
+        if (size <= begin + end || strncmp(path, forms[i].begin, begin) != 0 ||
+            strcmp(path + size - end, forms[i].end) != 0)
+            continue;
+        *parts = (struct model_path){.name = path + begin,
+                                     .name_size = size - begin - end,
+                                     .route = forms[i].route,
+                                     .versioned_route = forms[i].versioned_route};
+        if (parts->versioned_route != NULL)
+            split_version(parts);
         return true;
-    parts->name_size = (size_t)(found - parts->name);
-    parts->version = found + sizeof versions - 1;
-    parts->version_size = size - parts->name_size - (sizeof versions - 1);
-    return true;
+    }
+    return false;
 }
 
 const char *v2_route(const char *path)
 {
     struct model_path parts;
 
-    if (split(path, &parts)) {
-        if (parts.version != NULL)
-            return parts.action[0] == '\0'  ? "/v2/models/{model}/versions/{version}"
-                   : parts.action[1] == 'i' ? "/v2/models/{model}/versions/{version}/infer"
-                                            : "/v2/models/{model}/versions/{version}/ready";
-        return parts.action[0] == '\0'  ? "/v2/models/{model}"
-               : parts.action[1] == 'i' ? "/v2/models/{model}/infer"
-                                        : "/v2/models/{model}/ready";
-    }
-    if (strncmp(path, repository, sizeof repository - 1) == 0) {
-        const char *name = path + sizeof repository - 1;
+    return split(path, &parts) ? parts.route : path;
+}
 
-        if (ends_with(name, strlen(name), "/load"))
-            return "/v2/repository/models/{model}/load";
-        if (ends_with(name, strlen(name), "/unload"))
-            return "/v2/repository/models/{model}/unload";
-    }
-    return path;
+static bool is(const char *text, const char *part, size_t size)
+{
+    return strlen(text) == size && memcmp(text, part, size) == 0;
 }
 
 struct vgg_model *v2_find_model(struct server *server, const char *path, struct problem *problem)
 {
     struct vgg_model *model = model_slot_get(&server->model);
     const struct vgg_model_info *info = vgg_model_get_info(model);
-    struct model_path parts;
+    struct model_path parts = {0};
 
-    if (!split(path, &parts) || strlen(info->name) != parts.name_size ||
-        memcmp(info->name, parts.name, parts.name_size) != 0)
+    if (!split(path, &parts) || !is(info->name, parts.name, parts.name_size))
         problem_set(problem, PROBLEM_NOT_FOUND, "there is no model \"%.*s\": %.100s serves",
-                    (int)(parts.name_size < 100 ? parts.name_size : 100), parts.name, info->name);
-    else if (parts.version != NULL &&
-             !(strlen(V2_VERSION) == parts.version_size &&
-               memcmp(V2_VERSION, parts.version, parts.version_size) == 0) &&
-             !(strlen(info->version) == parts.version_size &&
-               memcmp(info->version, parts.version, parts.version_size) == 0))
+                    (int)(parts.name_size < 100 ? parts.name_size : 100),
+                    parts.name != NULL ? parts.name : "", info->name);
+    else if (parts.version != NULL && !is(V2_VERSION, parts.version, parts.version_size) &&
+             !is(info->version, parts.version, parts.version_size))
         problem_set(problem, PROBLEM_NOT_FOUND,
                     "there is no version \"%.*s\": there are " V2_VERSION " and %s",
                     (int)(parts.version_size < 100 ? parts.version_size : 100), parts.version,
@@ -167,23 +173,4 @@ void v2_handle_model(struct server *server, struct http_request *request)
 void v2_handle_model_ready(struct server *server, struct http_request *request)
 {
     respond_model(server, request, server->phase == PHASE_SERVING ? 200 : 503, v2_text_model_ready);
-}
-
-void v2_handle_unload(struct server *server, struct http_request *request)
-{
-    struct problem problem;
-
-    problem_set(&problem, PROBLEM_BAD_PARAMETER,
-                "one model always serves: load another one in its place");
-    server_respond_problem(server, request, &problem, 0);
-}
-
-void v2_handle_index(struct server *server, struct http_request *request)
-{
-    struct vgg_model *model = model_slot_get(&server->model);
-    size_t size = 0;
-    char *json = v2_text_index(model, server->phase == PHASE_SERVING, &size);
-
-    vgg_model_release(model);
-    server_respond_json(server, request, 200, json, size);
 }

@@ -24,11 +24,14 @@ void v2_handle_live(struct server *server, struct http_request *request);
 void v2_handle_ready(struct server *server, struct http_request *request);
 void v2_handle_model(struct server *server, struct http_request *request);
 void v2_handle_model_ready(struct server *server, struct http_request *request);
-void v2_handle_index(struct server *server, struct http_request *request);
-void v2_handle_unload(struct server *server, struct http_request *request);
 
 /* The model that a path names; a reference, or NULL with the problem. */
 struct vgg_model *v2_find_model(struct server *server, const char *path, struct problem *problem);
+
+/* v2_repository.c: the admin listener's. */
+void v2_handle_index(struct server *server, struct http_request *request);
+void v2_handle_load(struct server *server, struct http_request *request);
+void v2_handle_unload(struct server *server, struct http_request *request);
 
 /* v2_infer.c: POST .../infer on a network thread, then on a parser. */
 void v2_handle_infer(struct server *server, struct http_request *request);

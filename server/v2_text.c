@@ -46,8 +46,7 @@ char *v2_text_model(const struct vgg_model *model, size_t *size)
 
     text_print(&text, "{\"name\":");
     text_json(&text, info->name);
-    text_print(&text, ",\"versions\":[\"" V2_VERSION "\",\"%s\"],\"platform\":\"vgg\",\"inputs\":[",
-               info->version);
+    text_print(&text, ",\"versions\":[\"" V2_VERSION "\"],\"platform\":\"vgg\",\"inputs\":[");
     text_print(&text,
                "{\"name\":\"" V2_IMAGE "\",\"datatype\":\"BYTES\",\"shape\":[-1]},"
                "{\"name\":\"" V2_PIXELS "\",\"datatype\":\"FP32\",\"shape\":[-1,3,-1,-1]}],"

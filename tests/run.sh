@@ -79,6 +79,7 @@ all)
     run "installation" bash tests/install/check.sh "$build"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "v2 client from the specification" "$python" tests/v2/check_v2.py "$build/vgg"
+    run "/openapi.json against the server" sh tests/openapi/run.sh "$build"
     run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
     run "posteriors against the oracle" "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
     run "pixels against Pillow" "$python" tests/pillow/check_pixels.py --dump "$build/dump_pixels" --sample 100 \
@@ -90,11 +91,11 @@ long)
     run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
-    run "overload, bad neighbours" "$build/tests/long/chaos"
     run "the page in a browser" sh tests/page/run.sh "$build"
     ;;
 page)
     run "the page in a browser" sh tests/page/run.sh "$build"
+    run "/openapi.json against the server" sh tests/openapi/run.sh "$build"
     ;;
 *)
     echo "usage: tests/run.sh BUILD programs|all|long|page" >&2

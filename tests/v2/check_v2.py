@@ -135,7 +135,7 @@ def health_and_metadata(client, name):
     sha = client.get("/model")["version"]
     for version in (None, "1", sha):
         model = client.model(name, version)
-        assert model["name"] == name and "1" in model["versions"], model
+        assert model["name"] == name and model["versions"] == ["1"], model
         assert isinstance(model["platform"], str)
         assert {(t["name"], t["datatype"], tuple(t["shape"])) for t in model["inputs"]} == \
             {("image", "BYTES", (-1,)), ("pixels", "FP32", (-1, 3, -1, -1))}
@@ -466,6 +466,11 @@ def repository(server, name):
     status, _, body = server.admin.send("POST", "/v2/repository/index", b"")
     assert status == 200 and [(m["name"], m["version"], m["state"]) for m in json.loads(body)] == \
         [(name, "1", "READY")], body
+    for body in (None, b"{}"):
+        status, _, body = server.admin.send("POST", f"/v2/repository/models/{name}/load", body)
+        assert status == 200 and json.loads(body)["name"] == name, body
+    status, _, body = server.admin.send("POST", "/v2/repository/models/other/load", b"{}")
+    assert status == 404 and set(json.loads(body)) == {"error"}, body
     status, _, body = server.admin.send("POST", f"/v2/repository/models/{name}/unload", b"{}")
     assert status == 400 and set(json.loads(body)) == {"error"}, body
     status, _, body = server.client.send("POST", "/v2/repository/index", b"")
@@ -491,7 +496,7 @@ def a_crowd(client, name):
         with one, one.makefile("rb") as stream:
             answer = stream.read()
         assert answer.startswith(b"HTTP/1.1 200 "), answer[:100]
-        assert posteriors(read_answer({}, answer.split(b"\r\n\r\n", 1)[1]), 3) == expected
+        assert posteriors(read_answer({"Content-Type": "application/json"}, answer.split(b"\r\n\r\n", 1)[1]), 3) == expected
 
 
 def tokens(client, name):

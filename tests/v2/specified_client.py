@@ -117,6 +117,7 @@ def unpack(datatype, data):
 
 def read_answer(headers, body):
     length = headers.get("Inference-Header-Content-Length")
+    assert headers["Content-Type"] == ("application/octet-stream" if length else "application/json")
     size = len(body) if length is None else int(length)
     answer, binary = json.loads(body[:size]), body[size:]
     answer["values"] = {}

@@ -1,0 +1,8 @@
+/* The bytes of openapi.json. */
+    .section .rodata
+    .global vgg_openapi
+    .global vgg_openapi_end
+vgg_openapi:
+    .incbin "server/openapi.json"
+vgg_openapi_end:
+    .section .note.GNU-stack, "", %progbits
