@@ -44,6 +44,7 @@ unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests/unit -nam
 unit_helpers := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/*.c)) \
     $(BUILD)/tests/oracle/oracle_layers.o
 e2e_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/e2e/test_*.c)))
+long_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/long/*.c))
 e2e_helpers := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c))) \
     $(patsubst %,$(BUILD)/tests/unit/%_maker.o,jpeg png webp certificate)
 
@@ -153,7 +154,7 @@ $(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(part_objec
     $(BUILD)/embedded_none.o $(BUILD)/libvgg.a
 	$(Q)$(CC) $(LINK) $^ $(TEST_LIBS) -o $@
 
-$(e2e_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
+$(e2e_tests) $(long_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
 	$(Q)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lgnutls -lm -o $@
 
 $(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a $(BLAS_FILES)
@@ -167,7 +168,7 @@ test:
 	$(Q)$(MAKE) --no-print-directory test_programs
 	$(Q)sh tests/run.sh $(BUILD) all
 
-## check-long what takes minutes: full-size networks against the oracle, a soak under wrk
+## check-long what takes minutes: full-size networks against the oracle, a soak, overload and malice
 check-long:
 	$(Q)sh docker/deps.sh long
 	$(Q)$(MAKE) --no-print-directory test_programs
@@ -288,4 +289,4 @@ clean:
 .SECONDARY:
 
 -include $(patsubst %.o,%.d,$(core_objects) $(server_objects) $(oracle_objects) $(unit_helpers) \
-    $(e2e_helpers)) $(addsuffix .d,$(unit_tests) $(e2e_tests))
+    $(e2e_helpers)) $(addsuffix .d,$(unit_tests) $(e2e_tests) $(long_tests))

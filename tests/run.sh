@@ -91,6 +91,7 @@ long)
     run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
+    run "overload, bad neighbours" "$build/tests/long/chaos"
     run "the page in a browser" sh tests/page/run.sh "$build"
     ;;
 page)
