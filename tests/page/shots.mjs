@@ -1,0 +1,37 @@
+// The pictures in the README: shots.mjs VGG MODULES MODEL PICTURE, into the current directory. They
+// were reduced to 256 colours afterwards.
+import { finish, open, startServer } from "./harness.mjs";
+
+const [model, picture] = process.argv.slice(4);
+const url = await startServer("--model", model);
+
+async function shoot(name, options, act) {
+  const { page, close } = await open(url, options);
+
+  await page.waitForSelector("#model:not(:empty)");
+  await act(page);
+  await page.waitForTimeout(800); // transitions
+  await page.screenshot({ path: `${name}.png` });
+  await close();
+}
+
+async function classify(page) {
+  await page.setInputFiles("#file", picture);
+  await page.waitForSelector("#answer:not([hidden])");
+}
+
+await shoot("answer", { viewport: { width: 1120, height: 880 } }, async (page) => {
+  await classify(page);
+  const box = await page.locator("#frame").boundingBox();
+  await page.mouse.move(box.x + 0.55 * box.width, box.y + 0.6 * box.height);
+});
+await shoot("problem", { viewport: { width: 1120, height: 640 }, colorScheme: "dark" }, async (page) => {
+  await page.route("**/classify*", (route) => route.fulfill({
+    status: 503, contentType: "application/problem+json", headers: { "Retry-After": "4" },
+    json: { type: "urn:vgg:problem:queue-full", title: "Queue full", status: 503, request_id: "1dc22370f9adb90b",
+      detail: "the work ahead would take too long; try again in 4s" } }));
+  await page.setInputFiles("#file", picture);
+  await page.waitForSelector("#problem h2");
+});
+await shoot("phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, classify);
+await finish();
