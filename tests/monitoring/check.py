@@ -241,7 +241,7 @@ def answers(port, server, photo):
         for query in list(left):
             try:
                 answer = ask(port, query)
-            except OSError:  # not there yet
+            except (OSError, ValueError, http.client.HTTPException):  # not there yet
                 break
             if answer["status"] != "success":
                 return [f"{left[query]}: {answer['error']}"]
