@@ -82,7 +82,7 @@ static bool split(const char *path, struct model_path *parts)
 
 const char *v2_route(const char *path)
 {
-    struct model_path parts;
+    struct model_path parts = {0};
 
     return split(path, &parts) ? parts.route : path;
 }
