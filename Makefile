@@ -171,7 +171,7 @@ test:
 ## check-long what takes minutes: full-size networks against the oracle, a soak, overload and malice
 check-long:
 	$(Q)sh docker/deps.sh long
-	$(Q)$(MAKE) --no-print-directory test_programs
+	$(Q)$(MAKE) --no-print-directory test_programs $(long_tests)
 	$(Q)sh tests/run.sh $(BUILD) long
 
 ## page-check the page at / in a headless Chromium
