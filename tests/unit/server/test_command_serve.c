@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <cmocka.h>
@@ -26,6 +27,7 @@ static char model_path[] = "/tmp/vgg-start-XXXXXX";
 
 typedef int (*create_fn)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 typedef int (*eventfd_fn)(unsigned, int);
+typedef int (*epoll_fn)(int);
 
 /* Calls of a function up to the one that fails; 0: none. */
 static atomic_ulong threads_left, eventfds_left;
@@ -54,6 +56,16 @@ int eventfd(unsigned count, int flags)
 
     if (!counts_down(&eventfds_left))
         return next(count, flags);
+    errno = EMFILE;
+    return -1;
+}
+
+int epoll_create1(int flags)
+{
+    epoll_fn next = (epoll_fn)dlsym(RTLD_NEXT, "epoll_create1");
+
+    if (!counts_down(&eventfds_left))
+        return next(flags);
     errno = EMFILE;
     return -1;
 }
