@@ -1,11 +1,13 @@
 /* Every status of the error table, and that a good request is answered after it. */
 #include "check.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "answers.h"
+#include "process.h"
 #include "work.h"
 
 static struct server server;
@@ -125,6 +127,57 @@ static void test_401_tokens(void **state)
     answer_free(&answer);
     server_stop(&guarded);
     blob_free(&image);
+}
+
+/* SIGHUP reads the files again; one that opens nothing changes nothing. */
+static void test_tokens_are_read_again(void **state)
+{
+    static const char first[] = "Authorization: Bearer first";
+    static const char second[] = "Authorization: Bearer second";
+    struct server guarded;
+
+    (void)state;
+    work_write(work_file("rotated"), "first\n", 6);
+    server_start(&guarded, (const char *[]){"--model", model_narrow(), "--scales", "64",
+                                            "--api-token-file", work_file("rotated"), NULL});
+    assert_int_equal(status_with(&guarded, "/model", first, false), 200);
+    work_write(work_file("rotated"), "second\n", 7);
+    assert_int_equal(status_with(&guarded, "/model", first, false), 200);
+    server_signal(&guarded, SIGHUP);
+    for (int i = 0; i < NAPS_MAX && status_with(&guarded, "/model", second, false) != 200; i++)
+        nap();
+    assert_int_equal(status_with(&guarded, "/model", second, false), 200);
+    assert_int_equal(status_with(&guarded, "/model", first, false), 401);
+    work_write(work_file("rotated"), "\n", 1);
+    server_signal(&guarded, SIGHUP);
+    server_wait_log(&guarded, "the old token stays: --api-token-file");
+    assert_int_equal(status_with(&guarded, "/model", second, false), 200);
+    assert_int_equal(status_with(&guarded, "/model", "Authorization: Bearer ", false), 401);
+    server_stop(&guarded);
+}
+
+/* ---------------------------------------------------------------- 403 ------------------------ */
+
+/* Web pages cannot reach the admin listener, whatever their origin; with or without a route. */
+static void test_403_origin(void **state)
+{
+    static const char *const origins[] = {"Origin: https://example.org", "Origin: null",
+                                          "Origin: http://127.0.0.1", "origin: x"};
+    static const char *const targets[] = {"/admin/model", "/admin/reload", "/nothing"};
+    struct answer answer;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(origins) * COUNT_OF(targets); i++) {
+        ask(&server,
+            &(struct call){.target = targets[i % COUNT_OF(targets)],
+                           .headers = (const char *[]){origins[i / COUNT_OF(targets)], NULL},
+                           .admin = true},
+            &answer);
+        check_problem(&answer, 403, "cross-origin");
+    }
+    ask(&server, &(struct call){.target = "/admin/model", .admin = true}, &answer);
+    assert_int_equal(answer.status, 200);
+    answer_free(&answer);
 }
 
 /* ---------------------------------------------------------------- 404, 405 ------------------- */
@@ -379,6 +432,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_400_empty_body),
         cmocka_unit_test(test_401_tokens),
+        cmocka_unit_test(test_tokens_are_read_again),
+        cmocka_unit_test(test_403_origin),
         cmocka_unit_test(test_404),
         cmocka_unit_test(test_404_zero_byte),
         cmocka_unit_test(test_405),

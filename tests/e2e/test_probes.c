@@ -163,12 +163,26 @@ static void check_counters(const char *text)
 {
     static const char *const routes[] = {"/classify", "/livez", "/readyz",     "/healthz",
                                          "/metrics",  "/model", "/admin/model"};
-    static const int codes[] = {200, 400, 401, 404, 405, 413, 415, 422, 500, 503, 504};
+    static const int codes[] = {200, 400, 401, 403, 404, 405, 413,
+                                414, 415, 422, 431, 500, 503, 504};
     static const char *const stages[] = {"queue", "decode", "rescale", "infer", "encode"};
     static const char *const others[] = {
         "vgg_requests_shed_total{reason=\"queue_full\"}",
         "vgg_requests_shed_total{reason=\"draining\"}",
         "vgg_requests_cancelled_total{stage=\"body\"}",
+        "vgg_connections_refused_total{reason=\"limit\"}",
+        "vgg_connections_refused_total{reason=\"address_limit\"}",
+        "vgg_connections_refused_total{reason=\"out_of_memory\"}",
+        "vgg_connections_cut_total{reason=\"headers\"}",
+        "vgg_connections_cut_total{reason=\"body\"}",
+        "vgg_connections_cut_total{reason=\"idle\"}",
+        "vgg_connections_cut_total{reason=\"answer\"}",
+        "vgg_connections_cut_total{reason=\"malformed\"}",
+        "vgg_connections_cut_total{reason=\"handshake\"}",
+        "vgg_secrets_reloads_total{result=\"ok\"}",
+        "vgg_secrets_reloads_total{result=\"failed\"}",
+        "vgg_tls_certificate_expiry_seconds",
+        "vgg_log_lines_dropped_total",
         "vgg_queue_depth",
         "vgg_queue_cost_seconds",
         "vgg_model_reloads_total{result=\"ok\"}",
