@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
 #include "addresses.h"
@@ -23,11 +22,11 @@
 #include "clock.h"
 #include "linger.h"
 #include "multipart.h"
+#include "request_id.h"
 #include "tls.h"
 
 enum {
     NETWORK_THREADS = 2,
-    ID_BYTES = 8, /* random bytes of a request id we make */
     ADMIN_CONNECTIONS_MAX = 256,
     /* Connections that libmicrohttpd may hold while we have yet to refuse them. */
     SURPLUS_CONNECTIONS = 1024,
@@ -143,36 +142,6 @@ static void end_body(struct exchange *exchange)
 
 /* ---------------------------------------------------------------- request headers ------------ */
 
-static bool valid_id(const char *id)
-{
-    size_t length = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
-
-    return length >= 1 && length <= HTTP_ID_MAX && id[length] == '\0';
-}
-
-static void make_id(char *id)
-{
-    unsigned char bytes[ID_BYTES];
-
-    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-        memset(bytes, 0, sizeof bytes); /* cannot happen once the kernel has booted */
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(id + 2 * i, 3, "%02x", bytes[i]);
-}
-
-/* 00-<32 hex>-<16 hex>-<2 hex>, neither id all zero. */
-static bool valid_traceparent(const char *text)
-{
-    static const char form[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-
-    if (strlen(text) != HTTP_TRACEPARENT_MAX)
-        return false;
-    for (size_t i = 0; i < HTTP_TRACEPARENT_MAX; i++)
-        if (form[i] == 'x' ? strchr("0123456789abcdef", text[i]) == NULL : text[i] != form[i])
-            return false;
-    return strspn(text + 3, "0") < 32 && strspn(text + 36, "0") < 16;
-}
-
 /* A client may wait for less than the server's deadline, not for more. */
 static void read_timeout(struct http_request *request, const char *text)
 {
@@ -191,11 +160,11 @@ static void read_headers(struct exchange *exchange)
     const char *traceparent = header(exchange, "traceparent");
     const char *timeout = header(exchange, "X-Request-Timeout-Ms");
 
-    if (id != NULL && valid_id(id))
+    if (id != NULL && request_id_valid(id))
         snprintf(request->id, sizeof request->id, "%s", id);
     else
-        make_id(request->id);
-    if (traceparent != NULL && valid_traceparent(traceparent))
+        request_id_make(request->id);
+    if (traceparent != NULL && traceparent_valid(traceparent))
         snprintf(request->traceparent, sizeof request->traceparent, "%s", traceparent);
     if (timeout != NULL)
         read_timeout(request, timeout);
@@ -644,7 +613,7 @@ enum vgg_status http_create(const struct http_options *options, struct http **ou
         (http->addresses =
              addresses_create(options->connections_max, options->connections_per_address)) == NULL)
         goto fail;
-    make_id(http->no_memory_id);
+    request_id_make(http->no_memory_id);
     http->no_memory = make_no_memory(http->no_memory_id);
     http->linger = linger_create();
     if (http->no_memory == NULL || http->linger == NULL)
