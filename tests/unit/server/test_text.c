@@ -105,9 +105,37 @@ static void or_none_of_it(void **state)
     assert_true(failures >= 4);
 }
 
+static void strings_of_json(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"", "\"\""},
+        {"plain", "\"plain\""},
+        {"a\"b\\c/d", "\"a\\\"b\\\\c/d\""},
+        {"\n\t\x01", "\"\\u000a\\u0009\\u0001\""},
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
+        {"\xff\xc3(\xc0\xaf\xed\xa0\x80\xe2\x82", "\"\?\?(\?\?\?\?\?\?\?\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct text text = {0};
+        size_t size;
+        char *bytes;
+
+        text_json(&text, pairs[i][0]);
+        text_append(&text, "\0end", 5);
+        bytes = text_take(&text, &size);
+        assert_string_equal(bytes, pairs[i][1]);
+        assert_int_equal(size, strlen(pairs[i][1]) + 5);
+        assert_memory_equal(bytes + size - 4, "end", 4);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(strings_of_json),
         cmocka_unit_test(all_of_it),
         cmocka_unit_test(pieces_of_any_length),
         cmocka_unit_test(or_none_of_it),

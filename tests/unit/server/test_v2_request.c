@@ -1,0 +1,268 @@
+/* Bodies of infer requests: what is read, cut anywhere, damaged anywhere, without memory. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fault.h"
+#include "v2_request.h"
+
+enum { IMAGES_MAX = 4 };
+
+/* A body of exactly its size, read. */
+struct reading {
+    uint8_t *body;
+    struct v2_request request;
+    struct problem problem;
+    bool good;
+};
+
+static void read_body(struct reading *reading, const void *body, size_t size, size_t json_size)
+{
+    *reading = (struct reading){.body = malloc(size + (size == 0))};
+    assert_non_null(reading->body);
+    memcpy(reading->body, body, size);
+    reading->good = v2_request_read(&reading->request, reading->body, size, json_size, IMAGES_MAX,
+                                    &reading->problem);
+    assert_true(reading->good || reading->problem.detail[0] != '\0');
+}
+
+static void reading_end(struct reading *reading)
+{
+    v2_request_fini(&reading->request);
+    free(reading->body);
+}
+
+#define PICTURES                                                                                   \
+    "{\"id\":\"a\\n\",\"parameters\":{\"scales\":\"64,32\",\"flip\":false,\"timeout\":7},"         \
+    "\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2,1],"                      \
+    "\"data\":[[\"Zm9v\"],[\"Zg==\"]]}],\"outputs\":[{\"name\":\"posteriors\","                    \
+    "\"parameters\":{\"classification\":3,\"binary_data\":true}}]}"
+
+#define PIXELS                                                                                     \
+    "{\"inputs\":[{\"data\":[[[[1,2]],[[3,4]],[[5,6]]],[[[7,8]],[[9,10]],[[11,-12.5e0]]]],"        \
+    "\"shape\":[2,3,1,2],\"name\":\"pixels\",\"datatype\":\"FP32\"}]}"
+
+static void pictures_as_json(void **state)
+{
+    struct reading reading;
+    const struct v2_request *request = &reading.request;
+
+    (void)state;
+    read_body(&reading, PICTURES, sizeof PICTURES - 1, sizeof PICTURES - 1);
+    assert_true(reading.good);
+    assert_int_equal(request->id.size, 5);
+    assert_memory_equal(request->id.bytes, "\"a\\n\"", 5);
+    assert_int_equal(request->scales.n, 2);
+    assert_int_equal(request->scales.scales[0], 32);
+    assert_true(request->has_flip && !request->flip);
+    assert_int_equal(request->timeout_us, 7);
+    assert_int_equal(request->n, 2);
+    assert_int_equal(request->items[0].size, 3);
+    assert_memory_equal(request->items[0].bytes, "foo", 3);
+    assert_int_equal(request->items[1].size, 1);
+    assert_memory_equal(request->items[1].bytes, "f", 1);
+    assert_null(request->items[0].pixels);
+    assert_true(request->binary);
+    assert_int_equal(request->classification, 3);
+    reading_end(&reading);
+}
+
+static void pixels_as_json(void **state)
+{
+    struct reading reading;
+    const float *first, *second;
+
+    (void)state;
+    read_body(&reading, PIXELS, sizeof PIXELS - 1, sizeof PIXELS - 1);
+    assert_true(reading.good);
+    assert_int_equal(reading.request.n, 2);
+    assert_int_equal(reading.request.height, 1);
+    assert_int_equal(reading.request.width, 2);
+    first = reading.request.items[0].pixels;
+    second = reading.request.items[1].pixels;
+    for (size_t i = 0; i < 6; i++) {
+        assert_true(first[i] == (float)(i + 1));
+        assert_true(second[i] == (i == 5 ? -12.5F : (float)(i + 7)));
+    }
+    assert_false(reading.request.binary);
+    assert_null(reading.request.id.bytes);
+    reading_end(&reading);
+}
+
+static void binary_data(void **state)
+{
+    static const char pictures[] =
+        "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],"
+        "\"parameters\":{\"binary_data_size\":12}}]}"
+        "\3\0\0\0foo\1\0\0\0f";
+    static const char pixels[] =
+        "{\"inputs\":[{\"name\":\"pixels\",\"datatype\":\"FP32\",\"shape\":[1,3,1,1],"
+        "\"parameters\":{\"binary_data_size\":12}}]}"
+        "\0\0\200?\0\0\0@\0\0@@";
+    struct reading reading;
+    float values[3];
+
+    (void)state;
+    read_body(&reading, pictures, sizeof pictures - 1, sizeof pictures - 1 - 12);
+    assert_true(reading.good);
+    assert_int_equal(reading.request.items[0].size, 3);
+    assert_memory_equal(reading.request.items[0].bytes, "foo", 3);
+    assert_int_equal(reading.request.items[1].size, 1);
+    assert_ptr_equal(reading.request.items[1].bytes, reading.body + sizeof pictures - 2);
+    reading_end(&reading);
+    read_body(&reading, pixels, sizeof pixels - 1, sizeof pixels - 1 - 12);
+    assert_true(reading.good);
+    memcpy(values, reading.request.items[0].pixels, sizeof values);
+    assert_true(values[0] == 1 && values[1] == 2 && values[2] == 3);
+    reading_end(&reading);
+    /* Any other place of the border. */
+    for (size_t json_size = 1; json_size <= sizeof pictures + 3; json_size++)
+        if (json_size != sizeof pictures - 1 - 12) {
+            read_body(&reading, pictures, sizeof pictures - 1, json_size);
+            assert_false(reading.good);
+            assert_int_equal(reading.problem.kind, PROBLEM_BAD_PARAMETER);
+            reading_end(&reading);
+        }
+}
+
+static void the_body_is_the_picture(void **state)
+{
+    struct reading reading;
+
+    (void)state;
+    read_body(&reading, "foo", 3, 0);
+    assert_true(reading.good);
+    assert_int_equal(reading.request.n, 1);
+    assert_int_equal(reading.request.items[0].size, 3);
+    reading_end(&reading);
+}
+
+/* An input with other members than the good ones. */
+static void check_input(const char *members, enum problem_kind kind)
+{
+    char body[1024];
+    struct reading reading;
+    int size = snprintf(body, sizeof body, "{\"inputs\":[{%s}]}", members);
+
+    assert_in_range(size, 1, sizeof body - 1);
+    read_body(&reading, body, (size_t)size, (size_t)size);
+    if (reading.good || reading.problem.kind != kind)
+        fail_msg("%s", members);
+    reading_end(&reading);
+}
+
+static void shapes(void **state)
+{
+    static const char *const bad[] = {"[]",
+                                      "[0]",
+                                      "[2]",
+                                      "[1,2]",
+                                      "[1,1,1]",
+                                      "[-1]",
+                                      "[1.0]",
+                                      "[1",
+                                      "[\"1\"]",
+                                      "{}",
+                                      "1",
+                                      "[1,1,1,1,1]",
+                                      "[999999999999999999999]"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char members[256];
+
+        snprintf(members, sizeof members,
+                 "\"name\":\"image\",\"datatype\":\"BYTES\",\"data\":[\"Zg==\"],\"shape\":%s",
+                 bad[i]);
+        check_input(members, PROBLEM_BAD_PARAMETER);
+    }
+    check_input("\"name\":\"image\",\"datatype\":\"BYTES\",\"data\":[],\"shape\":[5]",
+                PROBLEM_TOO_MANY_IMAGES);
+    check_input(
+        "\"name\":\"image\",\"datatype\":\"BYTES\",\"data\":[],\"shape\":[99999999999999999]",
+        PROBLEM_TOO_MANY_IMAGES);
+    check_input("\"name\":\"pixels\",\"datatype\":\"FP32\",\"data\":[1],\"shape\":[1,3,16777217,1]",
+                PROBLEM_IMAGE_TOO_LARGE);
+    /* As many floats as that would need all of memory: nothing is allocated for them. */
+    check_input(
+        "\"name\":\"pixels\",\"datatype\":\"FP32\",\"data\":[1],\"shape\":[4,3,16777216,16777216]",
+        PROBLEM_BAD_PARAMETER);
+    check_input("\"name\":\"pixels\",\"datatype\":\"FP32\",\"data\":[[[[1]],[[1,1]],[[1]]]],"
+                "\"shape\":[1,3,1,1]",
+                PROBLEM_BAD_PARAMETER);
+}
+
+/* Cut anywhere, and any byte changed: an answer or a refusal, and nothing read past the end. */
+static void damage(void **state)
+{
+    static const char *const bodies[] = {PICTURES, PIXELS};
+    static const char bytes[] = "{}[]\",:\\0-1eu \xff\n";
+    struct reading reading;
+    size_t refused = 0;
+
+    (void)state;
+    for (size_t b = 0; b < 2; b++) {
+        size_t size = strlen(bodies[b]);
+
+        for (size_t length = 1; length < size; length++) {
+            read_body(&reading, bodies[b], length, length);
+            assert_false(reading.good);
+            reading_end(&reading);
+        }
+        for (size_t at = 0; at < size; at++)
+            for (size_t i = 0; i < sizeof bytes; i++) {
+                char text[512];
+
+                memcpy(text, bodies[b], size);
+                text[at] = bytes[i];
+                read_body(&reading, text, size, size);
+                refused += !reading.good;
+                reading_end(&reading);
+            }
+    }
+    assert_true(refused > 1000);
+}
+
+static void without_memory(void **state)
+{
+    static const char *const bodies[] = {PICTURES, PIXELS};
+    long before = fault_outstanding();
+
+    (void)state;
+    for (size_t b = 0; b < 2; b++) {
+        bool fired = fault_available();
+        unsigned long n = 1;
+
+        for (; fired; n++) {
+            struct v2_request request = {0};
+            struct problem problem;
+            bool good;
+
+            fault_arm(n);
+            good = v2_request_read(&request, (const uint8_t *)bodies[b], strlen(bodies[b]),
+                                   strlen(bodies[b]), IMAGES_MAX, &problem);
+            fired = fault_disarm();
+            assert_true(good == !fired);
+            assert_true(good || problem.kind == PROBLEM_NO_MEMORY);
+            v2_request_fini(&request);
+            assert_int_equal(fault_outstanding(), before);
+        }
+        assert_true(!fault_available() || n > 2);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pictures_as_json), cmocka_unit_test(pixels_as_json),
+        cmocka_unit_test(binary_data),      cmocka_unit_test(the_body_is_the_picture),
+        cmocka_unit_test(shapes),           cmocka_unit_test(damage),
+        cmocka_unit_test(without_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
