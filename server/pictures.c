@@ -1,10 +1,11 @@
 /* Finding and reading pictures. */
 #include "pictures.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fts.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -38,9 +39,7 @@ static bool looks_like_picture(const char *name)
     static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp"};
     const char *ending = strrchr(name, '.');
 
-    if (ending == NULL || name[0] == '.')
-        return false;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+    for (size_t i = 0; ending != NULL && i < sizeof endings / sizeof *endings; i++)
         if (strcasecmp(ending, endings[i]) == 0)
             return true;
     return false;
@@ -53,52 +52,57 @@ static bool is_directory(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static int by_name(const FTSENT **a, const FTSENT **b)
+static int not_hidden(const struct dirent *entry)
 {
-    return strcmp((*a)->fts_name, (*b)->fts_name);
+    return entry->d_name[0] != '.';
 }
 
-/* What to do with one entry of a walk; false when out of memory. */
-static bool visit(struct pictures *pictures, FTS *walk, FTSENT *entry)
+static int by_name(const struct dirent **a, const struct dirent **b)
 {
-    switch (entry->fts_info) {
-    case FTS_D:
-        if (entry->fts_level > FTS_ROOTLEVEL && entry->fts_name[0] == '.')
-            fts_set(walk, entry, FTS_SKIP);
-        return true;
-    case FTS_SL: /* a link to a picture is one, a link to a directory might lead back here */
-        if (is_directory(entry->fts_path))
-            return true;
-        break;
-    case FTS_F:
-    case FTS_NSOK:
-        break;
-    case FTS_DNR: /* reading it will say why it cannot be read */
-        return add(pictures, entry->fts_path, false);
-    default:
-        return true;
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static bool add_directory(struct pictures *pictures, const char *path);
+
+/*
+ * One entry of a directory; false when out of memory. A link to a picture is one; one to a
+ * directory might lead back here.
+ */
+static bool add_entry(struct pictures *pictures, const char *directory, const char *name)
+{
+    struct stat info;
+    bool fits = true;
+    char *path;
+
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        return false;
+    if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        fits = add_directory(pictures, path);
+    else if (looks_like_picture(name) && (stat(path, &info) != 0 || S_ISREG(info.st_mode)))
+        fits = add(pictures, path, false);
+    free(path);
+    return fits;
+}
+
+static bool add_directory(struct pictures *pictures, const char *path)
+{
+    struct dirent **entries;
+    int n = scandir(path, &entries, not_hidden, by_name);
+    bool fits = true;
+
+    if (n < 0) /* reading it will say why it cannot be read */
+        return errno != ENOMEM && add(pictures, path, false);
+    for (int i = 0; i < n; i++) {
+        fits = fits && add_entry(pictures, path, entries[i]->d_name);
+        free(entries[i]);
     }
-    return !looks_like_picture(entry->fts_name) || add(pictures, entry->fts_path, false);
-}
-
-static bool add_directory(struct pictures *pictures, char *path)
-{
-    size_t before = pictures->n;
-    FTS *walk =
-        fts_open((char *[]){path, NULL}, FTS_COMFOLLOW | FTS_PHYSICAL | FTS_NOCHDIR, by_name);
-    FTSENT *entry;
-    bool fits = walk != NULL;
-
-    while (fits && (errno = 0, entry = fts_read(walk)) != NULL)
-        fits = visit(pictures, walk, entry);
-    fits = fits && errno != ENOMEM;
-    if (walk != NULL)
-        fts_close(walk);
-    return fits && (pictures->n != before || add(pictures, path, true));
+    free(entries);
+    return fits;
 }
 
 bool pictures_add(struct pictures *pictures, const char *operand)
 {
+    size_t before = pictures->n;
     char *path;
     bool fits;
 
@@ -110,7 +114,7 @@ bool pictures_add(struct pictures *pictures, const char *operand)
     /* "photos/" and "photos" name the same files. */
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
         path[length - 1] = '\0';
-    fits = add_directory(pictures, path);
+    fits = add_directory(pictures, path) && (pictures->n != before || add(pictures, path, true));
     free(path);
     return fits;
 }
