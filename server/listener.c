@@ -5,6 +5,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -22,7 +23,8 @@
 enum {
     BACKLOG = 1024,
     ACCEPTS_AT_A_TIME = 64, /* of one socket before the other gets its turn */
-    PAUSE_MS = 100          /* when the process is out of file descriptors */
+    PAUSE_MS = 100,         /* when the process is out of file descriptors */
+    HANDSHAKE_MS = 50       /* for the last one to come to its end: half a wide-area round trip */
 };
 
 struct listener {
@@ -179,6 +181,36 @@ static bool accept_some(struct listener *listener, size_t which, size_t max)
     return true;
 }
 
+/*
+ * No connection begins any more: packets with SYN are dropped, so that nobody is let in by the
+ * kernel just to be reset when the socket is closed. Handshakes under way come to their end.
+ */
+static void let_nobody_in(int fd)
+{
+    enum { FLAGS_OFFSET = 13, SYN = 2 }; /* in a TCP header */
+    static struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_OFFSET),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, SYN, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = {sizeof code / sizeof *code, code};
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+/* Take in what has been let in. */
+static void accept_the_last(struct listener *listener)
+{
+    for (size_t i = 0; i < 2; i++)
+        let_nobody_in(listener->endpoints[i].fd);
+    for (size_t i = 0; i < 2; i++)
+        (void)accept_some(listener, i, BACKLOG);
+    (void)poll(NULL, 0, HANDSHAKE_MS);
+    for (size_t i = 0; i < 2; i++)
+        (void)accept_some(listener, i, BACKLOG);
+}
+
 static void *acceptor_main(void *argument)
 {
     struct listener *listener = argument;
@@ -201,8 +233,7 @@ static void *acceptor_main(void *argument)
         if (!resources)
             (void)poll(&polled[2], 1, PAUSE_MS);
     }
-    for (size_t i = 0; i < 2; i++)
-        (void)accept_some(listener, i, BACKLOG);
+    accept_the_last(listener);
     return NULL;
 }
 

@@ -92,6 +92,8 @@ long)
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
     run "overload, bad neighbours" "$build/tests/long/chaos"
+    run "reloads under wrk" "$python" tests/long/reloads.py "$build/vgg"
+    run "SIGTERM under wrk" "$python" tests/long/sigterm.py "$build/vgg"
     run "the page in a browser" sh tests/page/run.sh "$build"
     ;;
 page)
