@@ -5,6 +5,7 @@
 
 BUILD ?= build
 CC ?= gcc
+OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 # A file ending in .safetensors, one of vgg16 vgg19 vgg16_bn vgg19_bn, or empty: the embedded model.
@@ -82,10 +83,10 @@ $(BUILD)/core/%.o: core/%.c
 $(BUILD)/core/image/webp.o: core/image/webp.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $(@D)/webp_only.o
-	$(Q)objcopy $(foreach s,malloc calloc free,--redefine-sym $s=vgg_heap_$s) $(WEBP_LIB) \
+	$(Q)$(OBJCOPY) $(foreach s,malloc calloc free,--redefine-sym $s=vgg_heap_$s) $(WEBP_LIB) \
 	    $(@D)/libwebp.a
 	$(Q)$(CC) -r -nostdlib $(@D)/webp_only.o $(WEBP_DEMUX_LIB) $(@D)/libwebp.a -o $@
-	$(Q)objcopy --keep-global-symbol=vgg_decoder_webp $@
+	$(Q)$(OBJCOPY) --keep-global-symbol=vgg_decoder_webp $@
 
 $(BUILD)/core/%.o: core/%.S core/model/imagenet_labels.txt
 	@mkdir -p $(@D)

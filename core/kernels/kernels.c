@@ -32,6 +32,9 @@ size_t vgg_kernels_runnable(const struct vgg_kernels *tables[VGG_KERNELS_MAX])
         __builtin_cpu_supports("f16c"))
         tables[n++] = &vgg_kernels_avx2;
 #endif
+#ifdef __aarch64__
+    tables[n++] = &vgg_kernels_neon;
+#endif
     tables[n++] = &vgg_kernels_portable;
     return n;
 }

@@ -115,6 +115,9 @@ extern const struct vgg_kernels vgg_kernels_portable;
 extern const struct vgg_kernels vgg_kernels_avx2;
 extern const struct vgg_kernels vgg_kernels_avx512;
 #endif
+#ifdef __aarch64__
+extern const struct vgg_kernels vgg_kernels_neon; /* part of every 64-bit ARM */
+#endif
 
 enum { VGG_KERNELS_MAX = 4 };
 
