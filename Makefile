@@ -192,6 +192,14 @@ tsan:
 	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g" test_programs
 	$(Q)sh tests/run.sh build/tsan programs
 
+## neon-check  the NEON kernels and the program, cross-compiled, under qemu-user (on Debian)
+cross := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy
+neon-check: $(BUILD)/vgg
+	$(Q)sh docker/deps.sh neon
+	$(Q)$(MAKE) --no-print-directory $(cross) BUILD=$(BUILD)/neon \
+	    $(BUILD)/neon/tests/unit/core/kernels/test_conv $(BUILD)/neon/vgg-bootstrap
+	$(Q)sh tests/run.sh $(BUILD) neon
+
 ## docker-check  build docker/Dockerfile with buildah, run the image as a container runs (root)
 docker-check:
 	$(Q)sh docker/deps.sh docker
@@ -284,7 +292,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all run test_programs test check-long page-check docker-check bench load asan ubsan tsan fuzz \
+.PHONY: all run test_programs test check-long page-check docker-check neon-check bench load asan ubsan tsan fuzz \
     fuzzers format format-check list install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -15,6 +15,11 @@ test_packages='g++ libcmocka-dev libcurl4-openssl-dev|libcurl4-gnutls-dev curl p
 fetch_packages='curl ca-certificates'
 long_packages='prometheus' # not for tests: where there is systemd, it starts a daemon
 page_packages='chromium fonts-liberation nodejs'
+# For another architecture, which is added to dpkg's when something is missing.
+neon_packages='gcc-aarch64-linux-gnu qemu-user python3-pil libmicrohttpd-dev:arm64
+    libgnutls28-dev:arm64 libjansson-dev:arm64 libopenblas-pthread-dev:arm64 nettle-dev:arm64
+    libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64 libcmocka-dev:arm64
+    libcurl4-openssl-dev:arm64'
 docker_packages='buildah debootstrap python3 python3-pil'
 
 say() {
@@ -31,6 +36,7 @@ packages_of() {
         long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
         # npm comes with Node.js or in a package of its own.
         page) printf '%s ' "$build_packages $page_packages $(command -v npm >/dev/null || echo npm)" ;;
+        neon) printf '%s ' "$neon_packages" ;;
         docker) printf '%s ' "$docker_packages" ;;
         *)
             say "unknown group '$group'; usage: deps.sh build|test|long|page|fetch|docker..."
@@ -40,12 +46,13 @@ packages_of() {
     done
 }
 
-# Names of the installed packages of this machine's architecture, one a line.
+# Names of the installed packages, one a line; another architecture's with ":ARCHITECTURE".
 installed_packages() {
     arch=$(dpkg --print-architecture)
     # shellcheck disable=SC2016  # the ${...} are dpkg-query's
     dpkg-query -W -f '${db:Status-Status} ${Architecture} ${Package}\n' |
-        sed -n -e "s/^installed $arch //p" -e 's/^installed all //p'
+        sed -n -e "s/^installed $arch //p" -e 's/^installed all //p' \
+            -e 's/^installed \([^ ]*\) \(.*\)/\2:\1/p'
 }
 
 # What to install of "$@" so that each is there in one of its alternatives.
@@ -75,6 +82,9 @@ install_packages() {
     fi
     say "installing $*"
     apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300"
+    case "$*" in
+    *:arm64*) $as_root dpkg --add-architecture arm64 ;;
+    esac
     # Stale package lists may still do, so a failed update alone is no reason to give up.
     $apt update >&2 || say "apt-get update failed; trying with the package lists at hand"
     if ! $apt install -y --no-install-recommends "$@" >&2; then

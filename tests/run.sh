@@ -4,6 +4,7 @@
 #   tests/run.sh BUILD programs    the unit and end-to-end programs (what a sanitizer build runs)
 #   tests/run.sh BUILD all         the same, and the checks that need the product as it ships
 #   tests/run.sh BUILD long        what takes minutes
+#   tests/run.sh BUILD neon        what BUILD/neon holds, for 64-bit ARM, under qemu-user
 #   tests/run.sh BUILD page        the page at / in a browser
 #
 # VGG_SHARED names a directory with more photographs and hostile JPEGs; without it those tests are
@@ -81,7 +82,12 @@ all)
     run "v2 client from the specification" "$python" tests/v2/check_v2.py "$build/vgg"
     run "/openapi.json against the server" sh tests/openapi/run.sh "$build"
     run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
-    run "posteriors against the oracle" "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
+    # Every table of kernels that this machine runs.
+    for kernels in avx512 avx2 neon portable; do
+        VGG_KERNELS=$kernels "$build/vgg" inspect "$build/untrained.safetensors" >/dev/null 2>&1 || continue
+        run "posteriors against the oracle, $kernels" env VGG_KERNELS=$kernels \
+            "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
+    done
     run "pixels against Pillow" "$python" tests/pillow/check_pixels.py --dump "$build/dump_pixels" --sample 100 \
         ${VGG_SHARED:+"$VGG_SHARED/data/trashnet"}
     ;;
@@ -96,12 +102,16 @@ long)
     run "SIGTERM under wrk" "$python" tests/long/sigterm.py "$build/vgg"
     run "the page in a browser" sh tests/page/run.sh "$build"
     ;;
+neon)
+    run "NEON kernels, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_conv" neon 3000000
+    run "answers on 64-bit ARM, emulated" "$python" tests/neon/check.py "$build/vgg" "$build/neon/vgg-bootstrap"
+    ;;
 page)
     run "the page in a browser" sh tests/page/run.sh "$build"
     run "/openapi.json against the server" sh tests/openapi/run.sh "$build"
     ;;
 *)
-    echo "usage: tests/run.sh BUILD programs|all|long|page" >&2
+    echo "usage: tests/run.sh BUILD programs|all|long|page|neon" >&2
     exit 2
     ;;
 esac
