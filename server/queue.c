@@ -276,8 +276,10 @@ void queue_decoded(struct queue *queue, struct queue_item *item, uint64_t durati
     pthread_mutex_lock(&queue->mutex);
     assert(lane->decode >= item->decode);
     lane->decode -= item->decode;
-    lane->decoded = lane->decoded * DECAY + (double)item->decode;
-    lane->ns = lane->ns * DECAY + (double)duration_ns;
+    if (duration_ns != 0) {
+        lane->decoded = lane->decoded * DECAY + (double)item->decode;
+        lane->ns = lane->ns * DECAY + (double)duration_ns;
+    }
     pthread_mutex_unlock(&queue->mutex);
 }
 

@@ -61,7 +61,7 @@ bool queue_try_push(struct queue *queue, struct queue_item *item, unsigned *retr
  */
 struct queue_item *queue_pop(struct queue *queue, enum queue_lane lane);
 
-/* A popped item was decoded in `duration_ns`. */
+/* A popped item was decoded in `duration_ns`; 0: it was dropped. */
 void queue_decoded(struct queue *queue, struct queue_item *item, uint64_t duration_ns);
 
 /* The engine has done `macs` of an item. */

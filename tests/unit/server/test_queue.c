@@ -314,6 +314,9 @@ static void decoding_is_work_too(void **state)
     for (size_t i = 1; i < 4; i++)
         pop(queue, &works[i]);
     assert_true(queue_get_state(queue).cost_s == 0.0);
+    assert_true(push(queue, &works[0], 1)); /* what was dropped has not taught anything */
+    assert_true(queue_get_state(queue).cost_s == 0.5);
+    pop(queue, &works[0]);
     queue_destroy(queue);
 }
 
