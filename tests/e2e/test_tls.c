@@ -208,13 +208,13 @@ static void test_drain(void **state)
 
 static bool trusts(const char *ca)
 {
+    struct server seen = server;
     struct answer answer;
     bool good;
 
-    server.ca = ca;
-    good = call_try(&server, &(struct call){.target = "/livez"}, &answer);
+    seen.ca = ca;
+    good = call_try(&seen, &(struct call){.target = "/livez"}, &answer);
     answer_free(&answer);
-    server.ca = cert;
     return good;
 }
 
@@ -222,17 +222,17 @@ static bool trusts(const char *ca)
 static double metric_by_either(const char *series)
 {
     const char *const cas[] = {cert, old_cert};
+    struct server seen = server;
     double value = -1;
 
     for (size_t i = 0; i < COUNT_OF(cas) && value < 0; i++) {
         struct answer answer;
 
-        server.ca = cas[i];
-        if (call_try(&server, &(struct call){.target = "/metrics"}, &answer))
+        seen.ca = cas[i];
+        if (call_try(&seen, &(struct call){.target = "/metrics"}, &answer))
             value = metrics_value(answer.body, series);
         answer_free(&answer);
     }
-    server.ca = cert;
     return value;
 }
 
@@ -345,7 +345,7 @@ static void test_handshakes_that_stop(void **state)
     char byte;
 
     (void)state;
-    start_with("--header-timeout", "4s");
+    start_with("--header-timeout", "2s");
     cpu_s = server_metric(&server, "process_cpu_seconds_total");
     for (size_t i = 0; i < CROWD; i++) {
         client_open(&clients[i], "NORMAL");
@@ -362,8 +362,8 @@ static void test_handshakes_that_stop(void **state)
     }
     server_wait_metric(&server, HEADERS_CUT, CROWD);
     cpu_s = server_metric(&server, "process_cpu_seconds_total") - cpu_s;
-    print_message("%.2f s of CPU for %d handshakes of 4 s\n", cpu_s, CROWD);
-    if (cpu_s > 1)
+    print_message("%.2f s of CPU for %d handshakes of 2 s\n", cpu_s, CROWD);
+    if (cpu_s > 0.7)
         fail_msg("%g s of CPU for handshakes that stand still", cpu_s);
     server_stop(&server);
 }
