@@ -221,7 +221,7 @@ $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(part_objects) $(BUILD)/em
 
 fuzzers: $(fuzzers)
 
-## fuzz       images, multipart bodies, models by clang's libFuzzer, FUZZ_SECONDS [60] each
+## fuzz       images, bodies, models by clang's libFuzzer, FUZZ_SECONDS [60] each
 FUZZ_SECONDS ?= 60
 fuzz: $(BUILD)/vgg
 	$(Q)if ! echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \

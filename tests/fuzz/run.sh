@@ -1,6 +1,6 @@
 #!/bin/sh
-# Fuzz images, multipart bodies and models by libFuzzer, each for so many seconds, from files of
-# every kind. What was found to be new stays in BUILD/corpus for the next time; a finding is kept
+# Fuzz images, multipart bodies, infer requests and models by libFuzzer, each for so many seconds,
+# from files of every kind. What was found to be new stays in BUILD/corpus for the next time; a finding is kept
 # as BUILD/crash-* and ends with exit status 1.
 #
 #   tests/fuzz/run.sh BUILD SECONDS VGG
@@ -24,6 +24,26 @@ seed() {
             } >"$2/$boundary"
         done
         ;;
+    v2)
+        /usr/bin/python3 - "$2" <<'END'
+import json, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, "tests/v2")
+from specified_client import Input
+
+outputs = [{"name": "posteriors", "parameters": {"classification": 2, "binary_data": True}}]
+values = [0.5, -1e-3, 2.0] * 4
+for i, tensor in enumerate(Input(name, datatype, shape, data, binary=binary)
+                           for binary in (False, True)
+                           for name, datatype, shape, data in (
+                               ("image", "BYTES", [2, 1], [b"one", b"three"]),
+                               ("pixels", "FP32", [1, 3, 2, 2], values))):
+    text = json.dumps({"id": "\u00e9", "inputs": [tensor.description], "outputs": outputs,
+                       "parameters": {"scales": "32,64", "flip": False, "timeout": 5}}).encode()
+    with open(f"{sys.argv[1]}/{i}", "wb") as file:
+        file.write(len(text).to_bytes(2, "big") + text + tensor.binary)
+END
+        ;;
     model)
         for arch in A A-LRN B C D E; do
             "$vgg" init --arch $arch --width 1 --fc 2 --classes 2 --crop 32 -o "$2/$arch" || return 1
@@ -33,7 +53,7 @@ seed() {
 }
 
 failed=0
-for name in image multipart model; do
+for name in image multipart v2 model; do
     mkdir -p "$build/corpus/$name" "$build/seeds/$name"
     seed $name "$build/seeds/$name" || exit 1
     echo "== $name: $(find "$build/seeds/$name" -type f | wc -l) seeds, $seconds s"
