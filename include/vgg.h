@@ -151,7 +151,7 @@ struct vgg_model_info {
     double std[3];
     const char *channels;   /* "RGB" or "BGR" */
     const char *kernel;     /* the kernels that will run it: "portable", ... */
-    const char *fc_weights; /* how FC weights are held: "f32" */
+    const char *fc_weights; /* how FC weights are held: "f32" or "f16" */
 };
 
 /* One convolution; FC layers are convolutions whose kernel covers the map. */
@@ -167,6 +167,7 @@ struct vgg_layer_info {
 /* How to load; NULL stands for all zero. What is loaded does not depend on the threads. */
 struct vgg_load_options {
     unsigned threads; /* that check and pack, the caller's among them; 0: vgg_threads_default() */
+    bool fc_half;     /* hold the FC layers' weights in half precision */
     uint64_t memory_max; /* bytes that loading may take; more is NO_MEMORY. 0: no limit */
     /* Called after each chunk of work, by the caller's thread: may sleep; false gives up. */
     bool (*on_chunk)(void *user);

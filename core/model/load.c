@@ -1,7 +1,7 @@
 /*
- * One pass over a model file. Every byte is read once, in order, and hashed as it comes; tensors
- * are converted and checked in chunks of whole rows (a row is one output channel) and handed to
- * the kernels' packing. Convolutions that have a batch-norm wait in a plain copy until its
+ * One pass over a model file. The calling thread reads every byte once, in order, and hashes it;
+ * chunks of whole rows of a tensor (a row is one output channel) are converted, checked and packed
+ * by whichever thread is free. Convolutions that have a batch-norm wait in a plain copy until its
  * statistics have been read, then they are folded in double precision.
  */
 #include "model/load.h"
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,11 +17,14 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "model/names.h"
+#include "model/pipeline.h"
 
 enum {
     LENGTH_BYTES = 8,      /* the header's length, little-endian */
     HEADER_MAX = 16 << 20, /* bytes; a thousand labels need 64 KiB */
-    CHUNK_BYTES = 1 << 20  /* of the file at a time, or one row where that is longer */
+    CHUNK_BYTES = 1 << 20, /* of the file at a time, or the rows that packing wants together */
+    PIECE_BYTES = 1 << 17, /* read and hashed at a time: stays in the second-level cache */
+    FOLD_ROWS = 32         /* of a convolution, folded and packed at a time */
 };
 
 static const double BN_EPSILON = 1e-5; /* of PyTorch's batch-norm, which the files were made with */
@@ -43,16 +47,17 @@ struct loader {
     struct vgg_loaded *loaded;
     struct vgg_binding binding;
     struct pending layers[VGG_LAYERS_MAX];
-    unsigned char *raw; /* chunk as it lies in the file */
-    float *floats;      /* the same converted */
-    size_t raw_bytes, floats_n;
+    struct vgg_pool *pool;
+    size_t tensor; /* where the reader is: the next row of a tensor */
+    uint64_t row;
+    float *floats; /* [threads][floats_n]: a chunk converted, other than F32 */
+    size_t floats_n, chunk_bytes;
     struct vgg_error *error;
 };
 
 /* ---------------------------------------------------------------- bytes ---------------------- */
 
-/* Read the next `size` bytes and hash them. */
-static enum vgg_status read_bytes(struct reader *reader, void *out, size_t size,
+static enum vgg_status read_piece(struct reader *reader, unsigned char *out, size_t size,
                                   struct vgg_error *error)
 {
     size_t done = 0;
@@ -62,8 +67,8 @@ static enum vgg_status read_bytes(struct reader *reader, void *out, size_t size,
         done = size;
     }
     while (done < size) {
-        ssize_t n = pread(reader->source->fd, (unsigned char *)out + done, size - done,
-                          (off_t)(reader->offset + done));
+        ssize_t n =
+            pread(reader->source->fd, out + done, size - done, (off_t)(reader->offset + done));
 
         if (n < 0 && errno == EINTR)
             continue;
@@ -76,6 +81,20 @@ static enum vgg_status read_bytes(struct reader *reader, void *out, size_t size,
     reader->offset += size;
     vgg_sha256_update(&reader->sha, out, size);
     return VGG_OK;
+}
+
+/* Read the next `size` bytes and hash them. */
+static enum vgg_status read_bytes(struct reader *reader, void *out, size_t size,
+                                  struct vgg_error *error)
+{
+    enum vgg_status status = VGG_OK;
+
+    for (size_t done = 0; done < size && status == VGG_OK; done += PIECE_BYTES) {
+        size_t piece = size - done < PIECE_BYTES ? size - done : PIECE_BYTES;
+
+        status = read_piece(reader, (unsigned char *)out + done, piece, error);
+    }
+    return status;
 }
 
 static enum vgg_status read_header(struct reader *reader, struct vgg_header *header,
@@ -123,39 +142,41 @@ static void tensor_matrix(const struct vgg_tensor *tensor, uint64_t *rows, uint6
     *columns = (tensor->end - tensor->begin) / vgg_dtype_bytes(tensor->dtype) / *rows;
 }
 
-static uint64_t chunk_rows(const struct vgg_tensor *tensor)
+static uint64_t chunk_rows(const struct loader *loader, const struct vgg_tensor *tensor)
 {
-    uint64_t rows, columns, fit;
+    uint64_t rows, columns, fit, together = loader->loaded->net.kernels->pack_rows;
 
     tensor_matrix(tensor, &rows, &columns);
-    fit = CHUNK_BYTES / (columns * vgg_dtype_bytes(tensor->dtype));
-    if (fit < 1)
-        fit = 1;
+    fit = CHUNK_BYTES / (columns * vgg_dtype_bytes(tensor->dtype)) / together * together;
+    if (fit < together)
+        fit = together;
     return fit < rows ? fit : rows;
 }
 
-static void size_chunk(struct loader *loader)
+/* What the largest chunk takes, in the file and converted. */
+static void size_chunks(struct loader *loader)
 {
     const struct vgg_header *header = &loader->loaded->header;
 
     for (size_t i = 0; i < header->tensors_n; i++) {
+        const struct vgg_tensor *tensor = &header->tensors[i];
         uint64_t rows, columns;
         size_t n;
 
-        tensor_matrix(&header->tensors[i], &rows, &columns);
-        n = chunk_rows(&header->tensors[i]) * columns;
-        if (n > loader->floats_n)
+        tensor_matrix(tensor, &rows, &columns);
+        n = chunk_rows(loader, tensor) * columns;
+        if (n * vgg_dtype_bytes(tensor->dtype) > loader->chunk_bytes)
+            loader->chunk_bytes = n * vgg_dtype_bytes(tensor->dtype);
+        if (tensor->dtype != VGG_DTYPE_F32 && n > loader->floats_n)
             loader->floats_n = n;
-        if (n * vgg_dtype_bytes(header->tensors[i].dtype) > loader->raw_bytes)
-            loader->raw_bytes = n * vgg_dtype_bytes(header->tensors[i].dtype);
     }
 }
 
-static enum vgg_status allocate_chunk(struct loader *loader)
+static enum vgg_status allocate_chunks(struct loader *loader)
 {
-    loader->raw = vgg_alloc_aligned(loader->raw_bytes, 1);
-    loader->floats = vgg_alloc_aligned(loader->floats_n, sizeof *loader->floats);
-    return loader->raw != NULL && loader->floats != NULL ? VGG_OK : vgg_fail_memory(loader->error);
+    loader->floats = vgg_alloc_aligned(loader->floats_n,
+                                       vgg_pool_threads(loader->pool) * sizeof *loader->floats);
+    return loader->floats != NULL ? VGG_OK : vgg_fail_memory(loader->error);
 }
 
 /* Floats of a tensor that have to wait: all vectors, and the weights of layers with batch-norm. */
@@ -196,7 +217,8 @@ static enum vgg_status check_memory(struct loader *loader)
     for (size_t i = 0; i < loader->loaded->net.layers_n; i++)
         for (size_t role = 0; role < VGG_ROLES; role++)
             bytes += pending_floats(loader, i, role) * sizeof(float);
-    bytes += loader->raw_bytes + loader->floats_n * sizeof(float);
+    bytes += vgg_pipeline_bytes(loader->chunk_bytes, loader->options.threads) +
+             loader->options.threads * loader->floats_n * sizeof(float);
     if (max == 0 || bytes <= max)
         return VGG_OK;
     return vgg_fail(loader->error, VGG_NO_MEMORY,
@@ -206,85 +228,144 @@ static enum vgg_status check_memory(struct loader *loader)
 
 /* Put converted rows where they belong. */
 static void store_rows(struct loader *loader, size_t layer, enum vgg_role role, uint64_t row,
-                       uint64_t rows, uint64_t columns)
+                       uint64_t rows, const float *floats, size_t n)
 {
     struct vgg_net *net = &loader->loaded->net;
     struct pending *pending = &loader->layers[layer];
 
     if (role != VGG_ROLE_WEIGHT)
-        memcpy(pending->vectors[role], loader->floats, rows * columns * sizeof(float));
+        memcpy(pending->vectors[role], floats, n * sizeof *floats);
     else if (pending->weights != NULL)
-        memcpy(pending->weights + row * columns, loader->floats, rows * columns * sizeof(float));
+        memcpy(pending->weights + row * (n / rows), floats, n * sizeof *floats);
     else
-        net->kernels->weights_pack(&net->layers[layer].conv, (uint32_t)row, (uint32_t)rows,
-                                   loader->floats, net->layers[layer].packed);
+        net->kernels->weights_pack(&net->layers[layer].conv, (uint32_t)row, (uint32_t)rows, floats,
+                                   net->layers[layer].packed);
 }
 
-static enum vgg_status chunk_done(struct loader *loader)
+static enum vgg_status chunk_done(const struct loader *loader, struct vgg_error *error)
 {
     if (loader->options.on_chunk == NULL || loader->options.on_chunk(loader->options.user))
         return VGG_OK;
-    return vgg_fail(loader->error, VGG_CANCELLED, "loading was given up");
+    return vgg_fail(error, VGG_CANCELLED, "loading was given up");
 }
 
-static enum vgg_status read_tensor(struct loader *loader, const struct vgg_tensor *tensor)
+static enum vgg_status read_chunk(void *user, struct vgg_chunk *chunk, bool *more,
+                                  struct vgg_error *error)
 {
-    size_t layer;
-    enum vgg_role role = vgg_binding_role(&loader->binding, tensor, &layer);
-    uint64_t rows, columns, step = chunk_rows(tensor);
+    struct loader *loader = user;
+    const struct vgg_header *header = &loader->loaded->header;
+    const struct vgg_tensor *tensor = &header->tensors[loader->tensor];
+    uint64_t rows, columns;
+    enum vgg_status status;
 
+    *more = loader->tensor < header->tensors_n;
+    if (!*more)
+        return VGG_OK;
     tensor_matrix(tensor, &rows, &columns);
-    for (uint64_t row = 0; row < rows; row += step) {
-        uint64_t count = rows - row < step ? rows - row : step;
-        size_t n = count * columns;
-        enum vgg_status status = read_bytes(&loader->reader, loader->raw,
-                                            n * vgg_dtype_bytes(tensor->dtype), loader->error);
-
-        if (status != VGG_OK)
-            return status;
-        if (role == VGG_ROLE_IGNORED)
-            continue;
-        if (!vgg_floats_convert(tensor->dtype, loader->raw, n, loader->floats))
-            return vgg_fail(loader->error, VGG_BAD_MODEL, "tensor %s holds NaN or infinite values",
-                            tensor->name);
-        store_rows(loader, layer, role, row, count, columns);
-        status = chunk_done(loader);
-        if (status != VGG_OK)
-            return status;
+    *chunk =
+        (struct vgg_chunk){loader->tensor, loader->row, chunk_rows(loader, tensor), chunk->bytes};
+    if (chunk->rows > rows - chunk->row)
+        chunk->rows = rows - chunk->row;
+    status = read_bytes(&loader->reader, chunk->bytes,
+                        chunk->rows * columns * vgg_dtype_bytes(tensor->dtype), error);
+    loader->row += chunk->rows;
+    if (loader->row == rows) {
+        loader->tensor++;
+        loader->row = 0;
     }
+    return status == VGG_OK ? chunk_done(loader, error) : status;
+}
+
+static enum vgg_status store_chunk(void *user, const struct vgg_chunk *chunk, unsigned thread,
+                                   struct vgg_error *error)
+{
+    struct loader *loader = user;
+    const struct vgg_tensor *tensor = &loader->loaded->header.tensors[chunk->tensor];
+    size_t layer, n;
+    enum vgg_role role = vgg_binding_role(&loader->binding, tensor, &layer);
+    uint64_t rows, columns;
+    float *floats = tensor->dtype == VGG_DTYPE_F32 ? (float *)(void *)chunk->bytes
+                                                   : loader->floats + thread * loader->floats_n;
+
+    if (role == VGG_ROLE_IGNORED)
+        return VGG_OK;
+    tensor_matrix(tensor, &rows, &columns);
+    n = chunk->rows * columns;
+    if (!vgg_floats_convert(tensor->dtype, chunk->bytes, n, floats))
+        return vgg_fail(error, VGG_BAD_MODEL, "tensor %s holds NaN or infinite values",
+                        tensor->name);
+    if (role == VGG_ROLE_WEIGHT && loader->loaded->net.layers[layer].conv.half &&
+        !vgg_floats_fit_half(floats, n))
+        return vgg_fail(error, VGG_BAD_MODEL,
+                        "tensor %s holds values over 65504, too large for f16 weights",
+                        tensor->name);
+    store_rows(loader, layer, role, chunk->row, chunk->rows, floats, n);
     return VGG_OK;
 }
 
 /* ---------------------------------------------------------------- folding -------------------- */
 
+/* A convolution whose rows are folded by all threads. */
+struct folding {
+    const struct loader *loader;
+    struct vgg_layer *layer;
+    const struct pending *pending;
+    atomic_size_t failed; /* the first channel that gave something infinite, else conv.out */
+};
+
 /* w' = w * g, b' = (b - mean) * g + beta with g = gamma / sqrt(var + epsilon). */
+static bool fold_row(const struct folding *folding, size_t row)
+{
+    const struct vgg_layer *layer = folding->layer;
+    size_t columns = vgg_layer_weights(layer) / layer->conv.out;
+    float *const *v = folding->pending->vectors;
+    double gain =
+        (double)v[VGG_ROLE_BN_WEIGHT][row] / sqrt((double)v[VGG_ROLE_BN_VAR][row] + BN_EPSILON);
+    double bias = ((double)v[VGG_ROLE_BIAS][row] - (double)v[VGG_ROLE_BN_MEAN][row]) * gain +
+                  (double)v[VGG_ROLE_BN_BIAS][row];
+    float *weights = folding->pending->weights + row * columns;
+    bool finite = v[VGG_ROLE_BN_VAR][row] >= 0 && isfinite((float)bias);
+
+    layer->bias[row] = (float)bias;
+    for (size_t i = 0; i < columns; i++) {
+        weights[i] = (float)((double)weights[i] * gain);
+        finite = finite && isfinite(weights[i]);
+    }
+    return finite;
+}
+
+/* Item: FOLD_ROWS rows. */
+static void fold_rows(void *context, size_t item, unsigned thread)
+{
+    struct folding *folding = context;
+    const struct vgg_layer *layer = folding->layer;
+    size_t row = item * FOLD_ROWS, end = vgg_min_size(row + FOLD_ROWS, layer->conv.out);
+
+    (void)thread;
+    for (size_t r = row; r < end; r++)
+        if (!fold_row(folding, r)) {
+            size_t failed = atomic_load(&folding->failed);
+
+            while (r < failed && !atomic_compare_exchange_weak(&folding->failed, &failed, r))
+                ;
+            return;
+        }
+    folding->loader->loaded->net.kernels->weights_pack(
+        &layer->conv, (uint32_t)row, (uint32_t)(end - row),
+        folding->pending->weights + row * (vgg_layer_weights(layer) / layer->conv.out),
+        layer->packed);
+}
+
 static enum vgg_status fold_batch_norm(struct loader *loader, size_t index)
 {
     struct vgg_layer *layer = &loader->loaded->net.layers[index];
-    struct pending *pending = &loader->layers[index];
-    size_t columns = vgg_layer_weights(layer) / layer->conv.out;
-    float *const *v = pending->vectors;
+    struct folding folding = {loader, layer, &loader->layers[index], layer->conv.out};
 
-    for (size_t row = 0; row < layer->conv.out; row++) {
-        double gain =
-            (double)v[VGG_ROLE_BN_WEIGHT][row] / sqrt((double)v[VGG_ROLE_BN_VAR][row] + BN_EPSILON);
-        double bias = ((double)v[VGG_ROLE_BIAS][row] - (double)v[VGG_ROLE_BN_MEAN][row]) * gain +
-                      (double)v[VGG_ROLE_BN_BIAS][row];
-        float *weights = pending->weights + row * columns;
-        bool finite = v[VGG_ROLE_BN_VAR][row] >= 0 && isfinite((float)bias);
-
-        layer->bias[row] = (float)bias;
-        for (size_t i = 0; i < columns; i++) {
-            weights[i] = (float)((double)weights[i] * gain);
-            finite = finite && isfinite(weights[i]);
-        }
-        if (!finite)
-            return vgg_fail(loader->error, VGG_BAD_MODEL,
-                            "%s: batch-norm of channel %zu does not fold into finite weights",
-                            layer->name, row);
-    }
-    loader->loaded->net.kernels->weights_pack(&layer->conv, 0, layer->conv.out, pending->weights,
-                                              layer->packed);
+    vgg_pool_run(loader->pool, fold_rows, &folding, vgg_ceil_div(layer->conv.out, FOLD_ROWS));
+    if (folding.failed != layer->conv.out)
+        return vgg_fail(loader->error, VGG_BAD_MODEL,
+                        "%s: batch-norm of channel %zu does not fold into finite weights",
+                        layer->name, (size_t)folding.failed);
     return VGG_OK;
 }
 
@@ -297,7 +378,7 @@ static enum vgg_status finish_layers(struct loader *loader)
         if (loader->layers[i].weights != NULL) {
             status = fold_batch_norm(loader, i);
             if (status == VGG_OK)
-                status = chunk_done(loader);
+                status = chunk_done(loader, loader->error);
         } else
             memcpy(net->layers[i].bias, loader->layers[i].vectors[VGG_ROLE_BIAS],
                    net->layers[i].conv.out * sizeof(float));
@@ -314,25 +395,31 @@ static void loader_fini(struct loader *loader)
         for (size_t role = 0; role < VGG_ROLES; role++)
             free(loader->layers[i].vectors[role]);
     }
-    free(loader->raw);
+    vgg_pool_destroy(loader->pool);
     free(loader->floats);
 }
 
 static enum vgg_status load_weights(struct loader *loader)
 {
-    struct vgg_loaded *loaded = loader->loaded;
+    struct vgg_pipeline pipeline = {.read = read_chunk, .store = store_chunk, .user = loader};
     enum vgg_status status;
 
-    size_chunk(loader);
+    if (loader->options.threads == 0)
+        loader->options.threads = vgg_threads_default();
+    vgg_net_set_half(&loader->loaded->net, loader->options.fc_half);
+    size_chunks(loader);
     status = check_memory(loader);
+    pipeline.chunk_bytes = loader->chunk_bytes;
     if (status == VGG_OK)
-        status = vgg_net_allocate(&loaded->net, loader->error);
+        status = vgg_net_allocate(&loader->loaded->net, loader->error);
     if (status == VGG_OK)
-        status = allocate_chunk(loader);
+        status = vgg_pool_create(loader->options.threads, &loader->pool, loader->error);
+    if (status == VGG_OK)
+        status = allocate_chunks(loader);
     if (status == VGG_OK)
         status = allocate_pending(loader);
-    for (size_t i = 0; i < loaded->header.tensors_n && status == VGG_OK; i++)
-        status = read_tensor(loader, &loaded->header.tensors[i]);
+    if (status == VGG_OK)
+        status = vgg_pipeline_run(&pipeline, loader->pool, loader->error);
     if (status == VGG_OK)
         status = finish_layers(loader);
     return status;

@@ -189,7 +189,7 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
         .file_bytes = loaded->file_bytes,
         .memory_bytes = vgg_net_bytes(&model->net),
         .kernel = model->net.kernels->name,
-        .fc_weights = "f32",
+        .fc_weights = model->net.layers[model->net.layers_n - 1].conv.half ? "f16" : "f32",
     };
     status = read_preprocessing(model, header, error);
     if (status == VGG_OK)

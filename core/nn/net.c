@@ -74,6 +74,12 @@ void vgg_net_describe(struct vgg_net *net, const struct vgg_arch *arch,
     assert(net->layers_n <= VGG_LAYERS_MAX);
 }
 
+void vgg_net_set_half(struct vgg_net *net, bool half)
+{
+    for (size_t i = net->arch->convs_n; i < net->layers_n; i++)
+        net->layers[i].conv.half = half;
+}
+
 enum vgg_status vgg_net_allocate(struct vgg_net *net, struct vgg_error *error)
 {
     for (size_t i = 0; i < net->layers_n; i++) {

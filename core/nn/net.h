@@ -36,6 +36,9 @@ struct vgg_net_sizes vgg_net_sizes_regular(const struct vgg_arch *arch, uint32_t
 void vgg_net_describe(struct vgg_net *net, const struct vgg_arch *arch,
                       const struct vgg_kernels *kernels, const struct vgg_net_sizes *sizes);
 
+/* Are the FC layers' weights to be held in half precision? Before vgg_net_allocate. */
+void vgg_net_set_half(struct vgg_net *net, bool half);
+
 /* Allocate packed weights and biases of every layer. On VGG_NO_MEMORY call vgg_net_fini. */
 enum vgg_status vgg_net_allocate(struct vgg_net *net, struct vgg_error *error);
 

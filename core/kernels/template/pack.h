@@ -195,10 +195,17 @@ TARGET static void direct_pack(const struct vgg_conv *conv, uint32_t row, uint32
 /* g[0] x0 + g[1] x1 + g[2] x2 of every lane, in double. */
 #define FILTER_DOT(g, x) ((g)[0] * (x)[0] + (g)[1] * (x)[1] + (g)[2] * (x)[2])
 
-/* G w G' of a group's filters w[3][3], into out[n * n], `stride` floats apart. */
-TARGET static void transform_filters(const struct packing *packing,
-                                     const double g[VGG_WINOGRAD_SIDE_MAX][3], size_t n,
-                                     const eight *w, float *out, size_t stride)
+/*
+ * Transformed filters of one panel and some input channels. The points of a filter lie a large
+ * power of two apart, all in one set of every cache, so they are gathered here and stored in runs.
+ */
+struct filters {
+    float u[VGG_WINOGRAD_SIDE_MAX * VGG_WINOGRAD_SIDE_MAX][WINOGRAD_CHANNELS][PANEL];
+};
+
+/* G w G' of a group's filters w[3][3] of channel `c`; `lane` is the group's first in the panel. */
+TARGET static void transform_filters(const double g[VGG_WINOGRAD_SIDE_MAX][3], size_t n,
+                                     const eight *w, struct filters *filters, size_t c, size_t lane)
 {
     eight_doubles rows[VGG_WINOGRAD_SIDE_MAX][3], x[3];
 
@@ -209,27 +216,42 @@ TARGET static void transform_filters(const struct packing *packing,
             rows[i][column] = FILTER_DOT(g[i], x);
     }
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++)
-            store_floats(packing, __builtin_convertvector(FILTER_DOT(g[j], rows[i]), eight),
-                         out + (i * n + j) * stride);
+        for (size_t j = 0; j < n; j++) {
+            eight u = __builtin_convertvector(FILTER_DOT(g[j], rows[i]), eight);
+
+            memcpy(&filters->u[i * n + j][c][lane], &u, sizeof u);
+        }
 }
 
 /* Input channels [channel, channel + WINOGRAD_CHANNELS) of the group. */
-TARGET static void winograd_pack_channels(const struct packing *packing, size_t tile,
-                                          const double g[VGG_WINOGRAD_SIDE_MAX][3], size_t channel,
-                                          float *panel, size_t stride)
+TARGET static void transform_group(const struct packing *packing, size_t tile,
+                                   const double g[VGG_WINOGRAD_SIDE_MAX][3], size_t channel,
+                                   struct filters *filters)
 {
     enum { FILTER = 9 };
-    size_t in = packing->conv->in, depth = vgg_ceil_div(in, LANES) * LANES;
+    size_t in = packing->conv->in;
     size_t channels = in > channel ? vgg_min_size(in - channel, WINOGRAD_CHANNELS) : 0;
     eight w[WINOGRAD_CHANNELS * FILTER] = {{0}};
 
     for (size_t term = 0; term < channels * FILTER; term += GROUP)
         load_group(packing, in * FILTER, channel * FILTER + term,
                    vgg_min_size(channels * FILTER - term, GROUP), w + term);
-    for (size_t c = 0; c < vgg_min_size(depth - channel, WINOGRAD_CHANNELS); c++)
-        transform_filters(packing, g, tile + 2, w + c * FILTER,
-                          panel + (channel + c) * PANEL + packing->first % PANEL, stride);
+    for (size_t c = 0; c < WINOGRAD_CHANNELS; c++)
+        transform_filters(g, tile + 2, w + c * FILTER, filters, c, packing->first % PANEL);
+}
+
+/* Output channels [from, to) of one panel, counted from its first. */
+TARGET static void store_filters(const struct filters *filters, size_t points, size_t from,
+                                 size_t to, float *out, size_t stride)
+{
+    for (size_t point = 0; point < points; point++, out += stride) {
+        if (to - from == PANEL) {
+            memcpy(out, filters->u[point], sizeof filters->u[point]);
+            continue;
+        }
+        for (size_t c = 0; c < WINOGRAD_CHANNELS; c++)
+            memcpy(out + c * PANEL + from, &filters->u[point][c][from], (to - from) * sizeof *out);
+    }
 }
 
 TARGET static void winograd_pack(const struct vgg_conv *conv, size_t tile, uint32_t row,
@@ -239,17 +261,20 @@ TARGET static void winograd_pack(const struct vgg_conv *conv, size_t tile, uint3
     size_t depth = vgg_ceil_div(conv->in, LANES) * LANES;
     size_t stride = vgg_ceil_div(conv->out, PANEL) * depth * PANEL;
     double g[VGG_WINOGRAD_SIDE_MAX][3];
+    struct filters filters;
 
     vgg_winograd_filter_matrix(tile, g);
     for (size_t panel = row / PANEL; panel * PANEL < packing.end; panel++) {
-        size_t from = panel == row / PANEL ? row / GROUP * GROUP : panel * PANEL;
-        size_t to = vgg_min_size((panel + 1) * PANEL, packing.end);
+        size_t start = panel * PANEL, from = row > start ? row - start : 0;
+        size_t to = vgg_min_size(packing.end - start, PANEL);
 
-        for (size_t channel = 0; channel < depth; channel += WINOGRAD_CHANNELS)
-            for (size_t first = from; first < to; first += GROUP) {
-                packing_group(&packing, first);
-                winograd_pack_channels(&packing, tile, g, channel, packed + panel * depth * PANEL,
-                                       stride);
+        for (size_t channel = 0; channel < depth; channel += WINOGRAD_CHANNELS) {
+            for (size_t lane = from / GROUP * GROUP; lane < to; lane += GROUP) {
+                packing_group(&packing, start + lane);
+                transform_group(&packing, tile, g, channel, &filters);
             }
+            store_filters(&filters, (tile + 2) * (tile + 2), from, to,
+                          packed + (start * depth + channel * PANEL), stride);
+        }
     }
 }

@@ -15,12 +15,14 @@
 #include "model/load.h"
 #include "model_maker.h"
 
+static struct vgg_load_options load_options = {.threads = 2};
+
 static enum vgg_status load_bytes(const void *bytes, size_t size, struct vgg_loaded *loaded,
                                   struct vgg_error *error)
 {
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
-    return vgg_load(&source, &vgg_kernels_portable, NULL, loaded, error);
+    return vgg_load(&source, &vgg_kernels_portable, &load_options, loaded, error);
 }
 
 static void load_made(const struct maker *maker, struct vgg_loaded *loaded)
@@ -182,6 +184,58 @@ static void the_whole_file_is_hashed(void **state)
     maker_free(&maker);
 }
 
+/* ---------------------------------------------------------------- threads -------------------- */
+
+/* Both nets of two loads hold the same bytes, packed by the best kernels of this machine. */
+static void check_same(const struct vgg_net *a, const struct vgg_net *b)
+{
+    for (size_t i = 0; i < a->layers_n; i++) {
+        const struct vgg_conv *conv = &a->layers[i].conv;
+
+        assert_memory_equal(a->layers[i].packed, b->layers[i].packed,
+                            a->kernels->weights_bytes(conv));
+        assert_memory_equal(a->layers[i].bias, b->layers[i].bias, conv->out * sizeof(float));
+    }
+}
+
+static void threads_do_not_change_a_bit(void **state)
+{
+    static const char *const dtypes[] = {"F32", "F16", "BF16"};
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
+    size_t tables_n = vgg_kernels_runnable(tables);
+
+    (void)state;
+    for (size_t i = 0; i < 2 * 3 * tables_n; i++) {
+        const struct vgg_kernels *kernels = tables[i / 6];
+        struct vgg_loaded loaded[4];
+        struct maker maker;
+        struct vgg_source source = {.fd = -1};
+        unsigned char *bytes;
+        size_t size;
+
+        maker_make(&maker, &(struct maker_spec){.arch = "C",
+                                                .width = 19,
+                                                .fc1 = 2101,
+                                                .side = 3,
+                                                .dtype = dtypes[i % 3],
+                                                .batch_norm = i / 3 % 2 == 1});
+        bytes = maker_bytes(&maker, &size);
+        source.bytes = bytes;
+        source.size = size;
+        for (unsigned t = 0; t < 4; t++) {
+            const struct vgg_load_options options = {.threads = 1 + t, .fc_half = i % 2 == 0};
+
+            assert_int_equal(vgg_load(&source, kernels, &options, &loaded[t], NULL), VGG_OK);
+            assert_string_equal(loaded[t].sha256, loaded[0].sha256);
+            check_same(&loaded[0].net, &loaded[t].net);
+        }
+        for (unsigned t = 0; t < 4; t++)
+            vgg_loaded_fini(&loaded[t]);
+        free(bytes);
+        maker_free(&maker);
+    }
+}
+
 /* ---------------------------------------------------------------- damage --------------------- */
 
 /* BAD_MODEL with `text` in its message, and nothing left behind. */
@@ -235,6 +289,31 @@ static void not_finite_anywhere(void **state)
         }
         maker_free(&maker);
     }
+}
+
+/* Of several tensors that are wrong the first in the file is named. */
+static void the_first_damage_is_named(void **state)
+{
+    (void)state;
+    for (load_options.threads = 1; load_options.threads <= 3; load_options.threads++)
+        for (unsigned seed = 0; seed < 20; seed++) {
+            struct maker maker;
+            size_t size, first;
+            unsigned char *bytes;
+            char text[MAKER_NAME_BYTES + 16];
+
+            maker_make(&maker, &(struct maker_spec){.arch = "B"});
+            maker_shuffle(&maker, seed);
+            first = seed % maker.tensors_n;
+            for (size_t t = first; t < maker.tensors_n; t++)
+                maker.tensors[t].values[t % maker.tensors[t].values_n] = (double)NAN;
+            snprintf(text, sizeof text, "tensor %.60s holds NaN", maker.tensors[first].name);
+            bytes = maker_bytes(&maker, &size);
+            check_bad(bytes, size, text);
+            free(bytes);
+            maker_free(&maker);
+        }
+    load_options.threads = 2;
 }
 
 static void batch_norm_that_does_not_fold(void **state)
@@ -380,7 +459,8 @@ static bool wait_no_longer(void *user)
 static enum vgg_status load_patiently(const void *bytes, size_t size, struct patience *patience,
                                       struct vgg_loaded *loaded, struct vgg_error *error)
 {
-    const struct vgg_load_options options = {.on_chunk = wait_no_longer, .user = patience};
+    const struct vgg_load_options options = {
+        .threads = 2, .on_chunk = wait_no_longer, .user = patience};
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
     return vgg_load(&source, &vgg_kernels_portable, &options, loaded, error);
@@ -459,11 +539,18 @@ static void loading_without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_arrive),          cmocka_unit_test(mixed_dtypes),
-        cmocka_unit_test(large_tensors),          cmocka_unit_test(the_whole_file_is_hashed),
-        cmocka_unit_test(not_finite_anywhere),    cmocka_unit_test(batch_norm_that_does_not_fold),
-        cmocka_unit_test(damaged_offsets),        cmocka_unit_test(damaged_headers),
-        cmocka_unit_test(truncated_anywhere),     cmocka_unit_test(given_up_anywhere),
+        cmocka_unit_test(values_arrive),
+        cmocka_unit_test(mixed_dtypes),
+        cmocka_unit_test(large_tensors),
+        cmocka_unit_test(the_whole_file_is_hashed),
+        cmocka_unit_test(not_finite_anywhere),
+        cmocka_unit_test(batch_norm_that_does_not_fold),
+        cmocka_unit_test(damaged_offsets),
+        cmocka_unit_test(damaged_headers),
+        cmocka_unit_test(threads_do_not_change_a_bit),
+        cmocka_unit_test(the_first_damage_is_named),
+        cmocka_unit_test(truncated_anywhere),
+        cmocka_unit_test(given_up_anywhere),
         cmocka_unit_test(loading_without_memory),
     };
 

@@ -314,6 +314,7 @@ static void more_memory_than_it_may_take(void **state)
 static int start(void **state)
 {
     struct maker maker;
+    struct vgg_model *model = NULL;
 
     (void)state;
     if (mkdtemp(directory) == NULL)
@@ -323,6 +324,9 @@ static int start(void **state)
     bytes = maker_bytes(&maker, &size);
     maker_free(&maker);
     maker_write(path, bytes, size);
+    /* The C library keeps the stack of the first threads for the next ones. */
+    (void)vgg_model_load(path, NULL, &model, NULL);
+    vgg_model_release(model);
     return 0;
 }
 
