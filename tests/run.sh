@@ -78,6 +78,7 @@ all)
     run "layers of the sources" "$python" tests/layers.py
     run "downloading a model" "$python" tests/hub/test_fetch.py
     run "installation" bash tests/install/check.sh "$build"
+    run "static OpenBLAS" sh tests/openblas/check.sh "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "v2 client from the specification" "$python" tests/v2/check_v2.py "$build/vgg"
     run "/openapi.json against the server" sh tests/openapi/run.sh "$build"
