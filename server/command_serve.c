@@ -276,7 +276,7 @@ static void wait_ns(uint64_t duration_ns)
 static bool wait_quiet(struct server *server, uint64_t end_ns)
 {
     for (int quiet = 0; quiet < QUIET_STEPS; pause_ms(DRAIN_STEP_MS)) {
-        if (http_in_flight(server->http) != 0)
+        if (http_in_flight(server->http) + http_unheard(server->http) != 0)
             quiet = 0;
         else
             quiet++;

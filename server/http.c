@@ -44,6 +44,7 @@ struct http {
     char no_memory_id[HTTP_ID_MAX + 1];
     struct body_budget bodies;
     atomic_size_t open[2]; /* connections of each daemon */
+    atomic_size_t unheard; /* TLS connections without a first request: it may be a handshake */
     _Atomic uint64_t accepted, refused[HTTP_REFUSED_N];
 };
 
@@ -417,6 +418,8 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
     exchange->peer = peer;
     exchange->zero_in_path = memmem(uri, strcspn(uri, "?"), "%00", 3) != NULL;
     exchange->request.admin = peer->admin;
+    if (peer->tls.tls != NULL && peer->requests == 0)
+        http->unheard--;
     exchange->request.first = peer->requests++ == 0;
     exchange->request.received_ns = now_ns();
     exchange->request.deadline_ns = exchange->request.received_ns + http->options.deadline_ns;
@@ -520,6 +523,8 @@ static void begin_connection(struct http *http, struct MHD_Connection *mhd, stru
     }
     if (peer == NULL) /* libmicrohttpd sees its end; what came already finds no peer */
         shutdown(socket_of(mhd), SHUT_RDWR);
+    if (peer != NULL && !admin && http->options.tls != NULL)
+        http->unheard++;
     if (!admin && http->options.tls != NULL)
         tls_session_init(
             peer != NULL ? &peer->tls : NULL, http->options.tls,
@@ -530,6 +535,8 @@ static void begin_connection(struct http *http, struct MHD_Connection *mhd, stru
 static void end_connection(struct http *http, struct MHD_Connection *mhd, struct peer *peer)
 {
     watch_remove(peer->watch);
+    if (peer->tls.tls != NULL && peer->requests == 0)
+        http->unheard--;
     if (peer->linger)
         linger_add(http->linger, socket_of(mhd));
     if (peer->address != NULL)
@@ -652,6 +659,11 @@ void http_get_counts(struct http *http, struct http_counts *counts)
 size_t http_in_flight(struct http *http)
 {
     return connections_busy(http->connections);
+}
+
+size_t http_unheard(struct http *http)
+{
+    return http->unheard;
 }
 
 void http_destroy(struct http *http)

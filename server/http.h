@@ -146,6 +146,9 @@ void http_add_connection(struct http *http, bool admin, int fd, const void *addr
 /* Requests begun and not finished, and connections with unread bytes. */
 size_t http_in_flight(struct http *http);
 
+/* TLS connections whose first request has not come: their handshake may be under way. */
+size_t http_unheard(struct http *http);
+
 /* X(name, label): why a connection was closed as soon as it was accepted. */
 #define HTTP_REFUSED(X)                                                                            \
     X(LIMIT, "limit")                                                                              \

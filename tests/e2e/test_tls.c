@@ -105,6 +105,11 @@ static void say_hello(struct tls_client *client)
     assert_int_equal(gnutls_handshake(client->session), GNUTLS_E_AGAIN);
 }
 
+static ssize_t pull_again(gnutls_transport_ptr_t fd, void *bytes, size_t size)
+{
+    return recv((int)(intptr_t)fd, bytes, size, 0);
+}
+
 static void check_livez(struct tls_client *client)
 {
     static const char request[] = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -202,6 +207,29 @@ static void test_drain(void **state)
     assert_true(slow.answered);
     assert_int_equal(slow.answer.status, 200);
     answer_free(&slow.answer);
+}
+
+/* Whoever was let in is served, though all of its handshake comes after the signal. */
+static void test_drain_waits_for_handshakes(void **state)
+{
+    struct tls_client client;
+
+    (void)state;
+    start_with("--drain-timeout", "60s");
+    client_open(&client, "NORMAL");
+    say_hello(&client);
+    server_wait_metric(&server, "vgg_connections_open", 2); /* with the one that asks */
+    server_signal(&server, SIGTERM);
+    server_wait_log(&server, "draining");
+    for (int i = 0; i < NAPS_MAX && can_connect(&server); i++)
+        nap();
+    for (int i = 0; i < 30; i++) /* longer than it watches whether all is quiet */
+        nap();
+    gnutls_transport_set_pull_function(client.session, pull_again);
+    assert_int_equal(handshake(&client), 0);
+    check_livez(&client);
+    client_close(&client);
+    assert_int_equal(server_wait(&server), 0);
 }
 
 /* ---------------------------------------------------------------- new certificates ----------- */
@@ -461,6 +489,7 @@ int main(void)
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_old_versions_are_refused),
         cmocka_unit_test(test_drain),
+        cmocka_unit_test(test_drain_waits_for_handshakes),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_reloads_under_load),
         cmocka_unit_test(test_handshakes_that_stop),
