@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "json.h"
+#include "json_reader.h"
 #include "reload.h"
 
 enum { BODY_MAX = 16 << 10 }; /* bytes: a path, with escapes */
@@ -15,6 +15,59 @@ bool admin_is_json(const char *type)
 
     return type != NULL && strncasecmp(type, json, length) == 0 &&
            (type[length] == '\0' || strchr("; \t", type[length]) != NULL);
+}
+
+/* {"model": FILE} or {}, nothing else. False with the reader's error. */
+static bool read_object(struct json_reader *reader, struct json_slice *model)
+{
+    struct json_slice key;
+    bool first = true;
+
+    if (!scan_begin(reader, '{'))
+        return false;
+    while (scan_key(reader, &first, &key))
+        if (!scan_is(key, "model") || model->bytes != NULL)
+            return json_reader_fail(reader, model->bytes != NULL && scan_is(key, "model")
+                                                ? "\"model\" is repeated"
+                                                : "unknown key: there is \"model\", a file");
+        else if (scan_peek(reader) != '"')
+            return json_reader_fail(reader, "\"model\" must be a string, the path of a file");
+        else if (!scan_string(reader, model))
+            return false;
+    return scan_end(reader);
+}
+
+/* The text of a string, malloc'ed, NULL for no string. False with the problem. */
+static bool copy_path(struct json_slice model, char **path, struct problem *problem)
+{
+    size_t size;
+
+    if (model.bytes == NULL)
+        return true;
+    *path = malloc(model.size + 1);
+    if (*path == NULL) {
+        problem_set(problem, PROBLEM_NO_MEMORY, "out of memory");
+        return false;
+    }
+    size = scan_unescape(model, *path);
+    (*path)[size] = '\0';
+    if (size != 0 && strlen(*path) == size)
+        return true;
+    free(*path);
+    problem_set(problem, PROBLEM_BAD_PARAMETER, "\"model\" is not the path of a file");
+    return false;
+}
+
+static bool read_path(const struct http_part *body, char **path, struct problem *problem)
+{
+    struct json_slice model = {NULL, 0};
+    struct json_reader reader;
+
+    json_reader_init(&reader, (struct json_slice){(const char *)body->bytes, body->size});
+    if (read_object(&reader, &model))
+        return copy_path(model, path, problem);
+    problem_set(problem, PROBLEM_BAD_PARAMETER, "%s", reader.error);
+    return false;
 }
 
 /* The path that the body names, malloc'ed, NULL where there is none. False with the problem. */
@@ -30,7 +83,7 @@ static bool read_body(const struct http_request *request, char **path, struct pr
     else if (request->body != HTTP_BODY_PLAIN)
         problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");
     else
-        return json_reload(request->parts[0].bytes, request->parts[0].size, path, problem);
+        return read_path(&request->parts[0], path, problem);
     return false;
 }
 

@@ -421,57 +421,6 @@ char *json_inspect(const struct vgg_model *model, size_t *size)
     return finish(root, failed, size);
 }
 
-/* ---------------------------------------------------------------- reloads -------------------- */
-
-static bool read_reload(const json_t *root, const char **path, struct problem *problem)
-{
-    const char *key;
-    json_t *value;
-
-    if (!json_is_object(root)) {
-        problem_set(problem, PROBLEM_BAD_PARAMETER, "the body must be an object: {\"model\":FILE}");
-        return false;
-    }
-    json_object_foreach((json_t *)(uintptr_t)root, key, value)
-    {
-        if (strcmp(key, "model") != 0) {
-            problem_set(problem, PROBLEM_BAD_PARAMETER,
-                        "unknown key \"%.40s\": there is \"model\", a file", key);
-            return false;
-        }
-        *path = json_string_value(value);
-        if (*path == NULL || **path == '\0') {
-            problem_set(problem, PROBLEM_BAD_PARAMETER,
-                        "\"model\" must be the path of a file, a string");
-            return false;
-        }
-    }
-    return true;
-}
-
-bool json_reload(const void *bytes, size_t size, char **path, struct problem *problem)
-{
-    json_error_t error;
-    json_t *root = json_loadb(bytes, size, JSON_REJECT_DUPLICATES, &error);
-    const char *given = NULL;
-    bool good;
-
-    *path = NULL;
-    if (root == NULL && json_error_code(&error) != json_error_out_of_memory) {
-        problem_set(problem, PROBLEM_BAD_PARAMETER, "the body is not JSON: %s (line %d)",
-                    error.text, error.line);
-        return false;
-    }
-    good = root != NULL && read_reload(root, &given, problem);
-    if (good && given != NULL)
-        *path = strdup(given);
-    json_decref(root);
-    if (root != NULL && (!good || given == NULL || *path != NULL))
-        return good;
-    problem_set(problem, PROBLEM_NO_MEMORY, "out of memory");
-    return false;
-}
-
 /* ---------------------------------------------------------------- benchmarks ----------------- */
 
 /* Four significant digits are more than a noisy machine gives. */

@@ -45,12 +45,6 @@ struct json_run {
 char *json_bench(const struct vgg_machine *machine, const struct json_run *runs, size_t runs_n,
                  size_t *size);
 
-/*
- * The body of a reload: {"model": FILE}, nothing else. *path is malloc'ed, NULL where it is {}.
- * False with the problem.
- */
-bool json_reload(const void *bytes, size_t size, char **path, struct problem *problem);
-
 /* {"status": text} */
 char *json_status(const char *text, size_t *size);
 

@@ -61,7 +61,8 @@ static inline void serving_start(struct serving *serving)
 {
     const char *const arguments[] = {
         "vgg serve",   "--model",  serving->model, "--listen",  "127.0.0.1:0", "--admin-listen",
-        "127.0.0.1:0", "--scales", "32,64",        "--threads", "2",           NULL};
+        "127.0.0.1:0", "--scales", "32,64",        "--threads", "2",           "--max-view-pixels",
+        "65536",       NULL};
     char line[256];
 
     serving->argc = 0;

@@ -39,6 +39,7 @@ static char wrong[512]; /* the first thing that was not right */
 struct attempt {
     const char *name;
     bool v2;
+    bool admin; /* for the admin listener */
     char bytes[BODY_BYTES];
     size_t size;
     bool (*right)(const struct attempt *attempt); /* of a 200 in `answer` */
@@ -201,7 +202,7 @@ static void send_attempt(void)
     answer.status = 0;
     answer.size = 0;
     answer.body = "";
-    if (fd >= 0 && client_connect(fd, serving.ports[0]) &&
+    if (fd >= 0 && client_connect(fd, serving.ports[attempt.admin]) &&
         (client_send(fd, attempt.bytes, attempt.size) || true))
         client_receive(fd, &answer);
     else if (fd >= 0)
@@ -409,6 +410,20 @@ static void v2_model(void **state)
     experiment(3);
 }
 
+/* The whole of a reload: loaded, tried, in place of the old one; or a 503, and that serves on. */
+static void reload(void **state)
+{
+    char body[64];
+    int size = snprintf(body, sizeof body, "{\"model\":\"%s\"}", model_path);
+
+    (void)state;
+    begin("reload", right_body);
+    attempt.admin = true;
+    append_head("/admin/reload", "Content-Type: application/json", (size_t)size);
+    append(body, (size_t)size);
+    experiment(80);
+}
+
 static int setup(void **state)
 {
     static const struct vgg_init_options narrow = {
@@ -432,7 +447,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(raw_image), cmocka_unit_test(two_files), cmocka_unit_test(metrics),
         cmocka_unit_test(model),     cmocka_unit_test(v2_json),   cmocka_unit_test(v2_binary),
-        cmocka_unit_test(v2_model),
+        cmocka_unit_test(v2_model),  cmocka_unit_test(reload),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
