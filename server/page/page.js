@@ -141,7 +141,7 @@ function show(part) {
   if (part !== "problem") showProblem(byId("problem"));
 }
 
-async function fail(problem) {
+function fail(problem) {
   show("problem");
   showMap();
   showProblem(byId("problem"), problem, ask);
@@ -167,6 +167,7 @@ async function ask() {
     url: requestUrl(), name: file.name, token: byId("token").value.trim() !== "",
     aborted: () => controller.signal.aborted,
   };
+  let answer, problem;
 
   asking?.abort();
   asking = controller;
@@ -175,14 +176,16 @@ async function ask() {
     const response = await fetch(request.url, {
       method: "POST", body: file, headers: credentials(), signal: controller.signal,
     });
-    const answer = response.ok ? await response.json() : undefined;
 
-    request.ms = performance.now() - start;
-    if (answer) await receive(answer, request);
-    else await fail(await readProblem(response));
-  } catch (error) {
-    if (!controller.signal.aborted) await fail(noAnswer);
+    if (response.ok) answer = await response.json();
+    else problem = await readProblem(response);
+  } catch {
+    problem = noAnswer;
   }
+  request.ms = performance.now() - start;
+  if (controller.signal.aborted) return; // another request has taken over
+  if (answer) await receive(answer, request);
+  else fail(problem);
 }
 
 function cancel() {
