@@ -15,7 +15,7 @@ enum { RUNS_MAX = 16, SIDE_MAX = 4096 };
 struct bench_options {
     const char *arch, *model, *sizes;
     uint32_t batch, threads, repeats;
-    bool json;
+    bool json, fc_half;
 };
 
 #define FIELD(name) offsetof(struct bench_options, name)
@@ -26,6 +26,8 @@ static const struct option options[] = {
     {"model", "FILE", OPTION_STRING, FIELD(model), 0, 0, "a model file instead"},
     {"sizes", "LIST", OPTION_STRING, FIELD(sizes), 0, 0, "WIDTHxHEIGHT,... [224x224,512x512]"},
     {"batch", "N", OPTION_COUNT, FIELD(batch), 1, 16, "views that go through together [1]"},
+    {"fc-weights", "f32|f16", OPTION_WEIGHTS, FIELD(fc_half), 0, 0,
+     "how FC weights are held; f16 takes half the memory [f32]"},
     {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
      "compute threads [the CPUs this process may use]"},
     {"repeats", "N", OPTION_COUNT, FIELD(repeats), 1, 1000, "passes, of which the best counts [7]"},
@@ -141,7 +143,7 @@ static enum vgg_status open_model(const struct bench_options *given, struct vgg_
                                   struct vgg_error *error)
 {
     const struct vgg_init_options init = {.arch = given->arch, .seed = 1};
-    const struct vgg_load_options load = {.threads = given->threads};
+    const struct vgg_load_options load = {.threads = given->threads, .fc_half = given->fc_half};
 
     return given->model != NULL ? vgg_model_load(given->model, &load, model, error)
                                 : vgg_model_init(&init, &load, model, error);

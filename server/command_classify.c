@@ -17,7 +17,7 @@ enum { FLIGHTS_MAX = 16 };
 struct classify_options {
     const char *model;
     struct option_scales scales;
-    bool flip, json, csv, views, map;
+    bool flip, fc_half, json, csv, views, map;
     uint32_t top_k, threads;
     uint64_t body_max, pixels_max, view_pixels_max;
 };
@@ -30,6 +30,8 @@ static const struct option options[] = {
      "shorter sides in pixels [the model's, else 256,384,512]"},
     {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "evaluate mirror images too [on]"},
     {"top-k", "N", OPTION_COUNT, FIELD(top_k), 1, UINT32_MAX, "classes to show [5]"},
+    {"fc-weights", "f32|f16", OPTION_WEIGHTS, FIELD(fc_half), 0, 0,
+     "how FC weights are held; f16 takes half the memory [f32]"},
     {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
      "compute threads [the CPUs this process may use]"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "one JSON object a line"},
@@ -136,7 +138,7 @@ static bool open_session(struct session *session, const struct classify_options 
 {
     const struct vgg_engine_options engine = {.threads = given->threads,
                                               .view_pixels_max = given->view_pixels_max};
-    const struct vgg_load_options load = {.threads = given->threads};
+    const struct vgg_load_options load = {.threads = given->threads, .fc_half = given->fc_half};
     struct vgg_error error = {0};
     struct problem problem = {0};
 

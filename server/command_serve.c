@@ -54,6 +54,8 @@ static const struct option options[] = {
      "default scales of a request [the model's, else 256,384,512]"},
     {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "evaluate mirror images too [on]"},
     {"top-k", "N", OPTION_COUNT, FIELD(top_k), 1, UINT32_MAX, "default top_k of a request [5]"},
+    {"fc-weights", "f32|f16", OPTION_WEIGHTS, FIELD(fc_half), 0, 0,
+     "how FC weights are held; f16 takes half the memory [f32]"},
     {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
      "compute threads [the CPUs this process may use]"},
     {"max-body", "SIZE", OPTION_SIZE, FIELD(body_max), 1, UINT32_MAX, "bytes of a body [16MiB]"},
@@ -181,7 +183,8 @@ static enum vgg_status open_model(struct startup *startup, const struct serve_op
     struct evaluation_params params = {.top_k = 1};
     struct problem problem = {0};
     struct vgg_model *model;
-    const struct vgg_load_options load = {.threads = given->threads, .on_chunk = goes_on};
+    const struct vgg_load_options load = {
+        .threads = given->threads, .fc_half = given->fc_half, .on_chunk = goes_on};
     uint64_t start_ns = now_ns();
     enum vgg_status status = model_file_open(given->model, &startup->model, error);
 

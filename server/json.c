@@ -233,6 +233,9 @@ static json_t *model_object(const struct vgg_model *model)
                  set_string(object, "version", info->version) +
                  set_string(object, "kernel", info->kernel);
 
+    /* The default goes without saying. */
+    if (strcmp(info->fc_weights, "f32") != 0)
+        failed += set_string(object, "fc_weights", info->fc_weights);
     return complete(object, failed);
 }
 

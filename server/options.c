@@ -196,6 +196,10 @@ static bool set_option(const struct option *option, const char *text, void *targ
     case OPTION_FLAG:
         snprintf(reason, REASON_BYTES, "must be on or off");
         return switch_parse(text, field);
+    case OPTION_WEIGHTS:
+        *(bool *)field = strcmp(text, "f16") == 0;
+        snprintf(reason, REASON_BYTES, "must be f32 or f16");
+        return strcmp(text, "f16") == 0 || strcmp(text, "f32") == 0;
     case OPTION_LOG:
         *(enum option_log *)field = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
         snprintf(reason, REASON_BYTES, "must be json or text");

@@ -16,6 +16,7 @@ enum option_kind {
     OPTION_SWITCH,   /* bool; on, off */
     OPTION_FLAG,     /* bool; no value on the command line */
     OPTION_SCALES,   /* struct option_scales */
+    OPTION_WEIGHTS,  /* bool: f16 (true) or f32 */
     OPTION_LOG       /* enum option_log */
 };
 

@@ -30,7 +30,7 @@ struct serve_options {
     const char *model, *listen, *admin_listen;
     struct secrets_files secrets;
     struct option_scales scales; /* n 0: the model's */
-    bool flip;
+    bool flip, fc_half;
     uint32_t top_k, threads, images_max;
     uint64_t body_max, pixels_max, view_pixels_max;
     uint64_t cost_max; /* MACs; 0: four square photographs at the default scales */

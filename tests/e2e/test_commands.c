@@ -1,6 +1,7 @@
 /* vgg classify, inspect and init, and what every command understands. */
 #include "check.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,37 @@ static void test_classify_json(void **state)
     check_top(member(line, "top"), 10, 10, false);
     check_same_as_server(output.out, file);
     json_decref(line);
+    output_free(&output);
+}
+
+/* Weights in half precision are named in the answer, and change the scores by little. */
+static void test_classify_fc_weights(void **state)
+{
+    const char *file = picture_file("photo.jpg", 80, 60);
+    static const char *const formats[] = {"f32", "f16"};
+    double scores[2];
+    struct output output;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        json_t *line, *name;
+
+        output = run((const char *[]){"classify", "--json", "--model", model_narrow(), "--scales",
+                                      "64", "--fc-weights", formats[i], file, NULL});
+        line = json_loads(output.out, 0, NULL);
+        assert_int_equal(output.status, 0);
+        name = json_object_get(member(line, "model"), "fc_weights");
+        assert_int_equal(name != NULL, i == 1);
+        if (name != NULL)
+            assert_string_equal(json_string_value(name), "f16");
+        scores[i] = json_number_value(member(json_array_get(member(line, "top"), 0), "score"));
+        json_decref(line);
+        output_free(&output);
+    }
+    assert_true(scores[0] != scores[1] && fabs(scores[0] - scores[1]) < 1e-3);
+    output = run((const char *[]){"classify", "--fc-weights", "f8", file, NULL});
+    assert_int_equal(output.status, 2);
+    assert_non_null(strstr(output.err, "--fc-weights"));
     output_free(&output);
 }
 
@@ -405,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_missing_operands),
         cmocka_unit_test(test_classify_table),
         cmocka_unit_test(test_classify_json),
+        cmocka_unit_test(test_classify_fc_weights),
         cmocka_unit_test(test_classify_map),
         cmocka_unit_test(test_classify_bad_file_among_good_ones),
         cmocka_unit_test(test_classify_standard_input),
