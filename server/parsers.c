@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 enum {
-    THREADS = 2,   /* one long body does not stop the others */
-    ITEMS_MAX = 64 /* waiting; the bodies' own budget bounds their bytes */
+    THREADS = 2,     /* one long body does not stop the others */
+    ITEMS_MAX = 4096 /* waiting; the bodies have a budget of their own */
 };
 
 struct parsers {

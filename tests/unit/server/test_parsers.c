@@ -10,7 +10,7 @@
 #include "fault.h"
 #include "parsers.h"
 
-enum { ITEMS = 200 };
+enum { ITEMS = 5000 };
 
 struct item {
     struct parser_item item; /* first */
