@@ -522,7 +522,7 @@ def run(vgg, directory):
     with open(token, "w") as file:
         file.write("secret\n")
     os.chmod(token, 0o600)
-    common = ("--scales", f"{SCALE},96")
+    common = ("--scales", f"{SCALE},96", "--max-queue", "600s", "--deadline", "600s")
     server = Server(vgg, "--model", narrow, *common)
     with server as client:
         name = client.get("/model")["name"]
