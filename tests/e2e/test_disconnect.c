@@ -11,7 +11,7 @@
 #include "work.h"
 
 /* A long request: fourteen views in passes that no other job's views fit into. */
-#define LONG_QUERY "?scales=640,704,768,832,896,960,1024"
+#define LONG_QUERY "?scales=" BUSY_SCALES
 enum { LONG_VIEWS = 14 };
 
 #define CANCELLED(stage) "vgg_requests_cancelled_total{stage=\"" stage "\"}"
@@ -23,7 +23,8 @@ enum { BUSY_MAX = 16, LEAVERS = 3 };
 static void start(struct server *server)
 {
     server_start(server, (const char *[]){"--model", model_slow(), "--max-queue", "1000s",
-                                          "--max-cost", "1000000", "--deadline", "1000s", NULL});
+                                          "--max-cost", "1000000", "--deadline", "1000s",
+                                          "--max-view-pixels", BUSY_VIEW_PIXELS, NULL});
     for (size_t i = 0; i < 4; i++) { /* every stage is there from the start */
         static const char *const stages[] = {CANCELLED("body"), CANCELLED("queue"),
                                              CANCELLED("infer"), CANCELLED("answer")};
@@ -179,13 +180,13 @@ static void test_strangers_are_answered(void **state)
         struct raw leaver, stranger;
 
         raw_open(&leaver, &server);
-        assert_true(raw_post(&leaver, i % 2 ? "?scales=256" : "?scales=32", &image, image.size));
+        assert_true(raw_post(&leaver, i % 2 ? "?scales=112" : "?scales=32", &image, image.size));
         if (i % 3 == 0)
             raw_reset(&leaver);
         else
             raw_close(&leaver);
         raw_open(&stranger, &server);
-        assert_true(raw_post(&stranger, "?scales=128", &image, image.size));
+        assert_true(raw_post(&stranger, "?scales=96", &image, image.size));
         assert_true(raw_answer(&stranger, &answer));
         assert_int_equal(answer.status, 200);
         answer_free(&answer);

@@ -10,7 +10,7 @@
 #include "process.h"
 #include "work.h"
 
-#define LONG "/classify?scales=640,704,768,832,896,960,1024"
+#define LONG "/classify?scales=" BUSY_SCALES
 #define SMALL "/classify?scales=32&flip=off"
 #define VIEWS_DONE "vgg_batch_views_sum"
 
@@ -19,7 +19,8 @@ enum { TRIES = 20, CROWD = 16 };
 static void start(struct server *server)
 {
     server_start(server, (const char *[]){"--model", model_slow(), "--max-queue", "1000s",
-                                          "--max-cost", "1000000", "--deadline", "1000s", NULL});
+                                          "--max-cost", "1000000", "--deadline", "1000s",
+                                          "--max-view-pixels", BUSY_VIEW_PIXELS, NULL});
 }
 
 /* ---------------------------------------------------------------- order ---------------------- */

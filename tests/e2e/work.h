@@ -42,6 +42,18 @@ const char *model_labelled(void);
 /* One whose requests take a while: width 16. */
 const char *model_slow(void);
 
+/*
+ * Scales that take it a while, in passes that no two pictures share under this --max-view-pixels.
+ * Under a sanitizer an eighth of the size is slow enough.
+ */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define BUSY_SCALES "80,88,96,104,112,120,128"
+#define BUSY_VIEW_PIXELS "16384"
+#else
+#define BUSY_SCALES "640,704,768,832,896,960,1024"
+#define BUSY_VIEW_PIXELS "1048576"
+#endif
+
 /* A safetensors file in parts; `edit` changes the header or the data before it is written again. */
 struct model_parts {
     json_t *header;
