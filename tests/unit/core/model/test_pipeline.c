@@ -115,7 +115,10 @@ static void the_first_failure_wins(void **state)
             }
 }
 
-/* A failure ends the reading soon: only the buffers that were under way come after it. */
+/*
+ * A failure ends the reading: a lone thread has one buffer and reads nothing after it. Others may
+ * read on for as long as the failing store takes.
+ */
 static void a_failure_ends_it(void **state)
 {
     (void)state;
@@ -124,7 +127,7 @@ static void a_failure_ends_it(void **state)
         struct vgg_error error;
 
         assert_int_equal(run(&work, threads, &error), VGG_BAD_MODEL);
-        assert_true(work.read >= 11 && work.read <= 11 + threads + 2);
+        assert_true(work.read >= 11 && (threads > 1 || work.read == 11));
     }
 }
 
