@@ -95,6 +95,7 @@ all)
 long)
     run "full-size network against the oracle" "$python" tests/oracle/compare.py --full \
         "$build/vgg" "$build/oracle"
+    run "full-size network in service" "$python" tests/long/full_size.py "$build/vgg"
     run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
