@@ -34,18 +34,7 @@ enum {
 #define vec_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define vec_fnma(a, b, c) _mm256_fnmadd_ps(a, b, c)
 
-/* In the order of their needs. */
-/* clang-format off */
-#include "kernels/template/vector.h"
-#include "kernels/template/gemm.h"
-#include "kernels/template/peak.h"
-#include "kernels/template/direct.h"
-#include "kernels/template/first.h"
-#include "kernels/template/pack.h"
-#include "kernels/template/winograd.h"
-#include "kernels/template/window7.h"
-#include "kernels/template/table.h"
-/* clang-format on */
+#include "kernels/template/all.h"
 
 const struct vgg_kernels vgg_kernels_avx2 = TABLE("avx2");
 
