@@ -471,6 +471,8 @@ def play(function, base):
 
 
 def main():
+    # A shell's background jobs ignore it, and so would the downloads that are to be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     passed = failed = 0
     with tempfile.TemporaryDirectory() as base, \
             concurrent.futures.ThreadPoolExecutor(8) as executor:
