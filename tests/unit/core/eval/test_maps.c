@@ -233,14 +233,16 @@ static void only_where_asked(void **state)
 static void out_of_memory(void **state)
 {
     const struct vgg_request request = {.scales = {64}, .scales_n = 1, .flip = true};
-    struct vgg_model *model = make_model(&(struct maker_spec){.classes = 7});
-    struct vgg_views *views = make_views(80, 60, 1, &request);
+    struct vgg_model *model;
+    struct vgg_views *views;
     struct vgg_job *job = NULL;
     unsigned long failures = 0;
 
     (void)state;
     if (!fault_available())
         skip();
+    model = make_model(&(struct maker_spec){.classes = 7});
+    views = make_views(80, 60, 1, &request);
     for (unsigned long n = 1; job == NULL; n++, failures++) {
         long before = fault_outstanding();
         enum vgg_status status;

@@ -40,13 +40,14 @@ static inline struct gate layer_gate(const struct vgg_kernels *kernels, const st
 static inline void map_write(const struct vgg_kernels *kernels, struct vgg_shape shape,
                              const float *plain, void *map)
 {
-    struct vgg_blocked blocked = vgg_blocked_of(shape, kernels->lanes);
+    struct vgg_blocked blocked;
     size_t i = 0;
 
     if (kernels->lanes == 0) {
         memcpy(map, plain, kernels->map_bytes(shape));
         return;
     }
+    blocked = vgg_blocked_of(shape, kernels->lanes);
     memset(map, 0, kernels->map_bytes(shape));
     for (size_t n = 0; n < shape.n; n++)
         for (size_t c = 0; c < shape.c; c++)
@@ -59,13 +60,14 @@ static inline void map_write(const struct vgg_kernels *kernels, struct vgg_shape
 static inline void map_read(const struct vgg_kernels *kernels, struct vgg_shape shape,
                             const void *map, float *plain)
 {
-    struct vgg_blocked blocked = vgg_blocked_of(shape, kernels->lanes);
+    struct vgg_blocked blocked;
     size_t i = 0;
 
     if (kernels->lanes == 0) {
         memcpy(plain, map, kernels->map_bytes(shape));
         return;
     }
+    blocked = vgg_blocked_of(shape, kernels->lanes);
     for (size_t n = 0; n < shape.n; n++)
         for (size_t c = 0; c < shape.c; c++)
             for (size_t y = 0; y < shape.h; y++)
