@@ -21,11 +21,8 @@ static void describe(struct vgg_bench *bench, const struct vgg_net *net, struct 
     *bench = (struct vgg_bench){.layers_n = net->layers_n};
     for (size_t i = 0; i < net->layers_n; i++) {
         const struct vgg_layer *layer = &net->layers[i];
-        struct vgg_conv plain = layer->conv;
-        struct vgg_shape out;
+        struct vgg_shape out = vgg_conv_unpooled(&layer->conv, shape);
 
-        plain.pool = false;
-        out = vgg_conv_output(&plain, shape);
         bench->layers[i].name = layer->name;
         bench->layers[i].algorithm = net->kernels->algorithm(&layer->conv, shape);
         bench->layers[i].gflop = 2e-9 * (double)vgg_layer_weights(layer) * out.n * out.h * out.w;

@@ -44,6 +44,9 @@ struct vgg_shape {
 /* Shape after `conv`; h or w is 0 where the kernel does not fit. */
 struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape in);
 
+/* The same before the pool: what is multiplied. */
+struct vgg_shape vgg_conv_unpooled(const struct vgg_conv *conv, struct vgg_shape in);
+
 /* One view: a picture of 8 bits, and whether to read its rows backwards; or the input itself. */
 struct vgg_view_pixels {
     const uint8_t *rgb; /* [h][w][3] (R G B) */

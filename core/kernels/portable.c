@@ -50,15 +50,6 @@ static bool needs_columns(const struct vgg_conv *conv)
     return conv->kernel != 1 || conv->pad != 0;
 }
 
-/* Shape of the convolution's own output, before pooling. */
-static struct vgg_shape unpooled_output(const struct vgg_conv *conv, struct vgg_shape in)
-{
-    struct vgg_conv plain = *conv;
-
-    plain.pool = false;
-    return vgg_conv_output(&plain, in);
-}
-
 static size_t band_pixels(const struct vgg_conv *conv, size_t pixels)
 {
     size_t band = COLUMNS_BYTES / sizeof(float) / depth_of(conv);
@@ -74,7 +65,7 @@ static size_t band_pixels(const struct vgg_conv *conv, size_t pixels)
 
 static size_t columns_floats(const struct vgg_conv *conv, struct vgg_shape in)
 {
-    struct vgg_shape out = unpooled_output(conv, in);
+    struct vgg_shape out = vgg_conv_unpooled(conv, in);
 
     return needs_columns(conv) ? depth_of(conv) * band_pixels(conv, pixels_of(out)) : 0;
 }
@@ -124,7 +115,7 @@ static size_t conv_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape i
 
     /* One view at a time passes through the full-resolution map between convolution and pool. */
     if (conv->pool) {
-        struct vgg_shape full = unpooled_output(conv, in);
+        struct vgg_shape full = vgg_conv_unpooled(conv, in);
 
         full.n = 1;
         bytes += map_bytes(full);
@@ -379,7 +370,7 @@ static void conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void 
                  const float *bias, const void *in, struct vgg_shape in_shape, void *out,
                  void *scratch)
 {
-    struct vgg_shape full = unpooled_output(conv, in_shape);
+    struct vgg_shape full = vgg_conv_unpooled(conv, in_shape);
     size_t in_floats = (size_t)in_shape.c * pixels_of(in_shape);
     size_t out_floats = map_bytes(vgg_conv_output(conv, in_shape)) / sizeof(float) / in_shape.n;
     float *columns = scratch;

@@ -136,11 +136,8 @@ uint64_t vgg_net_macs(const struct vgg_net *net, uint32_t height, uint32_t width
     uint64_t macs = 0;
 
     for (size_t i = 0; i < net->layers_n; i++) {
-        struct vgg_conv plain = net->layers[i].conv;
-        struct vgg_shape out;
+        struct vgg_shape out = vgg_conv_unpooled(&net->layers[i].conv, shape);
 
-        plain.pool = false;
-        out = vgg_conv_output(&plain, shape);
         macs += vgg_layer_weights(&net->layers[i]) * out.h * out.w;
         shape = vgg_conv_output(&net->layers[i].conv, shape);
         if (shape.h == 0 || shape.w == 0)

@@ -68,17 +68,15 @@ static size_t positions_max(const struct vgg_conv *conv)
 
 static struct direct direct_of(const struct vgg_conv *conv, struct vgg_shape in)
 {
-    struct vgg_conv plain = *conv;
     struct direct layer = {
         .conv = conv,
         .in_map = vgg_blocked_of(in, LANES),
+        .out_map = vgg_blocked_of(vgg_conv_unpooled(conv, in), LANES),
         .depth = direct_depth(conv),
         .panels = vgg_ceil_div(conv->out, PANEL),
     };
     size_t most = positions_max(conv);
 
-    plain.pool = false;
-    layer.out_map = vgg_blocked_of(vgg_conv_output(&plain, in), LANES);
     layer.positions = layer.out_map.n * layer.out_map.h * layer.out_map.w;
     layer.block = vgg_ceil_div(layer.positions, vgg_ceil_div(layer.positions, most));
     return layer;

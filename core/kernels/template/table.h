@@ -26,14 +26,6 @@ static bool needs_full_map(const struct vgg_conv *conv)
     return !is_winograd(conv) && conv->pool;
 }
 
-static struct vgg_shape full_shape(const struct vgg_conv *conv, struct vgg_shape in)
-{
-    struct vgg_conv plain = *conv;
-
-    plain.pool = false;
-    return vgg_conv_output(&plain, in);
-}
-
 static const char *table_algorithm(const struct vgg_conv *conv, struct vgg_shape in)
 {
     if (is_winograd(conv))
@@ -79,7 +71,7 @@ static size_t table_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape 
     if (is_winograd(conv))
         return winograd_scratch_bytes(conv, in, tile_of(conv), threads);
     if (needs_full_map(conv))
-        bytes = vgg_blocked_bytes(full_shape(conv, in), LANES);
+        bytes = vgg_blocked_bytes(vgg_conv_unpooled(conv, in), LANES);
     if (!is_first(conv))
         bytes += direct_scratch_bytes(conv, in, threads);
     if (is_window7(conv, in) && window7_scratch_bytes(conv, in, threads) > bytes)
@@ -91,7 +83,7 @@ static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const
                        const float *bias, const void *in, struct vgg_shape in_shape, void *out,
                        void *scratch)
 {
-    struct vgg_shape full = full_shape(conv, in_shape);
+    struct vgg_shape full = vgg_conv_unpooled(conv, in_shape);
     float *map = needs_full_map(conv) ? scratch : out;
 
     if (is_winograd(conv)) {

@@ -171,74 +171,49 @@ TARGET static void window7_filters(const struct direct *direct, size_t panel, si
 
 /* ---------------------------------------------------------------- the layer ------------------ */
 
+/* Of a tile of the block under way: its first position, and its first input. */
+static struct place window7_place(const struct window7 *layer, size_t t)
+{
+    return place_of(layer->first + t, layer->tiles_y, layer->tiles_x, WINDOW7_TILE);
+}
+
 /* Item: one block of input channels. */
 TARGET static void window7_input(void *context, size_t item, unsigned thread)
 {
     const struct window7 *layer = context;
     const struct vgg_blocked *map = &layer->direct.in_map;
-    size_t per_view = layer->tiles_y * layer->tiles_x;
 
     (void)thread;
     for (size_t t = 0; t < layer->count; t++) {
-        size_t tile = layer->first + t, in_view = tile % per_view;
-        const float *in =
-            layer->direct.in + vgg_blocked_at(map, tile / per_view, item,
-                                              in_view / layer->tiles_x * WINDOW7_TILE,
-                                              in_view % layer->tiles_x * WINDOW7_TILE);
+        struct place place = window7_place(layer, t);
+        const float *in = layer->direct.in + vgg_blocked_at(map, place.n, item, place.y, place.x);
 
         input_tile_6(in, map->wp * LANES, layer->v + (item * layer->block + t) * LANES,
                      window7_v_stride(layer));
     }
 }
 
-/* out = A' m: two sums, from the points' powers 0 and 1. */
-TARGET ALWAYS_INLINE void window7_output_row(const vec m[WINDOW7_IN], vec out[WINDOW7_TILE])
-{
-    vec sums = vec_add(vec_add(m[1], m[2]), vec_add(m[3], m[4]));
-
-    out[0] = vec_add(vec_add(m[0], sums), vec_add(m[5], m[6]));
-    out[1] = combine(VGG_F6_A, vec_sub(m[1], m[2]), VGG_F6_B, vec_sub(m[3], m[4]),
-                     vec_fma(vec_set((float)VGG_F6_C), vec_sub(m[5], m[6]), m[7]));
-}
+OUTPUT_TILE(output_tile_2, 2, false)
 
 /* One block of output channels of the tiles of the block under way. */
 TARGET static void window7_output(const struct window7 *layer, size_t block, const float *m)
 {
     const struct direct *direct = &layer->direct;
     const struct vgg_blocked *map = &direct->out_map;
-    size_t per_view = layer->tiles_y * layer->tiles_x, stride = window7_m_stride(layer);
+    size_t stride = window7_m_stride(layer);
     vec bias = load_bias(direct->conv, direct->bias, block), floor = relu_floor(direct->conv);
 
     for (size_t t = 0; t < layer->count; t++) {
-        size_t tile = layer->first + t, in_view = tile % per_view;
-        size_t y = in_view / layer->tiles_x * WINDOW7_TILE;
-        size_t x = in_view % layer->tiles_x * WINDOW7_TILE;
+        struct place place = window7_place(layer, t);
         const float *from = m + t * PANEL + block % PANEL_VECTORS * LANES;
         const struct window to = {
-            .out = direct->out + vgg_blocked_at(map, tile / per_view, block, y, x),
+            .out = direct->out + vgg_blocked_at(map, place.n, block, place.y, place.x),
             .row = map->wp * LANES,
-            .rows = map->h - y,
-            .columns = map->w - x,
+            .rows = map->h - place.y,
+            .columns = map->w - place.x,
         };
-        vec columns[WINDOW7_IN][WINDOW7_TILE], sums[WINDOW7_TILE * WINDOW7_TILE];
 
-        for (size_t j = 0; j < WINDOW7_IN; j++) {
-            vec column[WINDOW7_IN];
-
-            for (size_t i = 0; i < WINDOW7_IN; i++)
-                column[i] = vec_load(from + (i * WINDOW7_IN + j) * stride);
-            window7_output_row(column, columns[j]);
-        }
-        for (size_t i = 0; i < WINDOW7_TILE; i++) {
-            vec row[WINDOW7_IN];
-
-            for (size_t j = 0; j < WINDOW7_IN; j++)
-                row[j] = columns[j][i];
-            window7_output_row(row, sums + i * WINDOW7_TILE);
-        }
-        for (size_t i = 0; i < WINDOW7_TILE * WINDOW7_TILE; i++)
-            sums[i] = vec_max(floor, vec_add(sums[i], bias));
-        store_tile(sums, WINDOW7_TILE, &to);
+        output_tile_2(from, stride, bias, floor, &to);
     }
 }
 

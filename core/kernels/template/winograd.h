@@ -224,12 +224,11 @@ struct place {
     size_t n, y, x; /* of its first output pixel, before pooling */
 };
 
-static struct place place_of(const struct winograd *layer, size_t tile)
+static struct place place_of(size_t tile, size_t tiles_y, size_t tiles_x, size_t side)
 {
-    size_t row = tile / layer->tiles_x;
+    size_t row = tile / tiles_x;
 
-    return (struct place){row / layer->tiles_y, row % layer->tiles_y * layer->tile,
-                          tile % layer->tiles_x * layer->tile};
+    return (struct place){row / tiles_y, row % tiles_y * side, tile % tiles_x * side};
 }
 
 /* Block `block` of channels of tiles [first, first + count) into v. */
@@ -240,7 +239,7 @@ TARGET static void transform_input(const struct winograd *layer, size_t block, s
     size_t stride = v_stride(layer), row = map->wp * LANES;
 
     for (size_t t = 0; t < count; t++) {
-        struct place place = place_of(layer, first + t);
+        struct place place = place_of(first + t, layer->tiles_y, layer->tiles_x, layer->tile);
         /* The tile begins one pixel before its outputs, in the frame at the picture's edge. */
         const float *in =
             layer->in + vgg_blocked_at(map, place.n, block, place.y, place.x) - row - LANES;
@@ -291,9 +290,21 @@ TARGET ALWAYS_INLINE void output_row_6(const vec m[8], vec out[6])
                      vec_fma(vec_set((float)(c2 * c2 * c)), difference_c, m[7]));
 }
 
+/* The first two powers of the points of output_row_6. */
+TARGET ALWAYS_INLINE void output_row_2(const vec m[8], vec out[2])
+{
+    vec sums = vec_add(vec_add(m[1], m[2]), vec_add(m[3], m[4]));
+
+    out[0] = vec_add(vec_add(m[0], sums), vec_add(m[5], m[6]));
+    out[1] = combine(VGG_F6_A, vec_sub(m[1], m[2]), VGG_F6_B, vec_sub(m[3], m[4]),
+                     vec_fma(vec_set((float)VGG_F6_C), vec_sub(m[5], m[6]), m[7]));
+}
+
 TARGET ALWAYS_INLINE void output_row(const size_t tile, const vec *m, vec *out)
 {
-    if (tile == 4)
+    if (tile == 2)
+        output_row_2(m, out);
+    else if (tile == 4)
         output_row_4(m, out);
     else
         output_row_6(m, out);
@@ -326,7 +337,7 @@ TARGET ALWAYS_INLINE void output_tile(const size_t tile, const bool pool, const 
                                       size_t stride, const vec bias, const vec floor,
                                       const struct window *to)
 {
-    const size_t n = tile + 2, half = tile / 2;
+    const size_t n = tile == 4 ? 6 : 8, half = tile / 2;
     vec columns[IN_MAX][VGG_WINOGRAD_TILE_MAX]; /* [j][i]: column j transformed */
     vec y[VGG_WINOGRAD_TILE_MAX * VGG_WINOGRAD_TILE_MAX];
 
@@ -395,7 +406,7 @@ TARGET static void transform_output(const struct winograd *layer, size_t block, 
     vec bias = load_bias(layer->conv, layer->bias, block), floor = relu_floor(layer->conv);
 
     for (size_t t = 0; t < count; t++) {
-        struct place place = place_of(layer, first + t);
+        struct place place = place_of(first + t, layer->tiles_y, layer->tiles_x, layer->tile);
         size_t y = pool ? place.y / 2 : place.y, x = pool ? place.x / 2 : place.x;
         struct window to = {
             .out = layer->out + vgg_blocked_at(map, place.n, block, y, x),
