@@ -24,13 +24,13 @@ struct run {
     struct buffer *free;
     struct buffer *first, **last; /* filled, in order */
     uint64_t read;                /* chunks so far */
-    bool ended;
-    enum vgg_status status; /* of the earliest chunk that failed */
+    bool ended;                   /* nothing more is read: the file is, or something failed */
+    enum vgg_status status;       /* of the earliest chunk that failed */
     uint64_t failed;
     struct vgg_error error;
 };
 
-/* Needs the mutex. */
+/* Needs the mutex. A failure ends the reading. */
 static void record(struct run *run, uint64_t number, enum vgg_status status,
                    const struct vgg_error *error)
 {
@@ -39,6 +39,7 @@ static void record(struct run *run, uint64_t number, enum vgg_status status,
     run->status = status;
     run->failed = number;
     run->error = *error;
+    run->ended = true;
 }
 
 /* Needs the mutex. */
@@ -82,7 +83,7 @@ static void fill(struct run *run)
     status = run->pipeline->read(run->pipeline->user, &buffer->chunk, &more, &error);
     pthread_mutex_lock(&run->mutex);
     record(run, buffer->number, status, &error);
-    run->ended = !more || run->status != VGG_OK;
+    run->ended = run->ended || !more;
     if (status != VGG_OK || !more) {
         free_buffer(run, buffer);
         return;
