@@ -10,20 +10,14 @@ build=$1
 here=$(dirname "$0")
 browser=${CHROMIUM:-/usr/bin/chromium}
 
+. "$here/../npm.sh"
+
 skip() {
     printf 'SKIPPED the page in a browser: %s\n[  SKIPPED ] 1 test(s)\n' "$1"
     exit 0
 }
 
 [ -x "$browser" ] || skip "there is no $browser"
-command -v node >/dev/null && command -v npm >/dev/null || skip "there is no node or npm"
-[ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ] || skip "node is older than 18"
-if ! cmp -s "$here/package-lock.json" "$build/page/package-lock.json" || [ ! -d "$build/page/node_modules" ]; then
-    mkdir -p "$build/page"
-    cp "$here/package.json" "$build/page/"
-    (cd "$build/page" && cp "$OLDPWD/$here/package-lock.json" . && npm ci --no-audit --no-fund) >&2 || {
-        rm -f "$build/page/package-lock.json"
-        skip "npm could not install its packages"
-    }
-fi
+need_node
+npm_install "$here" "$build/page"
 CHROMIUM=$browser exec node "$here/check.mjs" "$build/vgg" "$build/page"
