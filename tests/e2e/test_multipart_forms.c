@@ -6,23 +6,8 @@
 #include <string.h>
 
 #include "answers.h"
+#include "narrow_server.h"
 #include "work.h"
-
-static struct server server;
-
-static int setup(void **state)
-{
-    if (work_setup(state) != 0)
-        return -1;
-    server_start_model(&server, model_narrow());
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    server_stop(&server);
-    return work_teardown(state);
-}
 
 /* ---------------------------------------------------------------- malformed ------------------ */
 

@@ -6,11 +6,10 @@
 #include <string.h>
 
 #include "answers.h"
+#include "narrow_server.h"
 #include "page.h"
 #include "problem.h"
 #include "work.h"
-
-static struct server server;
 
 static const struct {
     const char *path, *type;
@@ -19,20 +18,6 @@ static const struct {
     PAGE_FILES(FILE_ROW)
 #undef FILE_ROW
 };
-
-static int setup(void **state)
-{
-    if (work_setup(state) != 0)
-        return -1;
-    server_start_model(&server, model_narrow());
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    server_stop(&server);
-    return work_teardown(state);
-}
 
 static void get(const char *path, struct answer *answer)
 {

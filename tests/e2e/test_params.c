@@ -7,25 +7,10 @@
 #include <string.h>
 
 #include "answers.h"
+#include "narrow_server.h"
 #include "work.h"
 
 enum { CLASSES = 10 };
-
-static struct server server;
-
-static int setup(void **state)
-{
-    if (work_setup(state) != 0)
-        return -1;
-    server_start_model(&server, model_narrow());
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    server_stop(&server);
-    return work_teardown(state);
-}
 
 /* An answer to a query about the same picture. */
 static void ask_query(const char *query, struct answer *answer)
