@@ -681,8 +681,7 @@ void http_destroy(struct http *http)
     free(http);
 }
 
-/* ---------------------------------------------------------------- looking up
- * ---------------------- */
+/* ---------------------------------------------------------------- looking up ----------------- */
 
 struct query_visit {
     bool (*visit)(void *context, const char *name, const char *value);
