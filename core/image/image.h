@@ -61,4 +61,13 @@ enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,
 enum vgg_status vgg_resample(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,
                              uint32_t out_width, uint32_t out_height, struct vgg_error *error);
 
+struct vgg_rect {
+    uint32_t x, y, width, height;
+};
+
+/* Only dst[part->height][part->width][3], `part` of what that gives: the same bits, less work. */
+enum vgg_status vgg_resample_part(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,
+                                  uint32_t out_width, uint32_t out_height,
+                                  const struct vgg_rect *part, struct vgg_error *error);
+
 #endif

@@ -5,6 +5,7 @@
  * alone.
  * Path of a request: decode -> orient -> image.c -> [this] -> views.
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,25 +67,27 @@ static void axis_fini(struct vgg_resample_axis *axis)
     free(axis->weights);
 }
 
+/* The outputs first .. first + n - 1 of an axis. */
 static enum vgg_status axis_init(struct vgg_resample_axis *axis, uint32_t in, uint32_t out,
-                                 unsigned repeat, struct vgg_error *error)
+                                 uint32_t first, uint32_t n, unsigned repeat,
+                                 struct vgg_error *error)
 {
     double scale = (double)in / out;
     size_t taps_max = (size_t)ceil(scale < 1.0 ? 1.0 : scale) * 2 + 1;
     double *exact = vgg_alloc(taps_max, sizeof *exact);
     size_t count;
 
-    *axis = (struct vgg_resample_axis){.out = out};
+    *axis = (struct vgg_resample_axis){.out = n};
     axis->stride = (taps_max + STEP - 1) / STEP * STEP * repeat;
-    axis->windows = vgg_alloc(out, sizeof *axis->windows);
-    if (vgg_size_mul(out, axis->stride, &count))
+    axis->windows = vgg_alloc(n, sizeof *axis->windows);
+    if (vgg_size_mul(n, axis->stride, &count))
         axis->weights = vgg_calloc(count, sizeof *axis->weights);
     if (exact == NULL || axis->windows == NULL || axis->weights == NULL)
         goto fail;
-    for (uint32_t i = 0; i < out; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         int32_t *weights = axis->weights + i * axis->stride;
 
-        axis->windows[i] = weigh(in, out, i, exact);
+        axis->windows[i] = weigh(in, out, first + i, exact);
         for (uint32_t tap = 0; tap < axis->windows[i].taps; tap++)
             for (unsigned c = 0; c < repeat; c++)
                 *weights++ = to_fixed(exact[tap]);
@@ -100,58 +103,115 @@ fail:
 
 /* ---- passes ---- */
 
-/* Rows in pairs. Rows so near the end of src that reading on would leave it go through a copy. */
+/*
+ * The rows first .. first + rows - 1 of a picture. Rows in pairs; those so near the end of src that
+ * reading on would leave it go through a copy.
+ */
 static enum vgg_status pass_horizontal(const struct vgg_resample_kernels *kernels,
-                                       const uint8_t *src, uint32_t width, uint32_t height,
-                                       uint8_t *dst, uint32_t out_width, struct vgg_error *error)
+                                       const struct vgg_resample_axis *axis, const uint8_t *src,
+                                       uint32_t width, uint32_t height, uint32_t first,
+                                       uint32_t rows, uint8_t *dst, struct vgg_error *error)
 {
     size_t in_bytes = (size_t)width * CHANNELS;
-    size_t out_bytes = (size_t)out_width * CHANNELS;
+    size_t out_bytes = (size_t)axis->out * CHANNELS;
     size_t src_bytes = in_bytes * height;
-    struct vgg_resample_axis axis;
     uint8_t *copies = vgg_calloc(2, in_bytes + OVERREAD_BYTES);
-    enum vgg_status status;
 
     if (copies == NULL)
         return vgg_fail_memory(error);
-    status = axis_init(&axis, width, out_width, REPEAT_HORIZONTAL, error);
-    if (status != VGG_OK)
-        goto fail;
-    for (uint32_t y = 0; y < height; y += 2) {
+    for (uint32_t y = 0; y < rows; y += 2) {
         const uint8_t *in[2];
         uint8_t *out[2];
 
         for (unsigned i = 0; i < 2; i++) {
-            size_t row = y + i < height ? y + i : y; /* an odd last row is its own partner */
+            uint32_t row = y + i < rows ? y + i : y; /* an odd last row is its own partner */
+            size_t begin = ((size_t)first + row) * in_bytes;
 
-            in[i] = src + row * in_bytes;
+            in[i] = src + begin;
             out[i] = dst + row * out_bytes;
-            if (row * in_bytes + in_bytes + OVERREAD_BYTES > src_bytes)
+            if (begin + in_bytes + OVERREAD_BYTES > src_bytes)
                 in[i] = memcpy(copies + i * (in_bytes + OVERREAD_BYTES), in[i], in_bytes);
         }
-        kernels->horizontal(&axis, in, out);
+        kernels->horizontal(axis, in, out);
     }
-    axis_fini(&axis);
-
-fail:
     free(copies);
+    return VGG_OK;
+}
+
+/* src begins at row `first` of the picture. */
+static void pass_vertical(const struct vgg_resample_kernels *kernels,
+                          const struct vgg_resample_axis *axis, const uint8_t *src,
+                          size_t row_bytes, uint32_t first, uint8_t *dst)
+{
+    for (uint32_t y = 0; y < axis->out; y++)
+        kernels->vertical(src + (axis->windows[y].first - first) * row_bytes, row_bytes,
+                          axis->weights + y * axis->stride, axis->windows[y].taps,
+                          dst + y * row_bytes);
+}
+
+/* Input rows that the windows of an axis cover: both their ends ascend. */
+static uint32_t axis_rows(const struct vgg_resample_axis *axis)
+{
+    const struct vgg_resample_window *last = &axis->windows[axis->out - 1];
+
+    return last->first + last->taps - axis->windows[0].first;
+}
+
+/*
+ * An axis that keeps its size has weights 1 and 0 and would give the same bits: it is left out,
+ * except where only some of its columns are wanted.
+ */
+static enum vgg_status resample(const struct vgg_resample_kernels *kernels, const uint8_t *src,
+                                uint32_t width, uint32_t height, uint8_t *dst, uint32_t out_width,
+                                uint32_t out_height, const struct vgg_rect *part,
+                                struct vgg_error *error)
+{
+    bool across = width != out_width || part->width != out_width, down = height != out_height;
+    size_t row_bytes = (size_t)part->width * CHANNELS;
+    uint32_t first = part->y, rows = part->height;
+    struct vgg_resample_axis horizontal = {0}, vertical = {0};
+    uint8_t *between = dst;
+    enum vgg_status status = VGG_OK;
+
+    if (down) {
+        status =
+            axis_init(&vertical, height, out_height, part->y, part->height, REPEAT_VERTICAL, error);
+        if (status != VGG_OK)
+            return status;
+        first = vertical.windows[0].first;
+        rows = axis_rows(&vertical);
+        between = NULL;
+    }
+    if (across) {
+        status = axis_init(&horizontal, width, out_width, part->x, part->width, REPEAT_HORIZONTAL,
+                           error);
+        if (status == VGG_OK && down && (between = vgg_alloc_aligned(rows, row_bytes)) == NULL)
+            status = vgg_fail_memory(error);
+        if (status == VGG_OK)
+            status = pass_horizontal(kernels, &horizontal, src, width, height, first, rows, between,
+                                     error);
+    }
+    if (status == VGG_OK && down)
+        pass_vertical(kernels, &vertical, across ? between : src + first * row_bytes, row_bytes,
+                      first, dst);
+    else if (status == VGG_OK && !across)
+        memcpy(dst, src + first * row_bytes, row_bytes * rows);
+    if (down)
+        free(between);
+    axis_fini(&horizontal);
+    axis_fini(&vertical);
     return status;
 }
 
-static enum vgg_status pass_vertical(const struct vgg_resample_kernels *kernels, const uint8_t *src,
-                                     size_t row_bytes, uint32_t height, uint8_t *dst,
-                                     uint32_t out_height, struct vgg_error *error)
+static enum vgg_status check_sizes(uint32_t width, uint32_t height, uint32_t out_width,
+                                   uint32_t out_height, struct vgg_error *error)
 {
-    struct vgg_resample_axis axis;
-    enum vgg_status status = axis_init(&axis, height, out_height, REPEAT_VERTICAL, error);
-
-    if (status != VGG_OK)
-        return status;
-    for (uint32_t y = 0; y < out_height; y++)
-        kernels->vertical(src + axis.windows[y].first * row_bytes, row_bytes,
-                          axis.weights + y * axis.stride, axis.windows[y].taps,
-                          dst + y * row_bytes);
-    axis_fini(&axis);
+    if (width == 0 || height == 0 || out_width == 0 || out_height == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "cannot resize %u x %u to %u x %u pixels", width,
+                        height, out_width, out_height);
+    if (width > SIDE_MAX || height > SIDE_MAX || out_width > SIDE_MAX || out_height > SIDE_MAX)
+        return vgg_fail(error, VGG_TOO_LARGE, "resizing %u x %u to %u x %u: a side is over %u",
+                        width, height, out_width, out_height, SIDE_MAX);
     return VGG_OK;
 }
 
@@ -159,33 +219,26 @@ enum vgg_status vgg_resample_with(const struct vgg_resample_kernels *kernels, co
                                   uint32_t width, uint32_t height, uint8_t *dst, uint32_t out_width,
                                   uint32_t out_height, struct vgg_error *error)
 {
-    size_t row_bytes = (size_t)out_width * CHANNELS;
-    uint8_t *between;
-    enum vgg_status status;
+    struct vgg_rect whole = {0, 0, out_width, out_height};
+    enum vgg_status status = check_sizes(width, height, out_width, out_height, error);
 
-    if (width == 0 || height == 0 || out_width == 0 || out_height == 0)
-        return vgg_fail(error, VGG_BAD_ARGUMENT, "cannot resize %u x %u to %u x %u pixels", width,
-                        height, out_width, out_height);
-    if (width > SIDE_MAX || height > SIDE_MAX || out_width > SIDE_MAX || out_height > SIDE_MAX)
-        return vgg_fail(error, VGG_TOO_LARGE, "resizing %u x %u to %u x %u: a side is over %u",
-                        width, height, out_width, out_height, SIDE_MAX);
-    if (width == out_width && height == out_height) {
-        memcpy(dst, src, row_bytes * height);
-        return VGG_OK;
-    }
-    if (height == out_height)
-        return pass_horizontal(kernels, src, width, height, dst, out_width, error);
-    if (width == out_width)
-        return pass_vertical(kernels, src, row_bytes, height, dst, out_height, error);
+    if (status != VGG_OK)
+        return status;
+    return resample(kernels, src, width, height, dst, out_width, out_height, &whole, error);
+}
 
-    between = vgg_alloc_aligned(height, row_bytes);
-    if (between == NULL)
-        return vgg_fail_memory(error);
-    status = pass_horizontal(kernels, src, width, height, between, out_width, error);
-    if (status == VGG_OK)
-        status = pass_vertical(kernels, between, row_bytes, height, dst, out_height, error);
-    free(between);
-    return status;
+enum vgg_status vgg_resample_part(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,
+                                  uint32_t out_width, uint32_t out_height,
+                                  const struct vgg_rect *part, struct vgg_error *error)
+{
+    enum vgg_status status = check_sizes(width, height, out_width, out_height, error);
+
+    if (status != VGG_OK)
+        return status;
+    assert(part->width >= 1 && part->x <= out_width && part->width <= out_width - part->x);
+    assert(part->height >= 1 && part->y <= out_height && part->height <= out_height - part->y);
+    return resample(vgg_resample_kernels()[0], src, width, height, dst, out_width, out_height, part,
+                    error);
 }
 
 enum vgg_status vgg_resample(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/random.h"
 #include "model/names.h"
 
 enum {
@@ -20,76 +21,6 @@ enum {
     TENSORS_MAX = 2 * VGG_LAYERS_MAX,
     DIM_MAX = 1 << 16 /* of width, FC size and classes: far beyond what memory allows */
 };
-
-/* ---------------------------------------------------------------- random numbers ------------- */
-
-/* xoshiro256** by Blackman and Vigna (public domain algorithm), seeded by splitmix64. */
-struct rng {
-    uint64_t state[4];
-    double spare;
-    bool has_spare;
-};
-
-static uint64_t splitmix64(uint64_t *state)
-{
-    uint64_t z = *state += 0x9E3779B97F4A7C15U;
-
-    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9U;
-    z = (z ^ z >> 27) * 0x94D049BB133111EBU;
-    return z ^ z >> 31;
-}
-
-static void rng_init(struct rng *rng, uint64_t seed)
-{
-    *rng = (struct rng){0};
-    for (size_t i = 0; i < 4; i++)
-        rng->state[i] = splitmix64(&seed);
-}
-
-static uint64_t rotate_left(uint64_t x, unsigned bits)
-{
-    return x << bits | x >> (64 - bits);
-}
-
-static uint64_t rng_next(struct rng *rng)
-{
-    uint64_t *s = rng->state;
-    uint64_t result = rotate_left(s[1] * 5, 7) * 9, t = s[1] << 17;
-
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= t;
-    s[3] = rotate_left(s[3], 45);
-    return result;
-}
-
-/* Uniform in (-1, 1), 53 bits. */
-static double rng_symmetric(struct rng *rng)
-{
-    return (double)(rng_next(rng) >> 11) * 0x1p-52 - 1.0;
-}
-
-/* Standard normal by Marsaglia's polar method. */
-static double rng_normal(struct rng *rng)
-{
-    double u, v, s;
-
-    if (rng->has_spare) {
-        rng->has_spare = false;
-        return rng->spare;
-    }
-    do {
-        u = rng_symmetric(rng);
-        v = rng_symmetric(rng);
-        s = u * u + v * v;
-    } while (s >= 1 || s == 0);
-    s = sqrt(-2 * log(s) / s);
-    rng->spare = v * s;
-    rng->has_spare = true;
-    return u * s;
-}
 
 /* ---------------------------------------------------------------- header --------------------- */
 
@@ -214,14 +145,14 @@ static enum vgg_status write_layer(struct sink *sink, const struct vgg_layer *la
     uint64_t weights = vgg_layer_weights(layer), total = weights + layer->conv.out;
     double deviation = sqrt(2.0 * layer->conv.out / (double)weights);
     enum vgg_status status = VGG_OK;
-    struct rng rng;
+    struct vgg_random random;
 
-    rng_init(&rng, seed);
+    vgg_random_init(&random, seed);
     for (uint64_t done = 0; done < total && status == VGG_OK;) {
         size_t n = total - done < CHUNK_FLOATS ? (size_t)(total - done) : CHUNK_FLOATS;
 
         for (size_t i = 0; i < n; i++)
-            chunk[i] = done + i < weights ? (float)(deviation * rng_normal(&rng)) : 0.0F;
+            chunk[i] = done + i < weights ? (float)(deviation * vgg_random_normal(&random)) : 0.0F;
         to_little_endian(chunk, n);
         status = write_all(sink, chunk, n * sizeof *chunk, error);
         done += n;
@@ -239,7 +170,7 @@ static enum vgg_status write_model(struct sink *sink, const struct plan *plan, u
         return vgg_fail_memory(error);
     status = write_header(sink, plan->json, error);
     for (size_t i = 0; i < plan->net.layers_n && status == VGG_OK; i++)
-        status = write_layer(sink, &plan->net.layers[i], splitmix64(&seed), chunk, error);
+        status = write_layer(sink, &plan->net.layers[i], vgg_splitmix64(&seed), chunk, error);
     free(chunk);
     return status;
 }

@@ -1,0 +1,81 @@
+/*
+ * Labelled pictures: DIR/class/file. Every picture is decoded once while the set is opened, so that
+ * nothing that cannot be read is met later; as many as fit stay in memory.
+ * Path of a training step: [this] -> sample.c -> network -> gradients -> SGD.
+ */
+#ifndef VGG_CORE_TRAIN_DATASET_H
+#define VGG_CORE_TRAIN_DATASET_H
+
+#include "base/pool.h"
+#include "base/sha256.h"
+#include "image/image.h"
+
+/* Means over one picture's pixels on the 0-1 range: of R, G, B and of their products. */
+struct vgg_moments {
+    double mean[3];
+    double product[6]; /* RR, RG, RB, GG, GB, BB */
+};
+
+struct vgg_example {
+    char *path;       /* owned */
+    const char *name; /* class/file: the part of `path` below DIR */
+    uint32_t label;
+    struct vgg_image *image; /* owned; NULL where it did not fit: decoded at each use */
+    uint32_t width, height;  /* pixels, upright */
+    uint64_t file_bytes;
+    struct vgg_moments moments;
+};
+
+/* Zero-initialise. Read-only once made: any thread may use it. */
+struct vgg_dataset {
+    char **classes; /* labels are indices into it */
+    size_t classes_n;
+    struct vgg_example *examples; /* by class, then bytewise by path */
+    size_t examples_n;
+    /* Filled by vgg_dataset_statistics, on the 0-1 range. */
+    double mean[3], std[3];
+    double shift[3][3]; /* [channel][k]: eigenvector k of the colours times its deviation */
+};
+
+struct vgg_dataset_options {
+    uint64_t cache_bytes; /* of decoded pixels to keep */
+    /* Folders must be among these (and not all need be there); NULL: the folders are the classes */
+    const char *const *classes;
+    size_t classes_n;
+    /* A picture is left out; called by the caller's thread, in the order of paths. May be NULL. */
+    void (*on_skip)(void *user, const char *path, const char *reason);
+    void *user;
+};
+
+/*
+ * Read DIR: its folders, bytewise sorted, are the classes; files in them, at any depth, whose names
+ * end like a picture's are the examples. Hidden names are ignored. Errors: IO (a directory that
+ * cannot be read), BAD_ARGUMENT (fewer than two classes where none are given, a class without one
+ * usable picture, a folder that is not among the given classes, a name that is not UTF-8),
+ * NO_MEMORY; *dataset is then empty. The result does not depend on the pool's threads.
+ */
+enum vgg_status vgg_dataset_open(const char *dir, const struct vgg_dataset_options *options,
+                                 struct vgg_pool *pool, struct vgg_dataset *dataset,
+                                 struct vgg_error *error);
+
+/* Free what it holds; zeros are allowed. */
+void vgg_dataset_fini(struct vgg_dataset *dataset);
+
+/*
+ * Move a seeded random round(fraction * n) of each class's n examples into the empty set `to`: at
+ * least 1 where there are 2 or more, and never all. Both keep their order. Errors: NO_MEMORY
+ * (`from` is unchanged).
+ */
+enum vgg_status vgg_dataset_split(struct vgg_dataset *from, double fraction, uint64_t seed,
+                                  struct vgg_dataset *to, struct vgg_error *error);
+
+/*
+ * Mean, deviation and principal components of the colours, each picture weighing the same. A
+ * deviation is at least 1/255.
+ */
+void vgg_dataset_statistics(struct vgg_dataset *dataset);
+
+/* Names the data: SHA-256 of classes, names, labels and sizes, in order, in hexadecimal. */
+void vgg_dataset_digest(const struct vgg_dataset *dataset, char hex[VGG_SHA256_HEX_BYTES]);
+
+#endif

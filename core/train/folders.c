@@ -1,0 +1,177 @@
+/* Walking a directory of classes. No more than one directory is open at a time. */
+#include "train/folders.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+
+enum { DEPTH_MAX = 16, FIRST_ITEMS = 64 };
+
+enum vgg_status vgg_names_add(struct vgg_names *names, char *name, struct vgg_error *error)
+{
+    if (name != NULL && names->n == names->capacity) {
+        size_t capacity = names->capacity != 0 ? 2 * names->capacity : FIRST_ITEMS;
+        char **items = realloc(names->items, capacity * sizeof *items);
+
+        if (items != NULL) {
+            names->items = items;
+            names->capacity = capacity;
+        } else {
+            free(name);
+            name = NULL;
+        }
+    }
+    if (name == NULL)
+        return vgg_fail_memory(error);
+    names->items[names->n++] = name;
+    return VGG_OK;
+}
+
+void vgg_names_fini(struct vgg_names *names)
+{
+    for (size_t i = 0; i < names->n; i++)
+        free(names->items[i]);
+    free(names->items);
+    *names = (struct vgg_names){0};
+}
+
+static int bytewise(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort(char **items, size_t n)
+{
+    if (n != 0)
+        qsort(items, n, sizeof *items, bytewise);
+}
+
+/* Append "DIR/NAME" for all that is not hidden. */
+static enum vgg_status list(const char *dir, struct vgg_names *paths, struct vgg_error *error)
+{
+    enum vgg_status status = VGG_OK;
+    DIR *stream = opendir(dir);
+    struct dirent *entry;
+
+    if (stream == NULL)
+        return errno == ENOMEM ? vgg_fail_memory(error)
+                               : vgg_fail(error, VGG_IO, "%s: %s", dir, strerror(errno));
+    while (status == VGG_OK && (errno = 0, entry = readdir(stream)) != NULL) {
+        char *path;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        if (asprintf(&path, "%s/%s", dir, entry->d_name) < 0)
+            path = NULL;
+        status = vgg_names_add(paths, path, error);
+    }
+    if (status == VGG_OK && errno != 0)
+        status = vgg_fail(error, VGG_IO, "%s: %s", dir, strerror(errno));
+    closedir(stream);
+    return status;
+}
+
+/* RFC 3629: neither overlong forms nor surrogates nor anything beyond U+10FFFF. */
+static bool is_utf8(const char *text)
+{
+    static const struct {
+        unsigned char mask, lead, more; /* of the first byte; bytes after it */
+        uint32_t least;
+    } forms[] = {
+        {0x80, 0, 0, 0}, {0xE0, 0xC0, 1, 0x80}, {0xF0, 0xE0, 2, 0x800}, {0xF8, 0xF0, 3, 0x10000}};
+
+    for (const unsigned char *next = (const unsigned char *)text; *next != '\0';) {
+        size_t form = 0;
+        uint32_t code;
+
+        while (form < 4 && (*next & forms[form].mask) != forms[form].lead)
+            form++;
+        if (form == 4)
+            return false;
+        code = *next++ & (unsigned char)~forms[form].mask;
+        for (unsigned i = 0; i < forms[form].more; i++, next++) {
+            if ((*next & 0xC0) != 0x80)
+                return false;
+            code = code << 6 | (*next & 0x3F);
+        }
+        if (code < forms[form].least || (code >= 0xD800 && code < 0xE000) || code > 0x10FFFF)
+            return false;
+    }
+    return true;
+}
+
+enum vgg_status vgg_folders_list(const char *dir, struct vgg_names *names, struct vgg_error *error)
+{
+    struct vgg_names paths = {0};
+    enum vgg_status status = list(dir, &paths, error);
+    struct stat info;
+
+    for (size_t i = 0; i < paths.n && status == VGG_OK; i++) {
+        if (stat(paths.items[i], &info) != 0 || !S_ISDIR(info.st_mode))
+            continue;
+        /* Class names go into the model file, whose header is JSON. */
+        if (!is_utf8(paths.items[i] + strlen(dir) + 1))
+            status = vgg_fail(error, VGG_BAD_ARGUMENT, "the name of folder %s is not UTF-8",
+                              paths.items[i]);
+        else
+            status = vgg_names_add(names, strdup(paths.items[i] + strlen(dir) + 1), error);
+    }
+    vgg_names_fini(&paths);
+    if (status == VGG_OK)
+        sort(names->items, names->n);
+    else
+        vgg_names_fini(names);
+    return status;
+}
+
+static bool looks_like_picture(const char *path)
+{
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp"};
+    const char *ending = strrchr(path, '.');
+
+    for (size_t i = 0; ending != NULL && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(ending, endings[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A link to a picture is one; one to a folder might lead back here. */
+static enum vgg_status walk(const char *folder, unsigned depth, struct vgg_names *paths,
+                            struct vgg_error *error)
+{
+    struct vgg_names entries = {0};
+    enum vgg_status status = list(folder, &entries, error);
+    struct stat info, target;
+
+    for (size_t i = 0; i < entries.n && status == VGG_OK; i++) {
+        char **entry = &entries.items[i];
+
+        if (lstat(*entry, &info) != 0)
+            continue; /* gone since */
+        if (S_ISDIR(info.st_mode) && depth < DEPTH_MAX) {
+            status = walk(*entry, depth + 1, paths, error);
+        } else if (looks_like_picture(*entry) ||
+                   (stat(*entry, &target) == 0 && S_ISDIR(target.st_mode))) {
+            status = vgg_names_add(paths, *entry, error);
+            *entry = NULL;
+        }
+    }
+    vgg_names_fini(&entries);
+    return status;
+}
+
+enum vgg_status vgg_folders_pictures(const char *folder, struct vgg_names *paths,
+                                     struct vgg_error *error)
+{
+    size_t before = paths->n;
+    enum vgg_status status = walk(folder, 1, paths, error);
+
+    sort(paths->items + before, paths->n - before);
+    return status;
+}

@@ -1,0 +1,20 @@
+/*
+ * Picture files.
+ * Path of a dataset: folders.c -> [this] -> dataset.c, sample.c.
+ */
+#ifndef VGG_CORE_TRAIN_PICTURE_H
+#define VGG_CORE_TRAIN_PICTURE_H
+
+#include "image/image.h"
+
+enum { VGG_PICTURE_BYTES_MAX = 64 << 20 }; /* of a file */
+
+/*
+ * Read and decode a file. Errors, their text without the path: IO (missing, unreadable, not a
+ * regular file), TOO_LARGE (also a picture so narrow that it cannot be rescaled to every scale),
+ * those of vgg_image_decode. The caller owns *image. Thread-safe; one file is open meanwhile.
+ */
+enum vgg_status vgg_picture_read(const char *path, struct vgg_image **image, uint64_t *file_bytes,
+                                 struct vgg_error *error);
+
+#endif

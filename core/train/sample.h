@@ -1,0 +1,30 @@
+/*
+ * What the network is shown in training (paper, section 3.1): a picture rescaled at random, a
+ * random crop of it, mirrored half the time, its colours shifted.
+ * Path of a training step: dataset.c -> [this] -> network -> gradients -> SGD.
+ */
+#ifndef VGG_CORE_TRAIN_SAMPLE_H
+#define VGG_CORE_TRAIN_SAMPLE_H
+
+#include "train/dataset.h"
+
+struct vgg_sampling {
+    uint64_t seed;
+    uint32_t crop;                 /* side, pixels; at most scale_min */
+    uint32_t scale_min, scale_max; /* the shorter side is drawn from these, both included */
+    bool mirror;
+    double colour; /* deviation of the colour shift along each component (paper: 0.1); 0: none */
+};
+
+/*
+ * out[3][crop][crop]: example `index` of the set as it is in `epoch`, RGB, normalised by the set's
+ * mean and std. The same bits for the same arguments. Errors: IO, BAD_IMAGE and so on where a file
+ * that was not kept has vanished or changed since (the text names it), NO_MEMORY. Thread-safe.
+ */
+enum vgg_status vgg_sample(const struct vgg_dataset *dataset, const struct vgg_sampling *sampling,
+                           size_t index, uint64_t epoch, float *out, struct vgg_error *error);
+
+/* The order of an epoch: a random permutation of 0 .. n - 1. */
+void vgg_sample_order(uint64_t seed, uint64_t epoch, uint32_t *order, size_t n);
+
+#endif

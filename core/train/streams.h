@@ -1,0 +1,13 @@
+/* What training draws random numbers for: the second key of every stream (base/random.h). */
+#ifndef VGG_CORE_TRAIN_STREAMS_H
+#define VGG_CORE_TRAIN_STREAMS_H
+
+enum vgg_stream {
+    VGG_STREAM_SPLIT = 1, /* class */
+    VGG_STREAM_ORDER,     /* epoch */
+    VGG_STREAM_SAMPLE,    /* epoch, example */
+    VGG_STREAM_INIT,
+    VGG_STREAM_DROPOUT
+};
+
+#endif
