@@ -212,9 +212,8 @@ uint64_t vgg_model_view_macs(const struct vgg_model *model, uint32_t width, uint
 /* A new, untrained network for vgg_model_init_file. Zero fields take the value in brackets. */
 struct vgg_init_options {
     const char *arch; /* "A" .. "E" ["D"] */
-    uint32_t
-        width;   /* channels of the first convolution [64]; the stages have 1, 2, 4, 8, 8 of it */
-    uint32_t fc; /* units of the two hidden FC layers [4096] */
+    uint32_t width;   /* channels of the first convolution [64]; stages have 1, 2, 4, 8, 8 of it */
+    uint32_t fc;      /* units of the two hidden FC layers [4096] */
     uint32_t classes; /* [1000] */
     uint32_t crop;    /* pixels, a multiple of 32 [224] */
     uint64_t seed;    /* any; the same seed gives the same bytes */
@@ -252,9 +251,7 @@ enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vg
                                   uint32_t width, uint32_t height, uint64_t view_pixels_max,
                                   uint64_t *macs, struct vgg_error *error);
 
-/*
- * Sort and de-duplicate scales[n] in place and return how many are left. Pure.
- */
+/* Sort and de-duplicate scales[n] in place and return how many are left. Pure. */
 size_t vgg_scales_normalise(uint32_t *scales, size_t n);
 
 /* An image rescaled to each scale of a request, ready for the network. */
@@ -266,6 +263,16 @@ struct vgg_views;
  */
 enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg_request *request,
                                  struct vgg_views **views, struct vgg_error *error);
+
+/*
+ * Multi-crop evaluation (paper, section 3.2) instead: of each scale grid x grid crops of crop x
+ * crop pixels, evenly spaced from edge to edge, row by row. Those that coincide are computed once.
+ * Errors: BAD_ARGUMENT (a crop larger than a scale, a grid not in 1..32), NO_MEMORY.
+ */
+enum vgg_status vgg_views_create_crops(const struct vgg_image *image,
+                                       const struct vgg_request *request, uint32_t crop,
+                                       uint32_t grid, struct vgg_views **views,
+                                       struct vgg_error *error);
 
 /*
  * One view that is already what the network takes: floats [3][height][width] at any address,
@@ -361,9 +368,9 @@ uint64_t vgg_job_wait_ns(const struct vgg_job *job);
 uint64_t vgg_job_run_ns(const struct vgg_job *job);
 
 /*
- * Posterior [classes] of a finished job: over all views, or of one view alone (`view` counts
- * scale 0 original, scale 0 mirrored, scale 1 original ...; without flip the scales). Computed in
- * double precision and rounded once. Valid until vgg_job_destroy.
+ * Posterior [classes] of a finished job: over all views, or of one view alone (`view` counts scale
+ * 0 original, scale 0 mirrored, of crops the other crops of scale 0, scale 1 original ...).
+ * Computed in double precision and rounded once. Valid until vgg_job_destroy.
  */
 const float *vgg_job_posterior(const struct vgg_job *job);
 size_t vgg_job_view_count(const struct vgg_job *job);

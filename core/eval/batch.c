@@ -3,32 +3,29 @@
 
 #include <assert.h>
 
-#include "image/image.h"
-
 /* Work done past the oldest job for each of its own: beside a panorama without end, an ordinary
  * request takes half as long again. */
 enum { PAST = 2 };
 
 bool vgg_job_all_begun(const struct vgg_job *job)
 {
-    return job->begun == (1U << job->views_n) - 1;
+    return job->begun == job->views_n;
 }
 
 static struct vgg_shape view_shape(const struct vgg_job *job, size_t view)
 {
-    bool mirror;
-    const struct vgg_image *image = vgg_views_get(job->views, view, &mirror);
+    struct vgg_view part = vgg_views_get(job->views, view);
 
-    return (struct vgg_shape){1, 3, image->info.height, image->info.width};
+    return (struct vgg_shape){1, 3, part.height, part.width};
 }
 
 static size_t next_view(const struct vgg_job *job)
 {
     size_t view = 0;
 
-    while (job->begun >> view & 1U)
+    assert(job->begun < job->views_n);
+    while (job->progress[view].begun)
         view++;
-    assert(view < job->views_n);
     return view;
 }
 
@@ -37,7 +34,7 @@ static bool fits_pass(const struct vgg_job *job, size_t view, const struct vgg_m
 {
     struct vgg_shape own = view_shape(job, view);
 
-    return job->model == model && !(job->begun >> view & 1U) && own.h == shape.h &&
+    return job->model == model && !job->progress[view].begun && own.h == shape.h &&
            own.w == shape.w;
 }
 
@@ -51,7 +48,7 @@ static uint64_t next_pass_macs(const struct vgg_job *job)
 
     for (size_t view = 0; view < job->views_n; view++)
         if (fits_pass(job, view, job->model, shape))
-            macs += job->view_macs[view];
+            macs += job->progress[view].macs;
     return macs;
 }
 
@@ -72,7 +69,8 @@ static void take(struct vgg_batch *batch, struct vgg_job *job, size_t fit)
 {
     for (size_t view = 0; view < job->views_n && batch->n < fit; view++)
         if (fits_pass(job, view, batch->model, batch->shape)) {
-            job->begun |= 1U << view;
+            job->progress[view].begun = true;
+            job->begun++;
             batch->items[batch->n].job = job;
             batch->items[batch->n].view = view;
             batch->n++;
@@ -88,7 +86,7 @@ static void count(const struct vgg_batch *batch, const struct vgg_job *oldest,
     for (size_t i = 0; i < batch->n; i++) {
         const struct vgg_job *job = batch->items[i].job;
 
-        *(job == oldest ? &own : &others) += job->view_macs[batch->items[i].view];
+        *(job == oldest ? &own : &others) += job->progress[batch->items[i].view].macs;
     }
     made_up = PAST * own;
     if (own == 0)

@@ -7,9 +7,11 @@
 #include "eval/views.h"
 #include "model/model.h"
 
-enum {
-    VGG_BATCH_VIEWS_MAX = 16, /* beyond about 17 positions the FC layers no longer gain */
-    VGG_JOB_VIEWS_MAX = 2 * VGG_SCALES_MAX
+enum { VGG_BATCH_VIEWS_MAX = 16 }; /* beyond about 17 positions the FC layers no longer gain */
+
+struct vgg_job_view {
+    uint64_t macs;
+    bool begun; /* given to a pass */
 };
 
 struct vgg_job {
@@ -18,7 +20,7 @@ struct vgg_job {
     struct vgg_views *views; /* owned */
     struct vgg_job_options options;
     size_t views_n;
-    uint64_t view_macs[VGG_JOB_VIEWS_MAX];
+    struct vgg_job_view *progress; /* [views_n] */
     uint64_t rank;         /* predicted work: its own, or that of the request it is part of */
     double *scores;        /* [views_n][classes]: logits, then posteriors */
     struct vgg_maps *maps; /* owned; NULL unless asked for */
@@ -27,8 +29,8 @@ struct vgg_job {
     uint64_t submitted_ns;
     uint64_t started_ns; /* first pass; 0: none yet */
     uint64_t finished_ns;
-    uint32_t begun; /* bit i: view i has been given to a pass */
-    size_t left;    /* views not yet computed */
+    size_t begun; /* views given to a pass */
+    size_t left;  /* views not yet computed */
     enum vgg_status status;
     bool done;
     pthread_cond_t finished;

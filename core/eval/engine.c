@@ -148,9 +148,15 @@ static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
 
     for (size_t i = 0; i < batch->n; i++) {
         const struct vgg_views *views = batch->items[i].job->views;
+        struct vgg_view view = vgg_views_get(views, batch->items[i].view);
+        size_t stride = (size_t)3 * view.image->info.width;
+        size_t corner = view.y * stride + (size_t)3 * view.x;
 
-        pixels[i].rgb = vgg_views_get(views, batch->items[i].view, &pixels[i].mirror)->pixels;
-        pixels[i].input = views->input;
+        pixels[i] = (struct vgg_view_pixels){.stride = stride, .mirror = view.mirror};
+        if (views->input != NULL)
+            pixels[i].input = views->input;
+        else
+            pixels[i].rgb = view.image->pixels + corner;
     }
     pthread_mutex_lock(&engine->arena_mutex);
     fits = grow_arena(engine, batch_bytes(engine, net, batch->shape));
@@ -179,9 +185,10 @@ static void average_views(struct vgg_job *job)
 {
     size_t classes = job->model->net.classes;
 
-    vgg_mean_rows(job->scores, job->views_n, classes, job->posterior);
+    vgg_mean_rows(job->scores, vgg_views_order(job->views), vgg_views_asked(job->views), classes,
+                  job->posterior);
     for (size_t view = 0; view < job->views_n; view++)
-        vgg_mean_rows(job->scores + view * classes, 1, classes,
+        vgg_mean_rows(job->scores + view * classes, NULL, 1, classes,
                       job->posterior + (view + 1) * classes);
 }
 
@@ -287,7 +294,7 @@ static void report_batch(struct vgg_engine *engine, const struct vgg_batch *batc
 
     for (size_t i = 0; i < batch->n; i++) {
         const struct vgg_job *job = batch->items[i].job;
-        uint64_t view_macs = job->view_macs[batch->items[i].view];
+        uint64_t view_macs = job->progress[batch->items[i].view].macs;
 
         macs += view_macs;
         if (job->options.on_view != NULL)
@@ -388,16 +395,16 @@ static enum vgg_status check_views(const struct vgg_engine *engine, const struct
 {
     uint32_t crop = vgg_net_crop(&model->net);
 
-    for (size_t i = 0; i < views->scales_n; i++) {
-        const struct vgg_image_info *info = &views->images[i]->info;
+    for (size_t i = 0; i < vgg_views_count(views); i++) {
+        struct vgg_view view = vgg_views_get(views, i);
 
-        if (info->width < crop || info->height < crop ||
-            (uint64_t)info->width * info->height > engine->options.view_pixels_max)
+        if (view.width < crop || view.height < crop ||
+            (uint64_t)view.width * view.height > engine->options.view_pixels_max)
             return vgg_fail(error, VGG_BAD_ARGUMENT,
                             "a view of %" PRIu32 "x%" PRIu32
                             " is below the model's crop of %" PRIu32
                             " or over the engine's limit of %" PRIu64 " pixels",
-                            info->width, info->height, crop, engine->options.view_pixels_max);
+                            view.width, view.height, crop, engine->options.view_pixels_max);
     }
     return VGG_OK;
 }
@@ -408,11 +415,10 @@ static void predict(struct vgg_job *job, const struct vgg_net *net)
     uint64_t macs = 0;
 
     for (size_t view = 0; view < job->views_n; view++) {
-        bool mirror;
-        const struct vgg_image *image = vgg_views_get(job->views, view, &mirror);
+        struct vgg_view part = vgg_views_get(job->views, view);
 
-        job->view_macs[view] = vgg_net_macs(net, image->info.height, image->info.width);
-        macs += job->view_macs[view];
+        job->progress[view].macs = vgg_net_macs(net, part.height, part.width);
+        macs += job->progress[view].macs;
     }
     job->rank = job->options.macs > macs ? job->options.macs : macs;
 }
@@ -428,17 +434,19 @@ static struct vgg_job *create_job(struct vgg_engine *engine, struct vgg_model *m
         return NULL;
     job->engine = engine;
     job->views_n = vgg_views_count(views);
-    assert(job->views_n >= 1 && job->views_n <= VGG_JOB_VIEWS_MAX);
+    assert(job->views_n >= 1);
     job->left = job->views_n;
     if (options != NULL)
         job->options = *options;
     job->submitted_ns = vgg_now_ns();
+    job->progress = vgg_calloc(job->views_n, sizeof *job->progress);
     job->scores = vgg_alloc(job->views_n * classes, sizeof *job->scores);
     job->posterior = vgg_alloc((job->views_n + 1) * classes, sizeof *job->posterior);
     if (job->options.maps)
         job->maps = vgg_maps_create(&model->net, views);
     pthread_cond_init(&job->finished, NULL);
-    if (job->scores == NULL || job->posterior == NULL || (job->options.maps && job->maps == NULL)) {
+    if (job->progress == NULL || job->scores == NULL || job->posterior == NULL ||
+        (job->options.maps && job->maps == NULL)) {
         vgg_job_destroy(job);
         return NULL;
     }
@@ -500,19 +508,17 @@ const float *vgg_job_posterior(const struct vgg_job *job)
 
 size_t vgg_job_view_count(const struct vgg_job *job)
 {
-    return job->views_n;
+    return vgg_views_asked(job->views);
 }
 
 const float *vgg_job_view_posterior(const struct vgg_job *job, size_t view)
 {
-    assert(view < job->views_n);
-    return job->posterior + (view + 1) * job->model->net.classes;
+    return job->posterior + (vgg_views_find(job->views, view) + 1) * job->model->net.classes;
 }
 
 const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view)
 {
-    assert(view < job->views_n);
-    return job->maps != NULL ? vgg_maps_get(job->maps, view) : NULL;
+    return job->maps != NULL ? vgg_maps_get(job->maps, vgg_views_find(job->views, view)) : NULL;
 }
 
 void vgg_job_destroy(struct vgg_job *job)
@@ -522,6 +528,7 @@ void vgg_job_destroy(struct vgg_job *job)
     vgg_views_destroy(job->views);
     vgg_model_release(job->model);
     pthread_cond_destroy(&job->finished);
+    free(job->progress);
     free(job->scores);
     free(job->maps);
     free(job->posterior);

@@ -5,11 +5,11 @@
 #include <math.h>
 
 #include "base/mem.h"
-#include "eval/batch.h"
+#include "model/model.h"
 
 struct vgg_maps {
-    struct vgg_score_map views[VGG_JOB_VIEWS_MAX];
-    float logits[];
+    float *logits; /* of all views, behind the last of them */
+    struct vgg_score_map views[];
 };
 
 static size_t map_floats(const struct vgg_score_map *map)
@@ -24,20 +24,20 @@ static size_t map_floats(const struct vgg_score_map *map)
 static struct vgg_score_map describe(const struct vgg_net *net, const struct vgg_views *views,
                                      size_t view)
 {
-    bool mirror;
-    struct vgg_image_info info = vgg_image_get_info(vgg_views_get(views, view, &mirror));
+    struct vgg_view part = vgg_views_get(views, view);
+    struct vgg_image_info info = vgg_image_get_info(part.image);
     double scale_x = (double)views->width / info.width;
     double scale_y = (double)views->height / info.height;
     uint32_t crop = vgg_net_crop(net), stride = crop / net->positions_kernel;
-    uint32_t rows = (info.height - crop) / stride + 1, columns = (info.width - crop) / stride + 1;
-    uint32_t left = mirror ? (info.width - crop) % stride : 0;
+    uint32_t rows = (part.height - crop) / stride + 1, columns = (part.width - crop) / stride + 1;
+    uint32_t left = part.x + (part.mirror ? (part.width - crop) % stride : 0);
 
     return (struct vgg_score_map){
         .classes = net->classes,
         .rows = rows,
         .columns = columns,
         .x = left * scale_x,
-        .y = 0,
+        .y = part.y * scale_y,
         .width = crop * scale_x,
         .height = crop * scale_y,
         .step_x = stride * scale_x,
@@ -47,23 +47,23 @@ static struct vgg_score_map describe(const struct vgg_net *net, const struct vgg
 
 struct vgg_maps *vgg_maps_create(const struct vgg_net *net, const struct vgg_views *views)
 {
-    struct vgg_score_map described[VGG_JOB_VIEWS_MAX];
     size_t n = vgg_views_count(views), floats = 0;
     struct vgg_maps *maps;
 
-    assert(n <= VGG_JOB_VIEWS_MAX);
     for (size_t i = 0; i < n; i++) {
-        described[i] = describe(net, views, i);
-        floats += map_floats(&described[i]);
+        struct vgg_score_map map = describe(net, views, i);
+
+        floats += map_floats(&map);
     }
-    maps = vgg_alloc(1, sizeof *maps + floats * sizeof *maps->logits);
+    maps = vgg_alloc(1, sizeof *maps + n * sizeof *maps->views + floats * sizeof *maps->logits);
     if (maps == NULL)
         return NULL;
+    maps->logits = (float *)(maps->views + n);
     floats = 0;
     for (size_t i = 0; i < n; i++) {
-        maps->views[i] = described[i];
+        maps->views[i] = describe(net, views, i);
         maps->views[i].logits = maps->logits + floats;
-        floats += map_floats(&described[i]);
+        floats += map_floats(&maps->views[i]);
     }
     return maps;
 }

@@ -19,13 +19,13 @@ bool vgg_softmax(double *logits, size_t n)
     return isfinite(sum);
 }
 
-void vgg_mean_rows(const double *rows, size_t count, size_t n, float *out)
+void vgg_mean_rows(const double *rows, const uint32_t *order, size_t count, size_t n, float *out)
 {
     for (size_t i = 0; i < n; i++) {
         double sum = 0;
 
         for (size_t row = 0; row < count; row++)
-            sum += rows[row * n + i];
+            sum += rows[(order != NULL ? order[row] : row) * n + i];
         out[i] = (float)(sum / (double)count);
     }
 }

@@ -7,7 +7,10 @@
 /* Soft-max of logits[n], in place. False where the result is not finite (a broken model). */
 bool vgg_softmax(double *logits, size_t n);
 
-/* Mean of rows[count][n], summed in order of rows, rounded once: out[n]. */
-void vgg_mean_rows(const double *rows, size_t count, size_t n, float *out);
+/*
+ * Mean of `count` rows of rows[][n], those of order[count] or, where that is NULL, the first;
+ * summed in that order, rounded once: out[n].
+ */
+void vgg_mean_rows(const double *rows, const uint32_t *order, size_t count, size_t n, float *out);
 
 #endif

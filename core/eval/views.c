@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "eval/crops.h"
 #include "image/image.h"
 
 static int ascending(const void *a, const void *b)
@@ -128,6 +129,7 @@ void vgg_views_destroy(struct vgg_views *views)
     if (views == NULL)
         return;
     free(views->input);
+    vgg_crops_destroy(views->crops);
     for (size_t i = 0; i < views->scales_n; i++)
         vgg_image_destroy(views->images[i]);
     free(views);
@@ -135,12 +137,37 @@ void vgg_views_destroy(struct vgg_views *views)
 
 size_t vgg_views_count(const struct vgg_views *views)
 {
+    if (views->crops != NULL)
+        return views->crops->n;
     return views->flip ? 2 * views->scales_n : views->scales_n;
 }
 
-const struct vgg_image *vgg_views_get(const struct vgg_views *views, size_t view, bool *mirror)
+struct vgg_view vgg_views_get(const struct vgg_views *views, size_t view)
 {
+    const struct vgg_image *image;
+
     assert(view < vgg_views_count(views));
-    *mirror = views->flip && view % 2 == 1;
-    return views->images[views->flip ? view / 2 : view];
+    if (views->crops != NULL)
+        return views->crops->items[view];
+    image = views->images[views->flip ? view / 2 : view];
+    return (struct vgg_view){.image = image,
+                             .width = image->info.width,
+                             .height = image->info.height,
+                             .mirror = views->flip && view % 2 == 1};
+}
+
+size_t vgg_views_asked(const struct vgg_views *views)
+{
+    return views->crops != NULL ? views->crops->asked : vgg_views_count(views);
+}
+
+const uint32_t *vgg_views_order(const struct vgg_views *views)
+{
+    return views->crops != NULL ? views->crops->order : NULL;
+}
+
+size_t vgg_views_find(const struct vgg_views *views, size_t asked)
+{
+    assert(asked < vgg_views_asked(views));
+    return views->crops != NULL ? views->crops->order[asked] : asked;
 }

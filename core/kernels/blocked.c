@@ -60,6 +60,7 @@ static void input_row(void *context, size_t item, unsigned thread)
     const struct vgg_blocked *map = &loop->map;
     size_t n = item / map->h, y = item % map->h, w = map->w;
     const struct vgg_view_pixels *view = &loop->views[n];
+    const uint8_t *row;
     float *out = loop->out + vgg_blocked_at(map, n, 0, y, 0);
 
     (void)thread;
@@ -70,8 +71,9 @@ static void input_row(void *context, size_t item, unsigned thread)
                 out[x * map->lanes + c] = view->input[(c * map->h + y) * w + x];
         return;
     }
+    row = vgg_view_row(view, y, w);
     for (size_t x = 0; x < w; x++) {
-        const uint8_t *pixel = view->rgb + (y * w + (view->mirror ? w - 1 - x : x)) * 3;
+        const uint8_t *pixel = row + (view->mirror ? w - 1 - x : x) * 3;
 
         for (size_t c = 0; c < 3; c++)
             out[x * map->lanes + c] =

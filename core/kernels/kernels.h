@@ -50,9 +50,15 @@ struct vgg_shape vgg_conv_unpooled(const struct vgg_conv *conv, struct vgg_shape
 /* One view: a picture of 8 bits, and whether to read its rows backwards; or the input itself. */
 struct vgg_view_pixels {
     const uint8_t *rgb; /* [h][w][3] (R G B) */
+    size_t stride;      /* bytes from row to row; 0: 3 * w */
     bool mirror;
-    const float *input; /* NULL, or instead of both: [3][h][w], normalised, in channel order */
+    const float *input; /* NULL, or instead of all: [3][h][w], normalised, in channel order */
 };
+
+static inline const uint8_t *vgg_view_row(const struct vgg_view_pixels *view, size_t y, size_t w)
+{
+    return view->rgb + y * (view->stride != 0 ? view->stride : 3 * w);
+}
 
 /* Pixel value -> network input: table[c][v] for input channel c, read from RGB byte source[c]. */
 struct vgg_normalisation {

@@ -157,7 +157,7 @@ static void input_row(void *context, size_t item, unsigned thread)
         if (view->input != NULL)
             memcpy(out, view->input + (c * h + y) * w, w * sizeof *out);
         else
-            normalise_row(loop->normalisation, c, view->rgb + y * w * 3, w, view->mirror, out);
+            normalise_row(loop->normalisation, c, vgg_view_row(view, y, w), w, view->mirror, out);
     }
 }
 

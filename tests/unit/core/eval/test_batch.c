@@ -17,6 +17,7 @@ struct queue {
     struct vgg_job jobs[JOBS_MAX];
     struct vgg_views views[JOBS_MAX];
     struct vgg_image images[JOBS_MAX][VGG_SCALES_MAX];
+    struct vgg_job_view progress[JOBS_MAX][2 * VGG_SCALES_MAX];
     size_t n;
 };
 
@@ -35,7 +36,10 @@ static struct vgg_job *add(struct queue *queue, struct vgg_model *model, bool fl
         *image = (struct vgg_image){.info = {"test", widths[views->scales_n], 10}};
         views->images[views->scales_n] = image;
     }
-    *job = (struct vgg_job){.model = model, .views = views, .views_n = vgg_views_count(views)};
+    *job = (struct vgg_job){.model = model,
+                            .views = views,
+                            .views_n = vgg_views_count(views),
+                            .progress = queue->progress[queue->n]};
     if (queue->n > 0)
         queue->jobs[queue->n - 1].next = job;
     queue->n++;
@@ -182,7 +186,7 @@ static void views_are_limited(void **state)
     assert_int_equal(passes, 2 * JOBS_MAX / VGG_BATCH_VIEWS_MAX);
 }
 
-/* Sixteen views, the most a job can have: every bit of `begun`. */
+/* The most scales, with mirrors. */
 static void the_largest_job(void **state)
 {
     static const uint32_t widths[] = {11, 12, 13, 14, 15, 16, 17, 18, 0};

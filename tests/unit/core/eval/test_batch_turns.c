@@ -26,6 +26,7 @@ struct client {
     struct vgg_job job; /* first */
     struct vgg_views views;
     struct vgg_image images[VGG_SCALES_MAX];
+    struct vgg_job_view progress[VGG_SCALES_MAX];
     uint64_t arrived_macs, ahead_macs; /* done, and waiting with it, when it came */
 };
 
@@ -34,8 +35,8 @@ static uint64_t left_macs(const struct vgg_job *job)
     uint64_t macs = 0;
 
     for (size_t view = 0; view < job->views_n; view++)
-        if (!(job->begun >> view & 1U))
-            macs += job->view_macs[view];
+        if (!job->progress[view].begun)
+            macs += job->progress[view].macs;
     return macs;
 }
 
@@ -43,15 +44,18 @@ static void arrive(struct line *line, struct client *client, size_t passes, uint
 {
     struct vgg_job **tail = &line->queue;
 
-    *client = (struct client){
-        .job = {.model = &model, .views = &client->views, .views_n = passes, .rank = passes * macs},
-        .views = {.scales_n = passes},
-        .arrived_macs = line->done_macs};
+    *client = (struct client){.job = {.model = &model,
+                                      .views = &client->views,
+                                      .views_n = passes,
+                                      .progress = client->progress,
+                                      .rank = passes * macs},
+                              .views = {.scales_n = passes},
+                              .arrived_macs = line->done_macs};
     line->arrivals++;
     for (uint32_t i = 0; i < passes; i++) {
         client->images[i] = (struct vgg_image){.info = {"test", i + 1, line->arrivals}};
         client->views.images[i] = &client->images[i];
-        client->job.view_macs[i] = macs;
+        client->progress[i].macs = macs;
     }
     for (; *tail != NULL; tail = &(*tail)->next)
         client->ahead_macs += left_macs(*tail);
@@ -68,7 +72,7 @@ static struct client *run_pass(struct line *line)
     vgg_batch_gather(&batch, lead, line->queue, UINT64_MAX, &line->overtaken_macs);
     assert_int_equal(batch.n, 1);
     assert_ptr_equal(batch.items[0].job, lead);
-    line->done_macs += lead->view_macs[batch.items[0].view];
+    line->done_macs += lead->progress[batch.items[0].view].macs;
     if (vgg_job_all_begun(lead)) {
         struct vgg_job **link = &line->queue;
 

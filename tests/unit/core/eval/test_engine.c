@@ -25,11 +25,9 @@ static void expect(struct maker *maker, const struct vgg_views *views,
     memset(mean, 0, classes * sizeof *mean);
     for (size_t i = 0; i < n; i++) {
         double logits[CLASSES_MAX];
-        bool mirror;
-        const struct vgg_image *image = vgg_views_get(views, i, &mirror);
+        struct vgg_view view = vgg_views_get(views, i);
 
-        reference_logits(maker, image->pixels, image->info.width, image->info.height, mirror,
-                         logits);
+        reference_logits(maker, view.image->pixels, view.width, view.height, view.mirror, logits);
         oracle_softmax(logits, classes, single[i]);
         for (size_t c = 0; c < classes; c++)
             mean[c] += single[i][c] / (double)n;

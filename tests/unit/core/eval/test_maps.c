@@ -256,7 +256,7 @@ static void out_of_memory(void **state)
         assert_int_equal(status, VGG_NO_MEMORY);
         assert_int_equal(fault_outstanding(), before);
     }
-    assert_int_equal(failures, 4); /* the job, its scores, its posteriors, its maps */
+    assert_int_equal(failures, 5); /* the job, its progress, scores, posteriors, maps */
     assert_int_equal(vgg_job_wait(job, NULL), VGG_OK);
     vgg_job_destroy(job);
     vgg_model_release(model);

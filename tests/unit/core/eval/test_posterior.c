@@ -81,7 +81,7 @@ static void mean_is_rounded_once(void **state)
         rows[i] = maker_random(&seed);
     for (size_t count = 1; count <= ROWS; count++) {
         out[N] = 77;
-        vgg_mean_rows(rows, count, N, out);
+        vgg_mean_rows(rows, NULL, count, N, out);
         for (size_t i = 0; i < N; i++) {
             double sum = 0;
 

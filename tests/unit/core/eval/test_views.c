@@ -196,14 +196,14 @@ static void views_in_order(void **state)
         for (size_t i = 0; i < vgg_views_count(views); i++) {
             uint32_t scale = request.scales[flip ? i / 2 : i];
             struct vgg_image *expected;
-            bool mirror;
-            const struct vgg_image *view = vgg_views_get(views, i, &mirror);
+            struct vgg_view view = vgg_views_get(views, i);
 
-            assert_int_equal(mirror, flip && i % 2 == 1);
+            assert_int_equal(view.mirror, flip && i % 2 == 1);
             assert_int_equal(vgg_image_rescale(image, scale, &expected, NULL), VGG_OK);
-            assert_int_equal(view->info.height, scale);
-            assert_int_equal(view->info.width, expected->info.width);
-            assert_memory_equal(view->pixels, expected->pixels,
+            assert_true(view.x == 0 && view.y == 0 && view.height == scale);
+            assert_int_equal(view.width, expected->info.width);
+            assert_int_equal(view.image->info.width, expected->info.width);
+            assert_memory_equal(view.image->pixels, expected->pixels,
                                 (size_t)3 * scale * expected->info.width);
             vgg_image_destroy(expected);
         }

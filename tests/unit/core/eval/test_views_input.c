@@ -98,16 +98,15 @@ static void any_address_will_do(void **state)
     static unsigned char bytes[3 * PIXELS * sizeof(float) + 1];
     struct vgg_views *views;
     float value = 0.75F;
-    bool mirror;
+    struct vgg_view view;
 
     (void)state;
     for (size_t i = 0; i < 3 * PIXELS; i++)
         memcpy(bytes + 1 + i * sizeof value, &value, sizeof value);
     assert_int_equal(vgg_views_create_input(bytes + 1, WIDTH, HEIGHT, &views, NULL), VGG_OK);
     assert_int_equal(vgg_views_count(views), 1);
-    assert_int_equal(vgg_views_get(views, 0, &mirror)->info.width, WIDTH);
-    assert_int_equal(vgg_views_get(views, 0, &mirror)->info.height, HEIGHT);
-    assert_false(mirror);
+    view = vgg_views_get(views, 0);
+    assert_true(view.width == WIDTH && view.height == HEIGHT && !view.mirror);
     for (size_t i = 0; i < 3 * PIXELS; i++)
         assert_true(views->input[i] == value);
     vgg_views_destroy(views);
