@@ -319,6 +319,39 @@ const char *vgg_header_get(const struct vgg_header *header, const char *key)
     return NULL;
 }
 
+/* Bytes that follow the first one of a character; more than there can be where it is none. */
+static unsigned continuation_bytes(unsigned char first)
+{
+    if (first < 0x80)
+        return 0;
+    if (first < 0xE0)
+        return first >= 0xC2 ? 1 : 4;
+    return first < 0xF0 ? 2 : first < 0xF5 ? 3 : 4;
+}
+
+bool vgg_json_is_text(const char *string)
+{
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    const unsigned char *next = (const unsigned char *)string;
+
+    while (*next != '\0') {
+        unsigned n = continuation_bytes(*next);
+        uint32_t code = n == 0 ? *next : *next & (0x3FU >> n);
+
+        if (n > 3)
+            return false;
+        next++;
+        for (unsigned i = 0; i < n; i++, next++) {
+            if ((*next & 0xC0) != 0x80)
+                return false;
+            code = code << 6 | (*next & 0x3FU);
+        }
+        if (code < least[n] || (code >= 0xD800 && code < 0xE000) || code > 0x10FFFF)
+            return false;
+    }
+    return true;
+}
+
 static json_t *tensor_entry(const struct vgg_tensor *tensor)
 {
     json_t *shape = json_array();
@@ -333,10 +366,10 @@ static json_t *tensor_entry(const struct vgg_tensor *tensor)
 }
 
 /* Into a block of our own: json_dumps drops what it has no memory for. */
-static char *print_padded(const json_t *root)
+static char *print_padded(const json_t *root, size_t padding)
 {
     size_t length = json_dumpb(root, NULL, 0, JSON_COMPACT);
-    size_t width = (length + PADDING - 1) / PADDING * PADDING;
+    size_t width = (length + padding - 1) / padding * padding;
     char *text = length != 0 ? vgg_alloc(width + 1, 1) : NULL;
 
     if (text == NULL)
@@ -363,7 +396,7 @@ char *vgg_header_format(const struct vgg_header *header)
         complete = json_object_set_new(root, header->tensors[i].name,
                                        tensor_entry(&header->tensors[i])) == 0;
     if (complete)
-        text = print_padded(root);
+        text = print_padded(root, PADDING);
     json_decref(metadata);
     json_decref(root);
     return text;
@@ -464,6 +497,25 @@ enum vgg_status vgg_json_labels(const char *json, struct vgg_labels *labels,
     if (status != VGG_OK)
         vgg_labels_fini(labels);
     return status;
+}
+
+char *vgg_labels_format(const struct vgg_labels *labels)
+{
+    json_t *list = json_array();
+    bool complete = list != NULL;
+    char *text = NULL;
+
+    for (size_t i = 0; complete && i < labels->items_n; i++) {
+        const struct vgg_label *item = &labels->items[i];
+
+        complete = json_array_append_new(
+                       list, item->id == NULL ? json_string(item->label)
+                                              : json_pack("[s, s]", item->id, item->label)) == 0;
+    }
+    if (complete)
+        text = print_padded(list, 1);
+    json_decref(list);
+    return text;
 }
 
 void vgg_labels_fini(struct vgg_labels *labels)

@@ -56,9 +56,12 @@ void vgg_header_fini(struct vgg_header *header);
 /* The value of a metadata key, or NULL. */
 const char *vgg_header_get(const struct vgg_header *header, const char *key);
 
+/* Is it UTF-8, as JSON's strings are? */
+bool vgg_json_is_text(const char *string);
+
 /*
  * The JSON text of a header, padded with spaces so that the data starts at a multiple of 8 bytes
- * after the 8 bytes of length. malloc'ed; NULL when out of memory.
+ * after the 8 bytes of length. All strings are UTF-8. malloc'ed; NULL when out of memory.
  */
 char *vgg_header_format(const struct vgg_header *header);
 
@@ -72,6 +75,8 @@ enum vgg_status vgg_json_numbers(const char *json, double *numbers, size_t max, 
  */
 enum vgg_status vgg_json_labels(const char *json, struct vgg_labels *labels,
                                 struct vgg_error *error);
+/* The text that vgg_json_labels reads back. UTF-8; malloc'ed; NULL when out of memory. */
+char *vgg_labels_format(const struct vgg_labels *labels);
 void vgg_labels_fini(struct vgg_labels *labels);
 
 #endif

@@ -131,11 +131,6 @@ static unsigned feature_index(const struct vgg_arch *arch, size_t conv, bool bat
     return index;
 }
 
-unsigned vgg_names_feature_index(const struct vgg_arch *arch, size_t conv)
-{
-    return feature_index(arch, conv, false);
-}
-
 /* Do exactly the convolutions of `arch` (and their batch-norms) stand where they should? */
 static bool matches(const struct modules *modules, const struct vgg_arch *arch, bool batch_norm)
 {
@@ -357,4 +352,46 @@ enum vgg_role vgg_binding_role(const struct vgg_binding *binding, const struct v
             if (binding->tensors[*layer][role] == tensor)
                 return (enum vgg_role)role;
     return VGG_ROLE_IGNORED;
+}
+
+/* ---------------------------------------------------------------- and back ------------------- */
+
+static void plan_tensor(struct vgg_plan *plan, enum vgg_dtype dtype, const char *module,
+                        const char *field, const struct vgg_tensor *shape)
+{
+    size_t index = plan->header.tensors_n++;
+    struct vgg_tensor *tensor = &plan->tensors[index];
+    uint64_t bytes = vgg_dtype_bytes(dtype);
+
+    *tensor = *shape;
+    for (unsigned i = 0; i < shape->dims; i++)
+        bytes *= shape->shape[i];
+    snprintf(plan->names[index], VGG_PLAN_NAME_BYTES, "%s.%s", module, field);
+    tensor->name = plan->names[index];
+    tensor->dtype = dtype;
+    tensor->begin = index == 0 ? 0 : tensor[-1].end;
+    tensor->end = tensor->begin + bytes;
+}
+
+void vgg_names_plan(const struct vgg_net *net, enum vgg_dtype dtype, struct vgg_plan *plan)
+{
+    size_t convs = net->arch->convs_n;
+
+    *plan = (struct vgg_plan){.header.tensors = plan->tensors};
+    for (size_t i = 0; i < net->layers_n; i++) {
+        const struct vgg_conv *conv = &net->layers[i].conv;
+        uint64_t depth = (uint64_t)conv->in * conv->kernel * conv->kernel;
+        struct vgg_tensor weight = {.dims = 2, .shape = {conv->out, depth}};
+        struct vgg_tensor bias = {.dims = 1, .shape = {conv->out}};
+        char module[FIELD_BYTES];
+
+        if (i < convs) {
+            weight = (struct vgg_tensor){
+                .dims = 4, .shape = {conv->out, conv->in, conv->kernel, conv->kernel}};
+            snprintf(module, sizeof module, "features.%u", feature_index(net->arch, i, false));
+        } else
+            snprintf(module, sizeof module, "classifier.%zu", 3 * (i - convs));
+        plan_tensor(plan, dtype, module, "weight", &weight);
+        plan_tensor(plan, dtype, module, "bias", &bias);
+    }
 }

@@ -1,4 +1,6 @@
-/* From tensor names and shapes to a network: torchvision's and timm's names, with and without _bn.
+/*
+ * From tensor names and shapes to a network, torchvision's and timm's, with and without _bn; and
+ * back to torchvision's.
  */
 #ifndef VGG_CORE_MODEL_NAMES_H
 #define VGG_CORE_MODEL_NAMES_H
@@ -37,7 +39,16 @@ enum vgg_status vgg_names_bind(const struct vgg_header *header, const struct vgg
 enum vgg_role vgg_binding_role(const struct vgg_binding *binding, const struct vgg_tensor *tensor,
                                size_t *layer);
 
-/* torchvision's index under "features" of a configuration's convolution, without batch-norm. */
-unsigned vgg_names_feature_index(const struct vgg_arch *arch, size_t conv);
+enum { VGG_PLAN_TENSORS_MAX = 2 * VGG_LAYERS_MAX, VGG_PLAN_NAME_BYTES = 48 };
+
+/* The tensors of a network as torchvision names them; points into itself: not to be copied. */
+struct vgg_plan {
+    struct vgg_tensor tensors[VGG_PLAN_TENSORS_MAX]; /* weight, bias of layer 0, weight ... */
+    char names[VGG_PLAN_TENSORS_MAX][VGG_PLAN_NAME_BYTES];
+    struct vgg_header header; /* of these tensors; without metadata, which the caller may add */
+};
+
+/* Plan a file of a described network, without batch-norm, all tensors in `dtype`. */
+void vgg_names_plan(const struct vgg_net *net, enum vgg_dtype dtype, struct vgg_plan *plan);
 
 #endif

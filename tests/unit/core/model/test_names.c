@@ -95,6 +95,44 @@ static void every_configuration_and_naming(void **state)
                                         .side = 1 + (variant >> 2) * 6});
 }
 
+/* A planned file is one of its network: names, shapes, and every byte of the data once. */
+static void what_is_planned_is_bound(void **state)
+{
+    static const enum vgg_dtype dtypes[] = {VGG_DTYPE_F32, VGG_DTYPE_F16, VGG_DTYPE_BF16};
+
+    (void)state;
+    for (size_t i = 0; i < 6 * 3; i++) {
+        const struct vgg_arch *arch = &vgg_archs[i % 6];
+        struct vgg_net_sizes sizes = vgg_net_sizes_regular(arch, 3, 7, 5, 64);
+        struct vgg_metadata metadata = {(char *)"vgg.arch", (char *)arch->name};
+        struct vgg_binding binding;
+        struct vgg_header header;
+        struct vgg_net net, bound;
+        struct vgg_plan plan;
+        uint64_t data_bytes;
+        char *json;
+
+        vgg_net_describe(&net, arch, &vgg_kernels_portable, &sizes);
+        vgg_names_plan(&net, dtypes[i / 6], &plan);
+        plan.header.metadata = &metadata;
+        plan.header.metadata_n = 1;
+        json = vgg_header_format(&plan.header);
+        data_bytes = vgg_net_parameters(&net) * vgg_dtype_bytes(dtypes[i / 6]);
+        assert_int_equal(vgg_header_parse(json, strlen(json), data_bytes, &header, NULL), VGG_OK);
+        assert_int_equal(vgg_names_bind(&header, &vgg_kernels_portable, &bound, &binding, NULL),
+                         VGG_OK);
+        assert_false(binding.batch_norm);
+        assert_ptr_equal(bound.arch, arch);
+        for (size_t l = 0; l < net.layers_n; l++)
+            assert_memory_equal(&bound.layers[l].conv, &net.layers[l].conv,
+                                sizeof net.layers[l].conv);
+        for (size_t t = 0; t < header.tensors_n; t++)
+            assert_int_equal(header.tensors[t].dtype, dtypes[i / 6]);
+        vgg_header_fini(&header);
+        free(json);
+    }
+}
+
 /* torchvision's published indices. */
 static void published_indices(void **state)
 {
@@ -104,10 +142,19 @@ static void published_indices(void **state)
     struct maker maker;
 
     (void)state;
-    for (size_t i = 0; i < 13; i++)
-        assert_int_equal(vgg_names_feature_index(vgg_arch_find("D"), i), vgg16[i]);
-    for (size_t i = 0; i < 16; i++)
-        assert_int_equal(vgg_names_feature_index(vgg_arch_find("E"), i), vgg19[i]);
+    for (size_t i = 0; i < 13 + 16; i++) {
+        const struct vgg_arch *arch = vgg_arch_find(i < 13 ? "D" : "E");
+        struct vgg_net_sizes sizes = vgg_net_sizes_regular(arch, 1, 1, 1, 32);
+        size_t conv = i < 13 ? i : i - 13;
+        struct vgg_plan plan;
+        struct vgg_net net;
+        char name[32];
+
+        vgg_net_describe(&net, arch, &vgg_kernels_portable, &sizes);
+        vgg_names_plan(&net, VGG_DTYPE_F32, &plan);
+        snprintf(name, sizeof name, "features.%u.weight", i < 13 ? vgg16[conv] : vgg19[conv]);
+        assert_string_equal(plan.header.tensors[2 * conv].name, name);
+    }
     /* The maker, too, makes what the published files hold. */
     maker_make(&maker, &(struct maker_spec){.arch = "D", .batch_norm = true});
     for (size_t i = 0; i < 13; i++)
@@ -193,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_configuration_and_naming),
+        cmocka_unit_test(what_is_planned_is_bound),
         cmocka_unit_test(published_indices),
         cmocka_unit_test(uneven_widths),
         cmocka_unit_test(c_and_d_differ_by_kernels),
