@@ -65,6 +65,7 @@ static void axis_fini(struct vgg_resample_axis *axis)
 {
     free(axis->windows);
     free(axis->weights);
+    *axis = (struct vgg_resample_axis){0};
 }
 
 /* The outputs first .. first + n - 1 of an axis. */

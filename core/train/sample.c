@@ -32,7 +32,7 @@ static struct draw draw_sample(const struct vgg_dataset *dataset,
     draw.height = (uint32_t)height;
     draw.crop.x = (uint32_t)vgg_random_below(random, width - crop + 1);
     draw.crop.y = (uint32_t)vgg_random_below(random, height - crop + 1);
-    draw.mirror = sampling->mirror && vgg_random_below(random, 2) == 1;
+    draw.mirror = vgg_random_below(random, 2) == 1 && sampling->mirror;
     for (unsigned k = 0; k < 3; k++) {
         double alpha = sampling->colour * vgg_random_normal(random);
 

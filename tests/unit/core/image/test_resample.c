@@ -179,6 +179,46 @@ static void columns_come_first(void **state)
     }
 }
 
+static void assert_part(const uint8_t *part, const struct vgg_rect *rect, const uint8_t *whole,
+                        uint32_t whole_width)
+{
+    for (uint32_t y = 0; y < rect->height; y++)
+        assert_memory_equal(part + (size_t)y * rect->width * CHANNELS,
+                            whole + ((size_t)(rect->y + y) * whole_width + rect->x) * CHANNELS,
+                            rect->width * CHANNELS);
+}
+
+/* Corners, middles, single lines and the whole; also along axes that keep their size. */
+static void parts_are_cut_from_the_whole(void **state)
+{
+    static const uint32_t more[][4] = {{40, 30, 40, 15}, {40, 30, 20, 30}, {40, 30, 40, 30}};
+    const size_t plain = sizeof reductions / sizeof *reductions;
+
+    (void)state;
+    for (size_t i = 0; i < plain + 3; i++) {
+        const uint32_t *r = i < plain ? reductions[i] : more[i - plain];
+        uint8_t *src = make_noise((size_t)r[0] * r[1] * CHANNELS);
+        uint8_t *whole = resize(vgg_resample_kernels()[0], src, r[0], r[1], r[2], r[3]);
+
+        for (unsigned place = 0; place < 81; place++) {
+            uint32_t x[3] = {0, r[2] / 3, r[2] - 1}, y[3] = {0, r[3] / 3, r[3] - 1};
+            uint32_t left = x[place % 3], top = y[place / 3 % 3];
+            uint32_t widths[3] = {1, (r[2] - left + 1) / 2, r[2] - left};
+            uint32_t heights[3] = {1, (r[3] - top + 1) / 2, r[3] - top};
+            struct vgg_rect rect = {left, top, widths[place / 9 % 3], heights[place / 27]};
+            uint8_t *part = malloc((size_t)rect.width * rect.height * CHANNELS);
+
+            assert_non_null(part);
+            assert_int_equal(vgg_resample_part(src, r[0], r[1], part, r[2], r[3], &rect, NULL),
+                             VGG_OK);
+            assert_part(part, &rect, whole, r[2]);
+            free(part);
+        }
+        free(src);
+        free(whole);
+    }
+}
+
 /* Tails of steps and blocks: every width and height up to 40, to sizes around them. */
 static void tables_agree(void **state)
 {
@@ -272,6 +312,9 @@ static void refuses_what_it_cannot_do(void **state)
     assert_int_equal(vgg_resample(pixel, 1, 1, out, 1, 0, NULL), VGG_BAD_ARGUMENT);
     assert_int_equal(vgg_resample(pixel, 1, 1, out, (1u << 24) + 1, 1, &error), VGG_TOO_LARGE);
     assert_non_null(strstr(error.text, "16777216"));
+    assert_int_equal(
+        vgg_resample_part(pixel, 1, 1, out, 1, 0, &(struct vgg_rect){0, 0, 1, 1}, NULL),
+        VGG_BAD_ARGUMENT);
     assert_int_equal(vgg_resample(pixel, 1, 1, out, 1, 1, NULL), VGG_OK);
     assert_memory_equal(out, pixel, CHANNELS);
 }
@@ -279,13 +322,10 @@ static void refuses_what_it_cannot_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_pillow),
-        cmocka_unit_test(each_pass_equals_the_definition),
-        cmocka_unit_test(columns_come_first),
-        cmocka_unit_test(tables_agree),
-        cmocka_unit_test(one_colour_stays),
-        cmocka_unit_test(sums_are_clipped),
-        cmocka_unit_test(refuses_what_it_cannot_do),
+        cmocka_unit_test(equals_pillow),      cmocka_unit_test(each_pass_equals_the_definition),
+        cmocka_unit_test(columns_come_first), cmocka_unit_test(parts_are_cut_from_the_whole),
+        cmocka_unit_test(tables_agree),       cmocka_unit_test(one_colour_stays),
+        cmocka_unit_test(sums_are_clipped),   cmocka_unit_test(refuses_what_it_cannot_do),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
