@@ -6,13 +6,11 @@
  */
 #include "model/load.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -20,20 +18,11 @@
 #include "model/pipeline.h"
 
 enum {
-    LENGTH_BYTES = 8,      /* the header's length, little-endian */
-    HEADER_MAX = 16 << 20, /* bytes; a thousand labels need 64 KiB */
     CHUNK_BYTES = 1 << 20, /* of the file at a time, or the rows that packing wants together */
-    PIECE_BYTES = 1 << 17, /* read and hashed at a time: stays in the second-level cache */
     FOLD_ROWS = 32         /* of a convolution, folded and packed at a time */
 };
 
 static const double BN_EPSILON = 1e-5; /* of PyTorch's batch-norm, which the files were made with */
-
-struct reader {
-    const struct vgg_source *source;
-    uint64_t offset;
-    struct vgg_sha256 sha;
-};
 
 /* A layer's tensors that cannot be packed as they are read. */
 struct pending {
@@ -43,7 +32,7 @@ struct pending {
 
 struct loader {
     struct vgg_load_options options;
-    struct reader reader;
+    struct vgg_reader reader;
     struct vgg_loaded *loaded;
     struct vgg_binding binding;
     struct pending layers[VGG_LAYERS_MAX];
@@ -54,84 +43,6 @@ struct loader {
     size_t floats_n, chunk_bytes;
     struct vgg_error *error;
 };
-
-/* ---------------------------------------------------------------- bytes ---------------------- */
-
-static enum vgg_status read_piece(struct reader *reader, unsigned char *out, size_t size,
-                                  struct vgg_error *error)
-{
-    size_t done = 0;
-
-    if (reader->source->fd < 0) {
-        memcpy(out, reader->source->bytes + reader->offset, size);
-        done = size;
-    }
-    while (done < size) {
-        ssize_t n =
-            pread(reader->source->fd, out + done, size - done, (off_t)(reader->offset + done));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return vgg_fail(error, VGG_IO, "cannot read it: %s", strerror(errno));
-        if (n == 0)
-            return vgg_fail(error, VGG_IO, "it was truncated while it was read");
-        done += (size_t)n;
-    }
-    reader->offset += size;
-    vgg_sha256_update(&reader->sha, out, size);
-    return VGG_OK;
-}
-
-/* Read the next `size` bytes and hash them. */
-static enum vgg_status read_bytes(struct reader *reader, void *out, size_t size,
-                                  struct vgg_error *error)
-{
-    enum vgg_status status = VGG_OK;
-
-    for (size_t done = 0; done < size && status == VGG_OK; done += PIECE_BYTES) {
-        size_t piece = size - done < PIECE_BYTES ? size - done : PIECE_BYTES;
-
-        status = read_piece(reader, (unsigned char *)out + done, piece, error);
-    }
-    return status;
-}
-
-static enum vgg_status read_header(struct reader *reader, struct vgg_header *header,
-                                   struct vgg_error *error)
-{
-    uint64_t size = reader->source->size, length = 0;
-    unsigned char prefix[LENGTH_BYTES];
-    enum vgg_status status;
-    char *json;
-
-    if (size == 0)
-        return vgg_fail(error, VGG_BAD_MODEL, "it is empty");
-    if (size < LENGTH_BYTES)
-        return vgg_fail(error, VGG_BAD_MODEL, "%" PRIu64 " bytes are no safetensors file", size);
-    status = read_bytes(reader, prefix, sizeof prefix, error);
-    if (status != VGG_OK)
-        return status;
-    for (size_t i = LENGTH_BYTES; i-- > 0;)
-        length = length << 8 | prefix[i];
-    if (length > HEADER_MAX)
-        return vgg_fail(error, VGG_BAD_MODEL,
-                        "not a safetensors file: its first 8 bytes ask for a header of %" PRIu64
-                        " bytes",
-                        length);
-    if (length > size - LENGTH_BYTES)
-        return vgg_fail(error, VGG_BAD_MODEL,
-                        "truncated: a header of %" PRIu64 " bytes in a file of %" PRIu64, length,
-                        size);
-    json = vgg_alloc(length, 1);
-    if (json == NULL)
-        return vgg_fail_memory(error);
-    status = read_bytes(reader, json, length, error);
-    if (status == VGG_OK)
-        status = vgg_header_parse(json, length, size - LENGTH_BYTES - length, header, error);
-    free(json);
-    return status;
-}
 
 /* ---------------------------------------------------------------- tensors -------------------- */
 
@@ -266,8 +177,8 @@ static enum vgg_status read_chunk(void *user, struct vgg_chunk *chunk, bool *mor
         (struct vgg_chunk){loader->tensor, loader->row, chunk_rows(loader, tensor), chunk->bytes};
     if (chunk->rows > rows - chunk->row)
         chunk->rows = rows - chunk->row;
-    status = read_bytes(&loader->reader, chunk->bytes,
-                        chunk->rows * columns * vgg_dtype_bytes(tensor->dtype), error);
+    status = vgg_reader_bytes(&loader->reader, chunk->bytes,
+                              chunk->rows * columns * vgg_dtype_bytes(tensor->dtype), error);
     loader->row += chunk->rows;
     if (loader->row == rows) {
         loader->tensor++;
@@ -429,15 +340,15 @@ enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kerne
                          const struct vgg_load_options *options, struct vgg_loaded *loaded,
                          struct vgg_error *error)
 {
-    struct loader loader = {.reader = {.source = source}, .loaded = loaded, .error = error};
+    struct loader loader = {.loaded = loaded, .error = error};
     enum vgg_status status;
 
     if (options != NULL)
         loader.options = *options;
 
     *loaded = (struct vgg_loaded){.file_bytes = source->size};
-    vgg_sha256_init(&loader.reader.sha);
-    status = read_header(&loader.reader, &loaded->header, error);
+    vgg_reader_init(&loader.reader, source);
+    status = vgg_reader_header(&loader.reader, &loaded->header, error);
     if (status == VGG_OK)
         status = vgg_names_bind(&loaded->header, kernels, &loaded->net, &loader.binding, error);
     if (status == VGG_OK)

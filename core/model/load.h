@@ -2,8 +2,7 @@
 #ifndef VGG_CORE_MODEL_LOAD_H
 #define VGG_CORE_MODEL_LOAD_H
 
-#include "base/sha256.h"
-#include "model/json.h"
+#include "model/source.h"
 #include "nn/net.h"
 
 /* What a file turned out to hold. */
@@ -13,13 +12,6 @@ struct vgg_loaded {
     bool batch_norm;
     uint64_t file_bytes;
     char sha256[VGG_SHA256_HEX_BYTES];
-};
-
-/* Where the bytes come from: a file descriptor, or memory where fd is -1. */
-struct vgg_source {
-    int fd;
-    const unsigned char *bytes;
-    uint64_t size;
 };
 
 /* Read it all; `options` may be NULL. On failure *loaded is empty. Errors: as vgg_model_load. */

@@ -2,14 +2,11 @@
 #include "model/model.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -199,15 +196,18 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
     return status;
 }
 
+/* `kernels` of NULL: the best ones. */
 static enum vgg_status load(const struct vgg_source *source, const char *name,
+                            const struct vgg_kernels *kernels,
                             const struct vgg_load_options *options, struct vgg_model **out,
                             struct vgg_error *error)
 {
-    const struct vgg_kernels *kernels = vgg_kernels_select(error);
     struct vgg_model *model;
     struct vgg_loaded loaded;
     enum vgg_status status;
 
+    if (kernels == NULL)
+        kernels = vgg_kernels_select(error);
     if (kernels == NULL)
         return VGG_BAD_ARGUMENT;
     model = vgg_calloc(1, sizeof *model);
@@ -238,7 +238,7 @@ enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char
 {
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
-    return load(&source, name, options, model, error);
+    return load(&source, name, NULL, options, model, error);
 }
 
 /* The file's own name without directory and ".safetensors". */
@@ -253,35 +253,17 @@ static void base_name(const char *path, char *name, size_t size)
         *suffix = '\0';
 }
 
-static bool same_time(struct timespec a, struct timespec b)
+static enum vgg_status load_file(const struct vgg_source *source, const char *path,
+                                 const struct vgg_kernels *kernels,
+                                 const struct vgg_load_options *options, struct vgg_model **model,
+                                 struct vgg_error *error)
 {
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-/* A rename over the path changes the link count, and with it ctime, but not what is read. */
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_size == b->st_size && same_time(a->st_mtim, b->st_mtim) &&
-           (same_time(a->st_ctim, b->st_ctim) || a->st_nlink != b->st_nlink);
-}
-
-static enum vgg_status load_file(int fd, const char *path, const struct vgg_load_options *options,
-                                 struct vgg_model **model, struct vgg_error *error)
-{
-    struct stat before, after;
-    struct vgg_source source = {.fd = fd};
     enum vgg_status status;
     char name[256];
 
-    if (fstat(fd, &before) != 0)
-        return vgg_fail(error, VGG_IO, "%s", strerror(errno));
-    if (!S_ISREG(before.st_mode))
-        return vgg_fail(error, VGG_IO, "it is %s, not a regular file",
-                        S_ISDIR(before.st_mode) ? "a directory" : "a device, pipe or socket");
-    source.size = (uint64_t)before.st_size;
     base_name(path, name, sizeof name);
-    status = load(&source, name, options, model, error);
-    if (fstat(fd, &after) == 0 && same_file(&before, &after))
+    status = load(source, name, kernels, options, model, error);
+    if (vgg_source_unchanged(source))
         return status;
     /* Whatever was found in a file that is being written is not worth reporting. */
     if (status == VGG_OK)
@@ -296,23 +278,33 @@ enum vgg_status vgg_model_load_fd(int fd, const char *path, const struct vgg_loa
                                   struct vgg_model **model, struct vgg_error *error)
 {
     struct vgg_error reason = {0};
-    enum vgg_status status = load_file(fd, path, options, model, &reason);
+    struct vgg_source source;
+    enum vgg_status status = vgg_source_from_fd(fd, &source, &reason);
 
+    if (status == VGG_OK)
+        status = load_file(&source, path, NULL, options, model, &reason);
+    return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
+}
+
+enum vgg_status vgg_model_load_kernels(const char *path, const struct vgg_kernels *kernels,
+                                       const struct vgg_load_options *options,
+                                       struct vgg_model **model, struct vgg_error *error)
+{
+    struct vgg_error reason = {0};
+    struct vgg_source source;
+    enum vgg_status status = vgg_source_open(path, &source, &reason);
+
+    if (status == VGG_OK) {
+        status = load_file(&source, path, kernels, options, model, &reason);
+        close(source.fd);
+    }
     return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
 }
 
 enum vgg_status vgg_model_load(const char *path, const struct vgg_load_options *options,
                                struct vgg_model **model, struct vgg_error *error)
 {
-    enum vgg_status status;
-    /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-    if (fd < 0)
-        return vgg_fail(error, VGG_IO, "model %s: %s", path, strerror(errno));
-    status = vgg_model_load_fd(fd, path, options, model, error);
-    close(fd);
-    return status;
+    return vgg_model_load_kernels(path, NULL, options, model, error);
 }
 
 /* ---------------------------------------------------------------- accessors ------------------ */

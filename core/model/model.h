@@ -18,6 +18,11 @@ struct vgg_model {
     char version[VGG_VERSION_BYTES];
 };
 
+/* As vgg_model_load, for the kernels named; NULL: the best ones. */
+enum vgg_status vgg_model_load_kernels(const char *path, const struct vgg_kernels *kernels,
+                                       const struct vgg_load_options *options,
+                                       struct vgg_model **model, struct vgg_error *error);
+
 /* Pixels of the side that gives one position. */
 uint32_t vgg_net_crop(const struct vgg_net *net);
 
