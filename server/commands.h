@@ -5,6 +5,7 @@
 int command_serve(int argc, char **argv);
 int command_classify(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_eval(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_health(int argc, char **argv);

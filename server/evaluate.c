@@ -96,7 +96,8 @@ void evaluation_check(struct evaluation *evaluation, const struct vgg_model *mod
         evaluation->view_pixels = count_view_pixels(&evaluation->info, &params->request);
 }
 
-static enum vgg_status make_views(struct evaluation *evaluation, const struct vgg_request *request,
+static enum vgg_status make_views(struct evaluation *evaluation, const struct vgg_model *model,
+                                  const struct evaluation_params *params,
                                   const struct vgg_image_limits *limits, struct vgg_views **views,
                                   struct vgg_error *error)
 {
@@ -111,7 +112,10 @@ static enum vgg_status make_views(struct evaluation *evaluation, const struct vg
         return status;
     evaluation->info = vgg_image_get_info(image);
     evaluation->decode_ns = now_ns() - evaluation->begun_ns;
-    status = vgg_views_create(image, request, views, error);
+    status = params->grid == 0
+                 ? vgg_views_create(image, &params->request, views, error)
+                 : vgg_views_create_crops(image, &params->request, vgg_model_get_info(model)->crop,
+                                          params->grid, views, error);
     vgg_image_destroy(image);
     return status;
 }
@@ -127,7 +131,7 @@ void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
     if (evaluation->failed)
         return;
     evaluation->begun_ns = now_ns();
-    if (make_views(evaluation, &params->request, limits, &views, &error) != VGG_OK) {
+    if (make_views(evaluation, model, params, limits, &views, &error) != VGG_OK) {
         fail(evaluation, &error);
         return;
     }

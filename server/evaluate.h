@@ -1,6 +1,6 @@
 /*
- * One image through the library: decode, rescale, submit, wait. Shared by the server's workers and
- * by `vgg classify`, so that both give the same answer.
+ * One image through the library: decode, rescale, submit, wait. Shared by the server's workers,
+ * `vgg classify` and `vgg eval`, so that all give the same answer.
  */
 #ifndef EVALUATE_H
 #define EVALUATE_H
@@ -12,6 +12,7 @@ enum { EVALUATION_MAP_CLASSES = 100 }; /* a map of more would be megabytes of te
 /* What a request asks for, checked. */
 struct evaluation_params {
     struct vgg_request request; /* scales and flip, complete */
+    uint32_t grid;              /* crops a side of each scale; 0: whole views */
     uint32_t top_k;
     bool views; /* show each view's top-k */
     bool map;   /* show each view's class score map, of at most EVALUATION_MAP_CLASSES classes */

@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"serve", command_serve, "answer POST /classify over HTTP"},
     {"classify", command_classify, "classify image files"},
+    {"eval", command_eval, "measure error rates on labelled pictures"},
     {"inspect", command_inspect, "describe a model file"},
     {"bench", command_bench, "measure the network layer by layer, and the machine"},
     {"init", command_init, "write an untrained model"},

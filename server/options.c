@@ -89,6 +89,21 @@ bool switch_parse(const char *text, bool *value)
     return *value || strcmp(text, "off") == 0;
 }
 
+/* Which of the words in "dense|both" it is. */
+static bool parse_choice(const char *words, const char *text, uint32_t *index)
+{
+    size_t length = strlen(text);
+
+    for (*index = 0; *words != '\0'; ++*index) {
+        size_t word = strcspn(words, "|");
+
+        if (word == length && strncmp(words, text, length) == 0)
+            return true;
+        words += word + (words[word] == '|');
+    }
+    return false;
+}
+
 bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size)
 {
     uint32_t found[4 * VGG_SCALES_MAX];
@@ -200,6 +215,9 @@ static bool set_option(const struct option *option, const char *text, void *targ
         *(bool *)field = strcmp(text, "f16") == 0;
         snprintf(reason, REASON_BYTES, "must be f32 or f16");
         return strcmp(text, "f16") == 0 || strcmp(text, "f32") == 0;
+    case OPTION_CHOICE:
+        snprintf(reason, REASON_BYTES, "must be one of %s", option->value);
+        return parse_choice(option->value, text, field);
     case OPTION_LOG:
         *(enum option_log *)field = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
         snprintf(reason, REASON_BYTES, "must be json or text");

@@ -17,6 +17,7 @@ enum option_kind {
     OPTION_FLAG,     /* bool; no value on the command line */
     OPTION_SCALES,   /* struct option_scales */
     OPTION_WEIGHTS,  /* bool: f16 (true) or f32 */
+    OPTION_CHOICE,   /* uint32_t: which of the words in `value`, as in "dense|both" */
     OPTION_LOG       /* enum option_log */
 };
 

@@ -13,7 +13,6 @@
 #define BOLD "\033[1m"
 #define FIRST "\033[1;32m"
 #define FAINT "\033[2m"
-#define FAILED "\033[1;31m"
 #define PLAIN "\033[0m"
 
 void report_init(struct report *report, enum report_format format, struct vgg_model *model,
@@ -46,18 +45,6 @@ static uint32_t *best(const struct report *report, const struct evaluation *eval
 }
 
 /* ---------------------------------------------------------------- the table ------------------ */
-
-/* Text for people: at most `width` bytes of it, no control characters, whole UTF-8 sequences. */
-static void print_text(FILE *out, const char *text, size_t width)
-{
-    size_t length = strlen(text);
-
-    if (length > width)
-        for (length = width; length > 0 && (text[length] & 0xc0) == 0x80; length--)
-            ;
-    for (size_t i = 0; i < length; i++)
-        fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
-}
 
 static const char *colour(const struct report *report, const char *sequence)
 {
@@ -92,10 +79,10 @@ static void print_class(const struct report *report, uint32_t index, double scor
         printf("  %-*s", id_width, id != NULL ? id : "");
     printf("%s  ", colour(report, PLAIN));
     if (label != NULL)
-        print_text(stdout, label,
-                   report->columns == 0         ? SIZE_MAX
-                   : report->columns > used + 1 ? report->columns - used
-                                                : 0);
+        terminal_text(stdout, label,
+                      report->columns == 0         ? SIZE_MAX
+                      : report->columns > used + 1 ? report->columns - used
+                                                   : 0);
     fputc('\n', stdout);
 }
 
@@ -110,7 +97,7 @@ static bool print_table(const struct report *report, const struct report_file *f
         return false;
     id_width = (int)longest_id(report, top, n);
     fputs(colour(report, BOLD), stdout);
-    print_text(stdout, file->path, SIZE_MAX);
+    terminal_text(stdout, file->path, SIZE_MAX);
     printf("%s\n", colour(report, PLAIN));
     for (size_t i = 0; i < n; i++)
         print_class(report, top[i], (double)posterior[top[i]], i == 0, id_width);
@@ -194,21 +181,12 @@ static bool print_csv(const struct report *report, const struct report_file *fil
 
 /* ---------------------------------------------------------------- all of them ---------------- */
 
-static void print_failure(const char *path, const char *detail)
-{
-    bool colours = terminal_has_colours(STDERR_FILENO);
-
-    fprintf(stderr, "vgg: %s", colours ? FAILED : "");
-    print_text(stderr, path, SIZE_MAX);
-    fprintf(stderr, "%s: %s\n", colours ? PLAIN : "", detail);
-}
-
 bool report_file(const struct report *report, const struct report_file *file)
 {
     bool failed = file->evaluation->failed, printed = true;
 
     if (failed && report->format != REPORT_JSON)
-        print_failure(file->path, file->evaluation->problem.detail);
+        terminal_failure(file->path, file->evaluation->problem.detail);
     if (report->format == REPORT_JSON)
         printed = print_json(report, file);
     else if (report->format == REPORT_CSV)
@@ -216,7 +194,7 @@ bool report_file(const struct report *report, const struct report_file *file)
     else if (!failed)
         printed = print_table(report, file);
     if (!printed)
-        print_failure(file->path, "out of memory");
+        terminal_failure(file->path, "out of memory");
     fflush(stdout);
     return printed;
 }
