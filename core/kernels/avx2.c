@@ -11,6 +11,7 @@ enum {
     LANES = 8,
     PANEL_VECTORS = 2,
     ROWS_MAX = 6,
+    GRADIENT_VECTORS = 1,
     WINDOW7_TERMS = 64,
     WINOGRAD_6_CHANNELS = 256 * 256,
     WINOGRAD_LOCAL_BYTES = 768 << 10,
@@ -33,6 +34,8 @@ enum {
 #define vec_max(a, b) _mm256_max_ps(a, b)
 #define vec_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 #define vec_fnma(a, b, c) _mm256_fnmadd_ps(a, b, c)
+#define vec_where_ge(a, b, x) _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ), x)
+#define vec_where_gt(a, b, x) _mm256_and_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ), x)
 
 #include "kernels/template/all.h"
 

@@ -11,6 +11,7 @@ enum {
     LANES = 16,
     PANEL_VECTORS = 2,
     ROWS_MAX = 12,
+    GRADIENT_VECTORS = 2,
     WINDOW7_TERMS = 32,
     WINOGRAD_6_CHANNELS = 256 * 256,
     WINOGRAD_LOCAL_BYTES = 768 << 10,
@@ -33,6 +34,8 @@ enum {
 #define vec_max(a, b) _mm512_max_ps(a, b)
 #define vec_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define vec_fnma(a, b, c) _mm512_fnmadd_ps(a, b, c)
+#define vec_where_ge(a, b, x) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_GE_OQ), x)
+#define vec_where_gt(a, b, x) _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), x)
 
 #include "kernels/template/all.h"
 

@@ -22,10 +22,10 @@ void vgg_gemm_init(void)
     openblas_set_num_threads(1);
 }
 
-/* A matrix by its first element and the elements from one row to the next. */
+/* A matrix by its first element and the elements from one row, and one column, to the next. */
 struct matrix {
     const float *at;
-    size_t stride;
+    size_t stride, step;
 };
 
 /* c[4][8] += a[4][k] * b[k][8], in registers. */
@@ -38,7 +38,7 @@ static void multiply_tile(size_t k, struct matrix a, struct matrix b, float *c, 
 
         for (size_t r = 0; r < TILE_ROWS; r++)
             for (size_t v = 0; v < TILE_VECTORS; v++)
-                sums[r][v] += a.at[r * a.stride + i] * row[v];
+                sums[r][v] += a.at[r * a.stride + i * a.step] * row[v];
     }
     for (size_t r = 0; r < TILE_ROWS; r++)
         for (size_t v = 0; v < TILE_VECTORS; v++)
@@ -50,7 +50,7 @@ static void multiply_element(size_t k, struct matrix a, struct matrix b, float *
     float sum = 0;
 
     for (size_t i = 0; i < k; i++)
-        sum += a.at[i] * b.at[i * b.stride];
+        sum += a.at[i * a.step] * b.at[i * b.stride];
     *c += sum;
 }
 
@@ -58,27 +58,46 @@ static void multiply_small(size_t m, size_t n, size_t k, struct matrix a, struct
                            size_t ldc)
 {
     size_t whole_rows = m / TILE_ROWS * TILE_ROWS;
-    size_t whole_columns = n / (TILE_VECTORS * LANES) * (TILE_VECTORS * LANES);
+    size_t whole_columns = b.step == 1 ? n / (TILE_VECTORS * LANES) * (TILE_VECTORS * LANES) : 0;
 
     for (size_t y = 0; y < whole_rows; y += TILE_ROWS)
         for (size_t x = 0; x < whole_columns; x += TILE_VECTORS * LANES)
-            multiply_tile(k, (struct matrix){a.at + y * a.stride, a.stride},
-                          (struct matrix){b.at + x, b.stride}, c + y * ldc + x, ldc);
+            multiply_tile(k, (struct matrix){a.at + y * a.stride, a.stride, a.step},
+                          (struct matrix){b.at + x, b.stride, b.step}, c + y * ldc + x, ldc);
     for (size_t y = 0; y < m; y++)
         for (size_t x = y < whole_rows ? whole_columns : 0; x < n; x++)
-            multiply_element(k, (struct matrix){a.at + y * a.stride, a.stride},
-                             (struct matrix){b.at + x, b.stride}, c + y * ldc + x);
+            multiply_element(k, (struct matrix){a.at + y * a.stride, a.stride, a.step},
+                             (struct matrix){b.at + x * b.step, b.stride, b.step}, c + y * ldc + x);
 }
 
 void vgg_gemm_add(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
                   size_t ldb, float *c, size_t ldc)
 {
+    vgg_gemm_add_transposed(false, false, m, n, k, a, lda, b, ldb, c, ldc);
+}
+
+static struct matrix matrix_of(bool transposed, const float *at, size_t ld)
+{
+    return transposed ? (struct matrix){at, 1, ld} : (struct matrix){at, ld, 1};
+}
+
+static CBLAS_TRANSPOSE transposition(bool transposed)
+{
+    return transposed ? CblasTrans : CblasNoTrans;
+}
+
+void vgg_gemm_add_transposed(bool a_transposed, bool b_transposed, size_t m, size_t n, size_t k,
+                             const float *a, size_t lda, const float *b, size_t ldb, float *c,
+                             size_t ldc)
+{
     assert(m <= INT_MAX && n <= INT_MAX && k <= INT_MAX);
     assert(lda <= INT_MAX && ldb <= INT_MAX && ldc <= INT_MAX);
     if ((double)m * (double)n * (double)k <= SMALL) {
-        multiply_small(m, n, k, (struct matrix){a, lda}, (struct matrix){b, ldb}, c, ldc);
+        multiply_small(m, n, k, matrix_of(a_transposed, a, lda), matrix_of(b_transposed, b, ldb), c,
+                       ldc);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)m, (blasint)n, (blasint)k, 1.0F,
-                a, (blasint)lda, b, (blasint)ldb, 1.0F, c, (blasint)ldc);
+    cblas_sgemm(CblasRowMajor, transposition(a_transposed), transposition(b_transposed), (blasint)m,
+                (blasint)n, (blasint)k, 1.0F, a, (blasint)lda, b, (blasint)ldb, 1.0F, c,
+                (blasint)ldc);
 }

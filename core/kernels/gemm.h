@@ -2,6 +2,7 @@
 #ifndef VGG_CORE_KERNELS_GEMM_H
 #define VGG_CORE_KERNELS_GEMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Keep OpenBLAS to the calling thread; the pool above it is the only parallelism. Idempotent. */
@@ -10,5 +11,13 @@ void vgg_gemm_init(void);
 /* c[m][n] += a[m][k] * b[k][n], row-major with leading dimensions lda, ldb, ldc (elements). */
 void vgg_gemm_add(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
                   size_t ldb, float *c, size_t ldc);
+
+/*
+ * The same where a is given as its transpose, a[k][m], or b as its, b[n][k]: `a_transposed` and
+ * `b_transposed` say so.
+ */
+void vgg_gemm_add_transposed(bool a_transposed, bool b_transposed, size_t m, size_t n, size_t k,
+                             const float *a, size_t lda, const float *b, size_t ldb, float *c,
+                             size_t ldc);
 
 #endif

@@ -115,6 +115,9 @@ struct vgg_kernels {
     size_t peak_lanes;
     float (*peak_fma)(size_t rounds);
     float (*peak_read)(const float *floats, size_t n);
+
+    /* What training needs beside (gradients.h); NULL where there is none of its own. */
+    const struct vgg_gradients *gradients;
 };
 
 enum { VGG_PEAK_CHAINS = 12 }; /* more than the latency of an FMA times those begun a cycle */
@@ -127,6 +130,7 @@ extern const struct vgg_kernels vgg_kernels_avx512;
 #ifdef __aarch64__
 extern const struct vgg_kernels vgg_kernels_neon; /* part of every 64-bit ARM */
 #endif
+extern const struct vgg_kernels vgg_kernels_generic; /* for training (generic.c) */
 
 enum { VGG_KERNELS_MAX = 4 };
 

@@ -13,6 +13,7 @@ enum {
     LANES = 4,
     PANEL_VECTORS = 4,
     ROWS_MAX = 6,
+    GRADIENT_VECTORS = 2,
     WINDOW7_TERMS = 64,
     WINOGRAD_6_CHANNELS = 256 * 256,
     WINOGRAD_LOCAL_BYTES = 384 << 10,
@@ -39,6 +40,9 @@ enum {
 #define vec_max(a, b) vmaxq_f32(a, b)
 #define vec_fma(a, b, c) vfmaq_f32(c, a, b)
 #define vec_fnma(a, b, c) vfmsq_f32(c, a, b)
+#define vec_where(mask, x) vreinterpretq_f32_u32(vandq_u32(mask, vreinterpretq_u32_f32(x)))
+#define vec_where_ge(a, b, x) vec_where(vcgeq_f32(a, b), x)
+#define vec_where_gt(a, b, x) vec_where(vcgtq_f32(a, b), x)
 
 #include "kernels/template/all.h"
 

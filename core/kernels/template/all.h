@@ -8,5 +8,6 @@
 #include "kernels/template/pack.h"
 #include "kernels/template/winograd.h"
 #include "kernels/template/window7.h"
+#include "kernels/template/gradients.h"
 #include "kernels/template/table.h"
 /* clang-format on */

@@ -118,6 +118,8 @@ static void table_scores(const void *map, struct vgg_shape shape, size_t n, floa
     vgg_blocked_scores(map, shape, n, LANES, out);
 }
 
+static const struct vgg_gradients gradients = GRADIENTS;
+
 #define TABLE(isa)                                                                                 \
     {                                                                                              \
         .name = isa, .lanes = LANES, .algorithm = table_algorithm, .map_bytes = table_map_bytes,   \
@@ -125,5 +127,5 @@ static void table_scores(const void *map, struct vgg_shape shape, size_t n, floa
         .weights_pack = table_weights_pack, .input = table_input,                                  \
         .conv_scratch_bytes = table_scratch_bytes, .conv = table_conv,                             \
         .spatial_mean = table_spatial_mean, .scores = table_scores, .peak_lanes = LANES,           \
-        .peak_fma = peak_fma, .peak_read = peak_read,                                              \
+        .peak_fma = peak_fma, .peak_read = peak_read, .gradients = &gradients,                     \
     }

@@ -5,7 +5,8 @@
  *     TARGET            function attribute that lets the compiler use the instructions
  *     vec               a vector of LANES floats, and vec_zero, vec_set, vec_load, vec_store,
  *                       vec_broadcast, vec_load_half, vec_add, vec_sub, vec_mul, vec_max,
- *                       vec_fma (a b + c), vec_fnma (c - a b)
+ *                       vec_fma (a b + c), vec_fnma (c - a b),
+ *                       and vec_where_ge, vec_where_gt (a, b, x): x where a >= b, a > b, else 0
  *     half_store        of 8 floats, rounded to nearest
  *     LANES             floats of a vector: the channels of one block of a map
  *     PANEL_VECTORS     vectors of output channels that the micro-kernel works on
@@ -14,6 +15,8 @@
  *     WINOGRAD_LOCAL_BYTES, WINOGRAD_SHARED_BYTES  working set of a block that one thread does
  *                       alone; weights from which threads share each pass over them
  *     WINDOW7_TERMS     input channels whose transformed 7x7 filters are held at a time
+ *     GRADIENT_VECTORS  vectors of output channels whose weight gradients are summed together:
+ *                       nine times as many registers hold sums
  *     WINOGRAD_6_CHANNELS  in * out up to which a layer takes F(6x6)
  *
  * All functions are static: an instruction set is one object file whose table is all that shows.
@@ -21,7 +24,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/blocked.h"
+#include "kernels/gradients.h"
 #include "kernels/winograd.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))

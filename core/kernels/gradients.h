@@ -1,0 +1,57 @@
+/*
+ * What training needs beside the convolutions themselves, on blocked maps (blocked.h). Forward and
+ * data gradients of a convolution are convolutions, and run by the kernels of inference; the rest
+ * is here: the gradient of the weights, and what follows a convolution in training:
+ *
+ *     y --scale, shift--> u --ReLU--> z --2x2 max-pool--> out
+ *
+ * scale and shift are per channel: 1 and the bias, or those of batch normalisation.
+ *
+ * Per-channel vectors are float[blocks * lanes] with zeros past the last channel. Every sum has one
+ * order, given by shapes alone: the same bits for any number of threads. Nothing is allocated.
+ */
+#ifndef VGG_CORE_KERNELS_GRADIENTS_H
+#define VGG_CORE_KERNELS_GRADIENTS_H
+
+#include "kernels/blocked.h"
+
+/* What follows a convolution. */
+struct vgg_post {
+    const float *scale, *shift;
+    bool relu, pool;
+};
+
+struct vgg_gradients {
+    /* Floats of scratch that a layer takes whose input has this shape. */
+    size_t (*scratch_floats)(const struct vgg_conv *conv, struct vgg_shape in_shape);
+
+    /*
+     * Sums over views and positions of y - centre and of its square: sums[2][blocks * lanes], in
+     * double. For the mean and variance of batch normalisation.
+     */
+    void (*moments)(struct vgg_pool *pool, const float *y, struct vgg_shape shape,
+                    const float *centre, double *sums, float *scratch);
+
+    /* y of `shape` -> out, of half its sides where post->pool. The frame of out is not touched. */
+    void (*post)(struct vgg_pool *pool, const struct vgg_post *post, const float *y,
+                 struct vgg_shape shape, float *out);
+
+    /*
+     * Gradient of out -> gradient of u (of `shape`), and sums[2][blocks * lanes] of it and of it
+     * times y - centre. Of equal maxima the first one has the gradient. The frame of u_grad is not
+     * touched; it may be out_grad where there is no pool.
+     */
+    void (*post_back)(struct vgg_pool *pool, const struct vgg_post *post, const float *out_grad,
+                      const float *y, struct vgg_shape shape, const float *centre, float *u_grad,
+                      double *sums, float *scratch);
+
+    /* map = a * map + b * y + c per channel: what batch normalisation makes of its gradient. */
+    void (*blend)(struct vgg_pool *pool, float *map, const float *y, struct vgg_shape shape,
+                  const float *a, const float *b, const float *c);
+
+    /* grad[out][in][k][k] of a 3x3 or 1x1 convolution from its input and the gradient of y. */
+    void (*weights)(struct vgg_pool *pool, const struct vgg_conv *conv, const float *in,
+                    struct vgg_shape in_shape, const float *y_grad, float *grad, float *scratch);
+};
+
+#endif
