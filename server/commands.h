@@ -7,6 +7,7 @@ int command_classify(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_bench(int argc, char **argv);
+int command_train(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_health(int argc, char **argv);
 

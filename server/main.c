@@ -15,6 +15,7 @@ static const struct {
     {"eval", command_eval, "measure error rates on labelled pictures"},
     {"inspect", command_inspect, "describe a model file"},
     {"bench", command_bench, "measure the network layer by layer, and the machine"},
+    {"train", command_train, "train a network on a directory of photographs"},
     {"init", command_init, "write an untrained model"},
     {"health", command_health, "ask whether a running server is ready"},
 };

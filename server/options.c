@@ -218,6 +218,12 @@ static bool set_option(const struct option *option, const char *text, void *targ
     case OPTION_CHOICE:
         snprintf(reason, REASON_BYTES, "must be one of %s", option->value);
         return parse_choice(option->value, text, field);
+    case OPTION_REAL: {
+        const char *suffix = "";
+
+        snprintf(reason, REASON_BYTES, "must be a number, not below 0");
+        return parse_number(text, field, &suffix) && *suffix == '\0';
+    }
     case OPTION_LOG:
         *(enum option_log *)field = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
         snprintf(reason, REASON_BYTES, "must be json or text");

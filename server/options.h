@@ -10,6 +10,7 @@ enum option_kind {
     OPTION_STRING,   /* const char * */
     OPTION_COUNT,    /* uint32_t */
     OPTION_SEED,     /* uint64_t */
+    OPTION_REAL,     /* double, not below 0 */
     OPTION_SIZE,     /* uint64_t; suffixes K, M, G are powers of 1024, "iB" and "B" may follow */
     OPTION_GMAC,     /* uint64_t MACs, written in units of 1e9 */
     OPTION_DURATION, /* uint64_t ns; suffixes ms, s (or none), m */

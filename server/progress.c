@@ -8,7 +8,7 @@
 #include "clock.h"
 #include "terminal.h"
 
-enum { BAR_MAX = 40, TEXT_BYTES = 160 };
+enum { BAR_MAX = 40, TEXT_BYTES = 256 };
 
 void progress_init(struct progress *progress, size_t total)
 {
@@ -53,7 +53,8 @@ static void format_numbers(const struct progress *progress, char text[TEXT_BYTES
         format_seconds((uint64_t)(ns / NS_PER_S + 0.5), time, sizeof time);
         snprintf(left, sizeof left, "  %s left", time);
     }
-    snprintf(text, TEXT_BYTES, "%zu/%zu  %3.0f%%%s%s", progress->done, progress->total,
+    snprintf(text, TEXT_BYTES, "%s%s%zu/%zu  %3.0f%%%s%s", progress->note,
+             progress->note[0] != '\0' ? "  " : "", progress->done, progress->total,
              100 * (double)progress->done / (double)progress->total, failed, left);
 }
 

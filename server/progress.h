@@ -4,10 +4,13 @@
 
 #include "vgg.h"
 
+enum { PROGRESS_NOTE_BYTES = 96 };
+
 struct progress {
     bool shown;
     size_t done, failed, total;
     uint64_t begun_ns;
+    char note[PROGRESS_NOTE_BYTES]; /* shown beside the numbers */
 };
 
 void progress_init(struct progress *progress, size_t total);

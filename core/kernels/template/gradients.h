@@ -113,8 +113,8 @@ TARGET static void post_plane(void *context, size_t item, unsigned thread)
             continue;
         }
         for (size_t x = 0; x < out_map->w; x++, y += 2 * LANES) {
-            vec top = vec_max(activate(y, scale, shift, floor),
-                              activate(y + LANES, scale, shift, floor));
+            vec top =
+                vec_max(activate(y, scale, shift, floor), activate(y + LANES, scale, shift, floor));
             vec bottom = vec_max(activate(y + down, scale, shift, floor),
                                  activate(y + down + LANES, scale, shift, floor));
 
@@ -271,8 +271,8 @@ TARGET static void blend_plane(void *context, size_t item, unsigned thread)
     }
 }
 
-static void gradients_blend(struct vgg_pool *pool, float *map, const float *y, struct vgg_shape shape,
-                            const float *a, const float *b, const float *c)
+static void gradients_blend(struct vgg_pool *pool, float *map, const float *y,
+                            struct vgg_shape shape, const float *a, const float *b, const float *c)
 {
     struct sweep sweep = sweep_of(shape, y);
 
@@ -500,7 +500,7 @@ static size_t gradients_scratch_floats(const struct vgg_conv *conv, struct vgg_s
 
 #define GRADIENTS                                                                                  \
     {                                                                                              \
-        .scratch_floats = gradients_scratch_floats, .moments = gradients_moments,                   \
+        .scratch_floats = gradients_scratch_floats, .moments = gradients_moments,                  \
         .post = gradients_post, .post_back = gradients_post_back, .blend = gradients_blend,        \
         .weights = gradients_weights,                                                              \
     }

@@ -1,0 +1,29 @@
+/* What training gives: the model file with its metadata, a model to validate, the log. */
+#ifndef VGG_CORE_TRAIN_OUTPUT_H
+#define VGG_CORE_TRAIN_OUTPUT_H
+
+#include "train/dataset.h"
+#include "train/network.h"
+#include "vgg_train.h"
+
+/*
+ * The network as it is now, loaded for inference. `train` gives the preprocessing. Errors:
+ * NO_MEMORY, BAD_MODEL (a weight is not finite). The caller owns one reference.
+ */
+enum vgg_status vgg_output_load(struct vgg_network *network, const struct vgg_dataset *train,
+                                unsigned threads, struct vgg_model **model,
+                                struct vgg_error *error);
+
+/*
+ * Write settings->output: weights in F32 or F16, preprocessing, labels, test scales, and how it was
+ * made. Errors: IO, NO_MEMORY, BAD_MODEL; an older file stays whole then.
+ */
+enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_dataset *train,
+                                 const struct vgg_train_options *settings,
+                                 const struct vgg_train_epoch *epoch, const char *settings_text,
+                                 const char *data, struct vgg_error *error);
+
+/* Write the log anew. Errors: IO, NO_MEMORY. */
+enum vgg_status vgg_output_log(const char *path, const char *lines, struct vgg_error *error);
+
+#endif

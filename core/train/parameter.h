@@ -1,0 +1,34 @@
+/* Arrays that training learns, and stochastic gradient descent with momentum on them. */
+#ifndef VGG_CORE_TRAIN_PARAMETER_H
+#define VGG_CORE_TRAIN_PARAMETER_H
+
+#include "base/pool.h"
+
+enum { VGG_PARAMETER_NAME_BYTES = 32 };
+
+/* An array of n floats with its velocity and gradient, all owned. Zero-initialise. */
+struct vgg_parameter {
+    char name[VGG_PARAMETER_NAME_BYTES]; /* "conv3_1.weight" */
+    float *value, *velocity, *gradient;
+    uint64_t n;
+    bool decays; /* weights do, biases and batch-norm do not */
+};
+
+/* Allocate, all zero. Errors: NO_MEMORY; vgg_parameter_fini is allowed then. */
+enum vgg_status vgg_parameter_init(struct vgg_parameter *parameter, const char *layer,
+                                   const char *what, uint64_t n, bool decays,
+                                   struct vgg_error *error);
+void vgg_parameter_fini(struct vgg_parameter *parameter);
+
+struct vgg_descent {
+    double rate, momentum, decay;
+};
+
+/*
+ * velocity = momentum * velocity - rate * (gradient + decay * value); value += velocity (Caffe's
+ * form, which the authors used: section 3.1).
+ */
+void vgg_parameter_descend(struct vgg_parameter *parameter, struct vgg_pool *pool,
+                           const struct vgg_descent *descent);
+
+#endif

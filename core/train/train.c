@@ -1,0 +1,430 @@
+/*
+ * Training: epochs of steps, validation after each, the rate that drops, the files.
+ * Path of a step: dataset.c -> sample.c -> network.c -> parameter.c; after an epoch: output.c ->
+ * validate.c -> state.c.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/replace.h"
+#include "kernels/gemm.h"
+#include "train/output.h"
+#include "train/sample.h"
+#include "train/settings.h"
+#include "train/state.h"
+#include "train/validate.h"
+
+enum { LINE_BYTES = 512 };
+
+struct training {
+    struct vgg_train_options settings;
+    char settings_text[VGG_SETTINGS_TEXT_BYTES], data[VGG_SHA256_HEX_BYTES];
+    struct vgg_pool *pool;
+    struct vgg_engine *engine;
+    struct vgg_dataset train, validation;
+    struct vgg_network network;
+    struct vgg_sampling sampling;
+    struct vgg_train_state state;
+    uint32_t steps; /* of an epoch */
+    uint32_t *order;
+    uint32_t *labels; /* [batch] */
+    float *crops;     /* [batch][3][crop][crop] */
+};
+
+/* ---------------------------------------------------------------- the data ------------------- */
+
+static enum vgg_status open_data(struct training *training, const char *dir,
+                                 struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct vgg_dataset_options options = {
+        .cache_bytes = settings->cache_bytes, .on_skip = settings->on_skip, .user = settings->user};
+    enum vgg_status status =
+        vgg_dataset_open(dir, &options, training->pool, &training->train, error);
+
+    if (status != VGG_OK)
+        return status;
+    vgg_dataset_digest(&training->train, training->data);
+    if (settings->validation == NULL)
+        status = vgg_dataset_split(&training->train, settings->validation_fraction, settings->seed,
+                                   &training->validation, error);
+    else {
+        options.classes = (const char *const *)training->train.classes;
+        options.classes_n = training->train.classes_n;
+        status = vgg_dataset_open(settings->validation, &options, training->pool,
+                                  &training->validation, error);
+    }
+    if (status != VGG_OK)
+        return status;
+    if (training->validation.examples_n == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "%s: too few pictures to set some aside for validation", dir);
+    vgg_dataset_statistics(&training->train);
+    return VGG_OK;
+}
+
+/* ---------------------------------------------------------------- the network ---------------- */
+
+/* The kernels of inference, but for the portable ones, which have no gradients. */
+static const struct vgg_kernels *select_kernels(struct vgg_error *error)
+{
+    const struct vgg_kernels *kernels = vgg_kernels_select(error);
+
+    return kernels == NULL || kernels->gradients != NULL ? kernels : &vgg_kernels_generic;
+}
+
+static enum vgg_status make_network(struct training *training, struct vgg_error *error)
+{
+    struct vgg_train_options *settings = &training->settings;
+    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
+    uint32_t classes = (uint32_t)training->train.classes_n;
+    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, arch, classes);
+    const struct vgg_kernels *kernels = select_kernels(error);
+    struct vgg_network_options options;
+    enum vgg_status status;
+    size_t copied;
+
+    if (kernels == NULL)
+        return VGG_BAD_ARGUMENT;
+    if (settings->batch > training->train.examples_n)
+        settings->batch = (uint32_t)training->train.examples_n;
+    options = (struct vgg_network_options){
+        .batch = settings->batch, .batch_norm = settings->batch_norm, .dropout = settings->dropout};
+    vgg_gemm_init();
+    status = vgg_network_init(&training->network, arch, kernels, &sizes, &options,
+                              settings->threads, error);
+    if (status != VGG_OK)
+        return status;
+    vgg_network_randomise(&training->network, (enum vgg_initialisation)settings->init,
+                          settings->seed);
+    if (settings->init_from != NULL)
+        status = vgg_network_copy(&training->network, settings->init_from, &copied, error);
+    return status;
+}
+
+static enum vgg_status allocate_batch(struct training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    size_t crop_floats = 3 * (size_t)settings->crop * settings->crop;
+
+    training->order = vgg_alloc(training->train.examples_n, sizeof *training->order);
+    training->labels = vgg_alloc(settings->batch, sizeof *training->labels);
+    training->crops = vgg_alloc_aligned(settings->batch, crop_floats * sizeof *training->crops);
+    if (training->order == NULL || training->labels == NULL || training->crops == NULL)
+        return vgg_fail_memory(error);
+    training->steps = (uint32_t)(training->train.examples_n / settings->batch);
+    training->sampling = (struct vgg_sampling){.seed = settings->seed,
+                                               .crop = settings->crop,
+                                               .scale_min = settings->scale_min,
+                                               .scale_max = settings->scale_max,
+                                               .mirror = !settings->no_mirror,
+                                               .colour = settings->colour};
+    return VGG_OK;
+}
+
+/* Begin anew, or go on: a checkpoint is never overwritten by accident. */
+static enum vgg_status begin(struct training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct stat there;
+
+    vgg_settings_format(settings, (uint32_t)training->train.classes_n, training->settings_text);
+    if (settings->resume)
+        return vgg_train_state_restore(&training->state, &training->network,
+                                       training->settings_text, training->data,
+                                       settings->checkpoint, error);
+    if (stat(settings->checkpoint, &there) == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "%s is there from an earlier training: resume it, or remove it",
+                        settings->checkpoint);
+    return VGG_OK;
+}
+
+/* ---------------------------------------------------------------- a step --------------------- */
+
+struct sample_loop {
+    struct training *training;
+    const uint32_t *examples;
+    struct vgg_error *errors; /* [batch] */
+};
+
+/* Item: one crop of the batch. */
+static void sample_item(void *context, size_t item, unsigned thread)
+{
+    const struct sample_loop *loop = context;
+    struct training *training = loop->training;
+    size_t floats = 3 * (size_t)training->settings.crop * training->settings.crop;
+    uint32_t example = loop->examples[item];
+
+    (void)thread;
+    training->labels[item] = training->train.examples[example].label;
+    vgg_sample(&training->train, &training->sampling, example, training->state.epoch,
+               training->crops + item * floats, &loop->errors[item]);
+}
+
+static enum vgg_status sample_batch(struct training *training, struct vgg_error *error)
+{
+    uint32_t batch = training->settings.batch;
+    struct sample_loop loop = {training, training->order + (size_t)training->state.step * batch,
+                               vgg_calloc(batch, sizeof *loop.errors)};
+    enum vgg_status status = VGG_OK;
+
+    if (loop.errors == NULL)
+        return vgg_fail_memory(error);
+    vgg_pool_run(training->pool, sample_item, &loop, batch);
+    for (uint32_t i = 0; i < batch && status == VGG_OK; i++)
+        if (loop.errors[i].status != VGG_OK)
+            status = vgg_fail(error, loop.errors[i].status, "%s", loop.errors[i].text);
+    free(loop.errors);
+    return status;
+}
+
+static double rate_of(const struct training *training)
+{
+    return training->settings.rate * pow(10, -(double)training->state.drops);
+}
+
+static enum vgg_status step(struct training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct vgg_train_state *state = &training->state;
+    const struct vgg_descent descent = {rate_of(training), settings->momentum, settings->decay};
+    struct vgg_network_batch batch;
+    enum vgg_status status = sample_batch(training, error);
+
+    if (status != VGG_OK)
+        return status;
+    batch =
+        vgg_network_step(&training->network, training->pool, training->crops, training->labels,
+                         settings->seed, (uint64_t)state->epoch * training->steps + state->step);
+    if (!isfinite(batch.loss))
+        return vgg_fail(error, VGG_BAD_MODEL,
+                        "the loss is no longer finite in epoch %" PRIu32
+                        ": take a lower rate, or another initialisation",
+                        state->epoch + 1);
+    for (size_t i = 0; i < training->network.parameters_n; i++)
+        vgg_parameter_descend(training->network.parameters[i], training->pool, &descent);
+    state->loss += batch.loss;
+    state->wrong += batch.wrong;
+    state->step++;
+    return VGG_OK;
+}
+
+static void report_step(const struct training *training)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    const struct vgg_train_state *state = &training->state;
+    double images = (double)state->step * settings->batch;
+    struct vgg_train_progress progress = {
+        .epoch = state->epoch + 1,
+        .epochs = settings->epochs,
+        .step = state->step,
+        .steps = training->steps,
+        .loss = state->loss / images,
+        .images_per_second = state->seconds > 0 ? images / state->seconds : 0,
+        .best_error = state->best_epoch != 0 ? state->best_error : -1,
+    };
+
+    if (settings->on_step != NULL)
+        settings->on_step(settings->user, &progress);
+}
+
+/* ---------------------------------------------------------------- an epoch ------------------- */
+
+static enum vgg_status save_state(const struct training *training, struct vgg_error *error)
+{
+    return vgg_train_state_save(&training->state, &training->network, training->settings_text,
+                                training->data, training->settings.checkpoint, error);
+}
+
+/* The rest of the epoch's steps; CANCELLED where it was stopped, with the state saved. */
+static enum vgg_status run_steps(struct training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct vgg_train_state *state = &training->state;
+
+    vgg_sample_order(settings->seed, state->epoch, training->order, training->train.examples_n);
+    while (state->step < training->steps) {
+        uint64_t start_ns = vgg_now_ns();
+        enum vgg_status status = step(training, error);
+
+        if (status != VGG_OK)
+            return status;
+        state->seconds += (double)(vgg_now_ns() - start_ns) / 1e9;
+        report_step(training);
+        if (settings->stop != NULL && settings->stop(settings->user)) {
+            status = save_state(training, error);
+            return status != VGG_OK ? status
+                                    : vgg_fail(error, VGG_CANCELLED,
+                                               "stopped in epoch %" PRIu32 "; the state is in %s",
+                                               state->epoch + 1, settings->checkpoint);
+        }
+    }
+    return VGG_OK;
+}
+
+static enum vgg_status validate(struct training *training, struct vgg_validation *validation,
+                                struct vgg_error *error)
+{
+    struct vgg_model *model = NULL;
+    enum vgg_status status = vgg_output_load(&training->network, &training->train,
+                                             training->settings.threads, &model, error);
+
+    if (status == VGG_OK)
+        status = vgg_validate(training->engine, model, &training->validation,
+                              training->settings.validation_scale, validation, error);
+    vgg_model_release(model);
+    return status;
+}
+
+/* Has this epoch the best validation so far? If not for long, the rate drops. */
+static bool judge(struct training *training, const struct vgg_validation *validation)
+{
+    struct vgg_train_state *state = &training->state;
+    bool best = state->best_epoch == 0 || validation->error < state->best_error ||
+                (validation->error <= state->best_error && validation->loss < state->best_loss);
+
+    state->since++;
+    if (best) {
+        state->best_epoch = state->epoch + 1;
+        state->best_error = validation->error;
+        state->best_loss = validation->loss;
+        state->since = 0;
+    } else if (state->since >= training->settings.patience) {
+        state->since = 0;
+        state->drops++;
+    }
+    return best;
+}
+
+static enum vgg_status log_epoch(struct training *training, const struct vgg_train_epoch *epoch,
+                                 struct vgg_error *error)
+{
+    const char *path = training->settings.log;
+    char line[LINE_BYTES];
+    enum vgg_status status;
+
+    snprintf(line, sizeof line,
+             "{\"epoch\":%" PRIu32 ",\"rate\":%g,\"loss\":%.6f,\"error\":%.6f,"
+             "\"validation_loss\":%.6f,\"validation_error\":%.6f,\"best\":%s,\"seconds\":%.1f}\n",
+             epoch->epoch, epoch->rate, epoch->loss, epoch->error, epoch->validation_loss,
+             epoch->validation_error, epoch->best ? "true" : "false", epoch->seconds);
+    status = vgg_train_state_log(&training->state, line, error);
+    if (status != VGG_OK || path == NULL)
+        return status;
+    return vgg_output_log(path, training->state.history, error);
+}
+
+/* After the steps: validation, the model file, the log, the checkpoint. */
+static enum vgg_status end_epoch(struct training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct vgg_train_state *state = &training->state;
+    double images = (double)training->steps * settings->batch;
+    struct vgg_train_epoch epoch = {.epoch = state->epoch + 1,
+                                    .rate = rate_of(training),
+                                    .loss = state->loss / images,
+                                    .error = (double)state->wrong / images,
+                                    .seconds = state->seconds};
+    struct vgg_validation validation;
+    enum vgg_status status = validate(training, &validation, error);
+
+    if (status != VGG_OK)
+        return status;
+    epoch.validation_loss = validation.loss;
+    epoch.validation_error = validation.error;
+    epoch.best = judge(training, &validation);
+    state->epoch++;
+    state->step = 0;
+    state->loss = 0;
+    state->wrong = 0;
+    state->seconds = 0;
+    if (epoch.best)
+        status = vgg_output_write(&training->network, &training->train, settings, &epoch,
+                                  training->settings_text, training->data, error);
+    if (status == VGG_OK)
+        status = log_epoch(training, &epoch, error);
+    if (status == VGG_OK)
+        status = save_state(training, error);
+    if (status == VGG_OK && settings->on_epoch != NULL)
+        settings->on_epoch(settings->user, &epoch);
+    return status;
+}
+
+static enum vgg_status run(struct training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    enum vgg_status status = VGG_OK;
+
+    while (status == VGG_OK && training->state.epoch < settings->epochs &&
+           training->state.drops <= settings->drops) {
+        status = run_steps(training, error);
+        if (status == VGG_OK)
+            status = end_epoch(training, error);
+    }
+    return status;
+}
+
+/* ---------------------------------------------------------------- all of it ------------------ */
+
+static void fini(struct training *training)
+{
+    vgg_train_state_fini(&training->state);
+    vgg_network_fini(&training->network);
+    vgg_dataset_fini(&training->train);
+    vgg_dataset_fini(&training->validation);
+    vgg_engine_destroy(training->engine);
+    vgg_pool_destroy(training->pool);
+    free(training->order);
+    free(training->labels);
+    free(training->crops);
+    free(training);
+}
+
+static enum vgg_status train(struct training *training, const char *dir, struct vgg_error *error)
+{
+    const struct vgg_engine_options engine = {.threads = training->settings.threads};
+    enum vgg_status status = vgg_pool_create(training->settings.threads, &training->pool, error);
+
+    if (status == VGG_OK)
+        status = vgg_engine_create(&engine, &training->engine, error);
+    if (status == VGG_OK)
+        status = open_data(training, dir, error);
+    if (status == VGG_OK)
+        status = make_network(training, error);
+    if (status == VGG_OK)
+        status = allocate_batch(training, error);
+    if (status == VGG_OK)
+        status = begin(training, error);
+    return status == VGG_OK ? run(training, error) : status;
+}
+
+enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
+                          struct vgg_train_result *result, struct vgg_error *error)
+{
+    struct training *training = vgg_calloc(1, sizeof *training);
+    enum vgg_status status;
+
+    *result = (struct vgg_train_result){0};
+    if (training == NULL)
+        return vgg_fail_memory(error);
+    status = vgg_settings_complete(options, &training->settings, error);
+    if (status != VGG_OK) {
+        free(training);
+        return status;
+    }
+    status = train(training, dir, error);
+    *result = (struct vgg_train_result){.epochs = training->state.epoch,
+                                        .best_epoch = training->state.best_epoch,
+                                        .best_error = training->state.best_error,
+                                        .best_loss = training->state.best_loss};
+    fini(training);
+    return status;
+}

@@ -1,0 +1,79 @@
+/* Validation: pictures through the engine, some at a time. */
+#include "train/validate.h"
+
+#include <math.h>
+
+#include "base/error.h"
+#include "train/picture.h"
+
+enum { FLIGHTS = 16 }; /* jobs at the engine, so that it can batch */
+
+static enum vgg_status submit(struct vgg_engine *engine, struct vgg_model *model,
+                              const struct vgg_example *example, uint32_t scale,
+                              struct vgg_job **job, struct vgg_error *error)
+{
+    const struct vgg_request request = {.scales = {scale}, .scales_n = 1};
+    struct vgg_image *read = NULL;
+    struct vgg_views *views = NULL;
+    struct vgg_error reason = {0};
+    enum vgg_status status = VGG_OK;
+    uint64_t file_bytes;
+
+    if (example->image == NULL)
+        status = vgg_picture_read(example->path, &read, &file_bytes, &reason);
+    if (status == VGG_OK)
+        status = vgg_views_create(read != NULL ? read : example->image, &request, &views, &reason);
+    if (status == VGG_OK)
+        status = vgg_engine_submit(engine, model, views, NULL, job, &reason);
+    if (status != VGG_OK) {
+        vgg_views_destroy(views);
+        vgg_fail(error, status, "%s: %s", example->path, reason.text);
+    }
+    vgg_image_destroy(read);
+    return status;
+}
+
+static enum vgg_status land(struct vgg_job *job, const struct vgg_example *example,
+                            uint32_t classes, struct vgg_validation *sum, struct vgg_error *error)
+{
+    enum vgg_status status = vgg_job_wait(job, error);
+
+    if (status == VGG_OK) {
+        const float *posterior = vgg_job_posterior(job);
+        uint32_t best;
+
+        vgg_top_k(posterior, classes, 1, &best);
+        sum->error += best != example->label;
+        sum->loss -= log(fmax((double)posterior[example->label], 1e-30));
+    }
+    vgg_job_destroy(job);
+    return status;
+}
+
+enum vgg_status vgg_validate(struct vgg_engine *engine, struct vgg_model *model,
+                             const struct vgg_dataset *dataset, uint32_t scale,
+                             struct vgg_validation *validation, struct vgg_error *error)
+{
+    uint32_t classes = vgg_model_get_info(model)->classes;
+    struct vgg_job *jobs[FLIGHTS] = {NULL};
+    enum vgg_status status = VGG_OK;
+    size_t n = dataset->examples_n;
+
+    *validation = (struct vgg_validation){0};
+    for (size_t i = 0; i < n + FLIGHTS; i++) {
+        struct vgg_job **job = &jobs[i % FLIGHTS];
+
+        if (*job != NULL) {
+            enum vgg_status landed =
+                land(*job, &dataset->examples[i - FLIGHTS], classes, validation, error);
+
+            *job = NULL;
+            status = status == VGG_OK ? landed : status;
+        }
+        if (i < n && status == VGG_OK)
+            status = submit(engine, model, &dataset->examples[i], scale, job, error);
+    }
+    validation->loss /= (double)n;
+    validation->error /= (double)n;
+    return status;
+}

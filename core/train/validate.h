@@ -1,0 +1,20 @@
+/* The error of a network in training on whole pictures, by the engine that will serve it. */
+#ifndef VGG_CORE_TRAIN_VALIDATE_H
+#define VGG_CORE_TRAIN_VALIDATE_H
+
+#include "train/dataset.h"
+
+struct vgg_validation {
+    double loss;  /* mean of -log of the right class's posterior */
+    double error; /* part of pictures whose best class is another */
+};
+
+/*
+ * Evaluate `model` on every picture of the set at one scale, without mirrors, densely. Errors:
+ * NO_MEMORY, BAD_MODEL (scores are not finite), those of vgg_picture_read.
+ */
+enum vgg_status vgg_validate(struct vgg_engine *engine, struct vgg_model *model,
+                             const struct vgg_dataset *dataset, uint32_t scale,
+                             struct vgg_validation *validation, struct vgg_error *error);
+
+#endif
