@@ -61,12 +61,13 @@ static size_t names_width(const struct eval_result *result)
     return widest < NAME_WIDTH ? widest : NAME_WIDTH;
 }
 
+/* Top-1, and top-5 where it says something; without mirrors and with them. */
 static void print_wrong(const struct tally *tally, enum tally_protocol protocol, size_t scale)
 {
     for (unsigned mirrors = 0; mirrors <= tally->flip; mirrors++) {
         const struct tally_wrong *wrong = &tally->wrong[protocol][mirrors][scale];
 
-        printf("    %6.1f", tally_percent(wrong->top1, tally->pictures));
+        printf("  %8.1f", tally_percent(wrong->top1, tally->pictures));
         if (tally_has_top5(tally))
             printf("  %6.1f", tally_percent(wrong->top5, tally->pictures));
     }
@@ -74,21 +75,6 @@ static void print_wrong(const struct tally *tally, enum tally_protocol protocol,
 }
 
 /* ---------------------------------------------------------------- tables --------------------- */
-
-/* "dense              original         with mirrors", "Q          top-1   top-5 ..." */
-static void print_heading(const struct tally *tally, const char *title, const char *column,
-                          int width)
-{
-    bool top5 = tally_has_top5(tally);
-
-    printf("\n%-*s    %*s", width, title, top5 ? 14 : 6, top5 ? "original only" : "orig.");
-    if (tally->flip)
-        printf("    %*s", top5 ? 14 : 6, top5 ? "with mirrors" : "mirr.");
-    printf("\n%-*s", width, column);
-    for (unsigned mirrors = 0; mirrors <= tally->flip; mirrors++)
-        printf("    %6s%s", "top-1", top5 ? "   top-5" : "");
-    fputc('\n', stdout);
-}
 
 /* "256,384,512" */
 static void format_scales(const struct vgg_request *request, char text[SCALES_BYTES])
@@ -100,40 +86,51 @@ static void format_scales(const struct vgg_request *request, char text[SCALES_BY
                                  request->scales[i]);
 }
 
-/* Tables 3 and 4: one scale a line, then all together. */
-static void print_scales(const struct eval_result *result, enum tally_protocol protocol)
+/* A title and what the columns hold; `width` is that of the first. */
+static void print_heading(const struct tally *tally, const char *title, const char *first,
+                          int width)
+{
+    bool top5 = tally_has_top5(tally);
+
+    printf("\n%-*s  %*s", width, title, top5 ? 16 : 8, top5 ? "original only" : "original");
+    if (tally->flip)
+        printf("  %*s", top5 ? 16 : 8, top5 ? "with mirrors" : "mirrors");
+    printf("\n%-*s", width, first);
+    for (unsigned mirrors = 0; mirrors <= tally->flip; mirrors++)
+        printf("  %8s%s", "top-1", top5 ? "   top-5" : "");
+    fputc('\n', stdout);
+}
+
+/* Tables 3 and 4: one scale a line, then all together. Table 5: the protocols beside each other. */
+static void print_rates(const struct eval_result *result)
 {
     const struct vgg_request *request = result->request;
+    const struct tally *tally = result->tally;
     char all[SCALES_BYTES];
+    size_t last = strlen(titles[TALLY_BOTH]);
     int width;
 
     format_scales(request, all);
-    width =
-        (int)(strlen(all) > strlen(titles[TALLY_BOTH]) ? strlen(all) : strlen(titles[TALLY_BOTH]));
-    print_heading(result->tally, titles[protocol], "Q", width);
-    for (size_t i = 0; i < request->scales_n; i++) {
-        printf("%-*" PRIu32, width, request->scales[i]);
-        print_wrong(result->tally, protocol, i);
+    width = (int)(strlen(all) > last ? strlen(all) : last);
+    for (unsigned i = TALLY_DENSE; i <= TALLY_CROPS; i++) {
+        if (!tally_counts(tally, i))
+            continue;
+        print_heading(tally, titles[i], "Q", width);
+        for (size_t scale = 0; scale < request->scales_n; scale++) {
+            printf("%-*" PRIu32, width, request->scales[scale]);
+            print_wrong(tally, i, scale);
+        }
+        if (request->scales_n > 1) {
+            printf("%-*s", width, all);
+            print_wrong(tally, i, request->scales_n);
+        }
     }
-    if (request->scales_n > 1) {
-        printf("%-*s", width, all);
-        print_wrong(result->tally, protocol, request->scales_n);
-    }
-}
-
-/* Table 5: the protocols beside each other. */
-static void print_protocols(const struct eval_result *result)
-{
-    char all[SCALES_BYTES];
-    int width;
-
-    format_scales(result->request, all);
-    width =
-        (int)(strlen(all) > strlen(titles[TALLY_BOTH]) ? strlen(all) : strlen(titles[TALLY_BOTH]));
-    print_heading(result->tally, all, "protocol", width);
+    if (tally->protocol != TALLY_BOTH)
+        return;
+    print_heading(tally, all, "protocol", width);
     for (unsigned i = 0; i < TALLY_PROTOCOLS; i++) {
         printf("%-*s", width, titles[i]);
-        print_wrong(result->tally, i, result->request->scales_n);
+        print_wrong(tally, i, request->scales_n);
     }
 }
 
@@ -194,17 +191,13 @@ void eval_report_tables(const struct eval_result *result)
     const struct vgg_model_info *info = vgg_model_get_info(result->model);
     const struct tally *tally = result->tally;
 
-    printf("%zu pictures", tally->pictures);
+    printf("%zu picture%s", tally->pictures, tally->pictures == 1 ? "" : "s");
     if (result->skipped != 0)
         printf(" (%zu skipped)", result->skipped);
     printf(", model ");
     terminal_text(stdout, info->name, SIZE_MAX);
     printf(" (%s, %.19s); errors in %%\n", info->arch, info->version);
-    for (unsigned i = TALLY_DENSE; i <= TALLY_CROPS; i++)
-        if (tally_counts(tally, i))
-            print_scales(result, i);
-    if (tally->protocol == TALLY_BOTH)
-        print_protocols(result);
+    print_rates(result);
     print_classes(result);
     if (result->errors && tally->confusion != NULL)
         print_confusion(result);

@@ -52,7 +52,8 @@ static const char *picture_file(const char *name, uint32_t width, uint32_t heigh
 
 static void test_help_and_version(void **state)
 {
-    static const char *const commands[] = {"serve", "classify", "inspect", "init", "health"};
+    static const char *const commands[] = {"serve", "classify", "eval",  "inspect",
+                                           "bench", "init",     "health"};
 
     (void)state;
     check_succeeds((const char *[]){"--help", NULL}, "usage: vgg");
@@ -66,7 +67,8 @@ static void test_help_and_version(void **state)
 
 static void test_version_of_every_command(void **state)
 {
-    static const char *const commands[] = {"serve", "classify", "inspect", "init", "health"};
+    static const char *const commands[] = {"serve", "classify", "eval",  "inspect",
+                                           "bench", "init",     "health"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(commands); i++)
