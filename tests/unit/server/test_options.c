@@ -18,6 +18,7 @@ struct target {
     uint64_t seed, size, gmac, duration;
     bool flip, json;
     struct option_scales scales;
+    uint32_t way;
     enum option_log log;
 };
 
@@ -34,6 +35,7 @@ static const struct option options[] = {
     {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "a switch [off]"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "a flag"},
     {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0, "some scales [none]"},
+    {"way", "to|fro|to-and-fro", OPTION_CHOICE, FIELD(way), 0, 0, "a word [to]"},
     {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, "a format [text]"},
 };
 
@@ -212,6 +214,13 @@ static void choices(void **state)
     bad("--flip ON: must be on or off", "--flip", "ON", NULL);
     bad("--json 1: must be on or off", "--json=1", NULL);
     bad("--log xml: must be json or text", "--log", "xml", NULL);
+    assert_int_equal(good(&run, NULL).way, 0);
+    assert_int_equal(good(&run, "--way", "fro", NULL).way, 1);
+    assert_int_equal(good(&run, "--way", "to-and-fro", "--way", "to", NULL).way, 0);
+    assert_int_equal(good(&run, "--way=to-and-fro", NULL).way, 2);
+    bad("--way fr: must be one of to|fro|to-and-fro", "--way", "fr", NULL);
+    bad("--way to|fro: must be one of to|fro|to-and-fro", "--way", "to|fro", NULL);
+    bad("--way : must be one of to|fro|to-and-fro", "--way", "", NULL);
     bad("--text : must not be empty", "--text", "", NULL);
     /* A flag takes no value from the next argument. */
     good(&run, "--json", "off", NULL);
