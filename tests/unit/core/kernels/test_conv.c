@@ -326,10 +326,11 @@ static int stop(void **state)
 /* test_conv [TABLE [MACS]]: only one table of kernels, only cases of at most so many MACs. */
 int main(int argc, char **argv)
 {
-    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1];
     size_t tables_n = vgg_kernels_runnable(tables), run = 0;
     int failed = 0;
 
+    tables[tables_n++] = &vgg_kernels_generic;
     macs_max = argc > 2 ? strtoull(argv[2], NULL, 10) : SIZE_MAX;
     for (size_t i = 0; i < tables_n; i++) {
         void *table = (void *)(uintptr_t)tables[i];
