@@ -240,16 +240,16 @@ TARGET static void transform_group(const struct packing *packing, size_t tile,
         transform_filters(g, tile + 2, w + c * FILTER, filters, c, packing->first % PANEL);
 }
 
-/* Output channels [from, to) of one panel, counted from its first. */
-TARGET static void store_filters(const struct filters *filters, size_t points, size_t from,
-                                 size_t to, float *out, size_t stride)
+/* Output channels [from, to) of one panel, counted from its first, of `channels` input channels. */
+TARGET static void store_filters(const struct filters *filters, size_t points, size_t channels,
+                                 size_t from, size_t to, float *out, size_t stride)
 {
     for (size_t point = 0; point < points; point++, out += stride) {
         if (to - from == PANEL) {
-            memcpy(out, filters->u[point], sizeof filters->u[point]);
+            memcpy(out, filters->u[point], channels * sizeof filters->u[point][0]);
             continue;
         }
-        for (size_t c = 0; c < WINOGRAD_CHANNELS; c++)
+        for (size_t c = 0; c < channels; c++)
             memcpy(out + c * PANEL + from, &filters->u[point][c][from], (to - from) * sizeof *out);
     }
 }
@@ -273,7 +273,8 @@ TARGET static void winograd_pack(const struct vgg_conv *conv, size_t tile, uint3
                 packing_group(&packing, start + lane);
                 transform_group(&packing, tile, g, channel, &filters);
             }
-            store_filters(&filters, (tile + 2) * (tile + 2), from, to,
+            store_filters(&filters, (tile + 2) * (tile + 2),
+                          vgg_min_size(depth - channel, WINOGRAD_CHANNELS), from, to,
                           packed + (start * depth + channel * PANEL), stride);
         }
     }
