@@ -5,6 +5,7 @@
  * --drain-delay no new connections are taken and everything accepted is answered.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,9 @@ enum {
     OTHER_DESCRIPTORS = 64, /* beside the connections */
     BODIES_HELD = 16,       /* largest bodies that all requests together may hold */
     DRAIN_STEP_MS = 20,
-    QUIET_STEPS = 3 /* without a request before the network threads are stopped */
+    QUIET_STEPS = 3, /* without a request before the network threads are stopped */
+    MAPPED_BYTES = 256 << 10,
+    ARENAS = 2
 };
 
 static const uint64_t ABORT_NS = NS_PER_S; /* for the last answers after the drain timeout */
@@ -353,6 +356,16 @@ static void raise_descriptor_limit(uint32_t connections_max)
                   connections_max, (unsigned long long)limit.rlim_cur);
 }
 
+/*
+ * Pictures and weights go back to the system when they are freed, and do not stay in an arena of
+ * whichever thread had them.
+ */
+static void bound_heap(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    (void)mallopt(M_ARENA_MAX, ARENAS);
+}
+
 static enum vgg_status start(struct startup *startup, const struct serve_options *given,
                              struct vgg_error *error)
 {
@@ -396,6 +409,7 @@ static int serve(const struct serve_options *given)
     enum vgg_status status;
     bool quiet = true;
 
+    bound_heap();
     raise_descriptor_limit(given->connections_max);
     budget_init(&startup.server.decode_budget, given->pixels_max);
     status = start(&startup, given, &error);
