@@ -271,6 +271,26 @@ static void both_forms_of_labels(void **state)
     vgg_labels_fini(&labels);
 }
 
+static void labels_are_formatted(void **state)
+{
+    struct vgg_label items[] = {{NULL, "gr\xC3\xBCn \"x\"\n"}, {"n1", "b, c"}, {NULL, ""}};
+    struct vgg_labels labels = {.items = items, .items_n = 3}, back;
+    char *json = vgg_labels_format(&labels);
+
+    (void)state;
+    assert_string_equal(json, "[\"gr\xC3\xBCn \\\"x\\\"\\n\",[\"n1\",\"b, c\"],\"\"]");
+    assert_int_equal(vgg_json_labels(json, &back, NULL), VGG_OK);
+    assert_int_equal(back.items_n, 3);
+    assert_string_equal(back.items[0].label, items[0].label);
+    assert_string_equal(back.items[1].id, "n1");
+    vgg_labels_fini(&back);
+    free(json);
+    labels.items_n = 0;
+    json = vgg_labels_format(&labels);
+    assert_string_equal(json, "[]");
+    free(json);
+}
+
 static void what_are_no_labels(void **state)
 {
     static const struct {
@@ -309,6 +329,7 @@ int main(void)
         cmocka_unit_test(lists_of_numbers),
         cmocka_unit_test(what_is_no_list_of_numbers),
         cmocka_unit_test(both_forms_of_labels),
+        cmocka_unit_test(labels_are_formatted),
         cmocka_unit_test(what_are_no_labels),
     };
 

@@ -125,6 +125,31 @@ static void formatting_without_memory(void **state)
     free(whole);
 }
 
+static void formatting_labels_without_memory(void **state)
+{
+    struct vgg_label items[] = {{NULL, "cat"}, {"n1", "dog, hound"}};
+    const struct vgg_labels labels = {.items = items, .items_n = 2};
+    bool fired = fault_available();
+
+    (void)state;
+    if (!fired)
+        skip();
+    for (unsigned long n = 1; fired; n++) {
+        long before = fault_outstanding();
+        char *json;
+
+        fault_arm(n);
+        json = vgg_labels_format(&labels);
+        fired = fault_disarm();
+        if (json != NULL)
+            assert_string_equal(json, "[\"cat\",[\"n1\",\"dog, hound\"]]");
+        else
+            assert_true(fired);
+        free(json);
+        assert_int_equal(fault_outstanding(), before);
+    }
+}
+
 static void numbers_without_memory(void **state)
 {
     long before = fault_outstanding();
@@ -182,6 +207,7 @@ int main(void)
         cmocka_unit_test(parsing_without_memory),
         cmocka_unit_test(parsing_costly_text_without_memory),
         cmocka_unit_test(formatting_without_memory),
+        cmocka_unit_test(formatting_labels_without_memory),
         cmocka_unit_test(numbers_without_memory),
         cmocka_unit_test(labels_without_memory),
     };
