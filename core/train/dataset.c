@@ -73,9 +73,8 @@ static enum vgg_status check_folders(const char *dir, const struct vgg_dataset *
     uint32_t label;
 
     if (folders->n < least)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "%s has %zu folders, one for each class, and needs at least %zu", dir,
-                        folders->n, least);
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "%s: class folders: %zu; at least %zu are needed",
+                        dir, folders->n, least);
     for (size_t i = 0; i < folders->n; i++)
         if (!find_class(dataset, folders->items[i], &label))
             return vgg_fail(error, VGG_BAD_ARGUMENT, "folder %s/%s is none of the %zu classes", dir,

@@ -212,7 +212,7 @@ static void too_few_classes(void **state)
     album_png("outside.png", 5, 5);
     album_refused(&keep_all, VGG_BAD_ARGUMENT, "has 0 folders");
     album_png("a/1.png", 5, 5);
-    album_refused(&keep_all, VGG_BAD_ARGUMENT, "has 1 folders, one for each class, and needs");
+    album_refused(&keep_all, VGG_BAD_ARGUMENT, "class folders: 1; at least 2");
 }
 
 static void empty_classes(void **state)

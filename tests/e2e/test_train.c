@@ -1,0 +1,478 @@
+/* vgg train: it learns, to the same bits each time and across interruptions; what it refuses. */
+#include "check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "answers.h"
+#include "process.h"
+#include "work.h"
+
+enum { PICTURES = 14, ARGS_MAX = 48 };
+
+static const char *const folders[] = {"colour", "flat", "grey"};
+
+/* ---------------------------------------------------------------- the pictures --------------- */
+
+static void put(const char *directory, const char *folder, const char *name, const void *bytes,
+                size_t size)
+{
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/%s", directory, folder);
+    (void)mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/%s/%s", directory, folder, name);
+    work_write(path, bytes, size);
+}
+
+/* Three classes that a glance tells apart, in the directory `name`. */
+static const char *make_set(const char *name)
+{
+    const char *directory = work_file(name);
+
+    if (mkdir(directory, 0700) != 0)
+        return directory;
+    for (uint32_t i = 0; i < 3 * PICTURES; i++) {
+        const struct jpeg_spec spec = {.width = 44 + i % 9,
+                                       .height = 60 - i % 7,
+                                       .color = i % 3 == 2 ? JPEG_GREY : JPEG_YCBCR,
+                                       .flat = i % 3 == 1};
+        struct blob image = picture_of(&spec);
+        char file[16];
+
+        snprintf(file, sizeof file, "%02u.jpg", i);
+        put(directory, folders[i % 3], file, image.bytes, image.size);
+        blob_free(&image);
+    }
+    return directory;
+}
+
+/* ---------------------------------------------------------------- running -------------------- */
+
+/* The arguments of a small training into work_file(output), and more of them. */
+static void small_args(const char **args, const char *directory, const char *output,
+                       const char *const *more)
+{
+    static const char *const fixed[] = {
+        "train", "--width",   "4",     "--fc",         "16",    "--crop",
+        "32",    "--scale",   "32-40", "--batch",      "8",     "--rate",
+        "0.02",  "--dropout", "0.1",   "--batch-norm", "--json"};
+    size_t n = 0;
+
+    for (size_t i = 0; i < COUNT_OF(fixed); i++)
+        args[n++] = fixed[i];
+    args[n++] = "-o";
+    args[n++] = output;
+    for (; *more != NULL; more++)
+        args[n++] = *more;
+    args[n++] = directory;
+    args[n] = NULL;
+    assert_true(n < ARGS_MAX);
+}
+
+static struct output train(const char *directory, const char *output, const char *const *more)
+{
+    const char *args[ARGS_MAX];
+
+    small_args(args, directory, output, more);
+    return command_run(args, NULL, NULL);
+}
+
+static void train_well(const char *directory, const char *output, const char *const *more)
+{
+    struct output result = train(directory, output, more);
+
+    if (result.status != 0)
+        fail_msg("status %d: %s", result.status, result.err);
+    output_free(&result);
+}
+
+static bool exists(const char *path)
+{
+    struct stat there;
+
+    return stat(path, &there) == 0;
+}
+
+static void assert_same_file(const char *a, const char *b)
+{
+    struct blob left = work_read(a), right = work_read(b);
+
+    assert_int_equal(left.size, right.size);
+    assert_memory_equal(left.bytes, right.bytes, left.size);
+    blob_free(&left);
+    blob_free(&right);
+}
+
+/* Start a training and wait until it has written `awaited`. */
+static pid_t start_until(const char *directory, const char *output, const char *const *more,
+                         const char *awaited, int *err_fd)
+{
+    const char *args[ARGS_MAX];
+    int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    pid_t pid;
+
+    *err_fd = open(work_file("stderr.txt"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(null >= 0 && *err_fd >= 0);
+    small_args(args, directory, output, more);
+    pid = process_start(args, NULL, NULL, null, *err_fd);
+    close(null);
+    for (int i = 0; i < NAPS_MAX && !exists(awaited); i++)
+        nap();
+    assert_true(exists(awaited));
+    return pid;
+}
+
+/* ---------------------------------------------------------------- learning ------------------- */
+
+/* Each line of the history is one epoch; the loss falls; the best is what the file says. */
+static void check_history(const char *text, size_t epochs)
+{
+    char *copy = strdup(text);
+    double first = 0, last = 0, best = 2;
+    size_t n = 0;
+
+    assert_non_null(copy);
+    for (char *line = strtok(copy, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        json_t *json = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        double error;
+
+        assert_non_null(json);
+        assert_int_equal(integer_member(json, "epoch"), ++n);
+        last = number_member(json, "loss");
+        first = n == 1 ? last : first;
+        error = number_member(json, "validation_error");
+        assert_true(number_member(json, "error") >= 0 && number_member(json, "error") <= 1);
+        assert_true(json_is_true(json_object_get(json, "best")) || error >= best);
+        best = error < best ? error : best;
+        json_decref(json);
+    }
+    assert_int_equal(n, epochs);
+    assert_true(last < 0.5 * first);
+    assert_true(best == 0);
+    free(copy);
+}
+
+static void learns(void **state)
+{
+    const char *set = make_set("set"), *model = work_file("learnt.safetensors");
+    const char *history = work_file("learnt.jsonl");
+    const char *more[] = {"--epochs", "12",    "--history", history, "--name", "shapes",
+                          "--scales", "32,48", "--weights", "f16",   NULL};
+    struct output result = train(set, model, more), inspected, classified;
+    struct blob lines;
+
+    (void)state;
+    assert_int_equal(result.status, 0);
+    check_history(result.out, 12);
+    lines = work_read(history);
+    assert_int_equal(lines.size, result.out_size);
+    assert_memory_equal(lines.bytes, result.out, lines.size);
+    blob_free(&lines);
+    output_free(&result);
+
+    inspected = command_run((const char *[]){"inspect", model, NULL}, NULL, NULL);
+    assert_int_equal(inspected.status, 0);
+    assert_non_null(strstr(inspected.out, "shapes"));
+    assert_null(strstr(inspected.out, "untrained"));
+    output_free(&inspected);
+
+    classified =
+        command_run((const char *[]){"eval", "--model", model, "--json", set, NULL}, NULL, NULL);
+    assert_int_equal(classified.status, 0);
+    output_free(&classified);
+}
+
+/* ---------------------------------------------------------------- the same bits -------------- */
+
+static void same_bits_twice(void **state)
+{
+    const char *set = make_set("set"), *a = work_file("a.safetensors"),
+               *b = work_file("b.safetensors");
+
+    (void)state;
+    train_well(set, a, (const char *[]){"--epochs", "2", "--threads", "1", NULL});
+    train_well(set, b, (const char *[]){"--epochs", "2", "--threads", "2", NULL});
+    assert_same_file(a, b);
+    train_well(set, b,
+               (const char *[]){"--epochs", "2", "--cache", "0", "--checkpoint",
+                                work_file("other.checkpoint"), NULL});
+    assert_same_file(a, b);
+    train_well(set, b,
+               (const char *[]){"--epochs", "2", "--seed", "2", "--checkpoint",
+                                work_file("seed.checkpoint"), NULL});
+    struct blob left = work_read(a), right = work_read(b);
+    assert_true(left.size != right.size || memcmp(left.bytes, right.bytes, left.size) != 0);
+    blob_free(&left);
+    blob_free(&right);
+}
+
+static size_t lines_of(const char *path)
+{
+    struct blob file = work_read(path);
+    size_t n = 0;
+
+    for (size_t i = 0; i < file.size; i++)
+        n += file.bytes[i] == '\n';
+    blob_free(&file);
+    return n;
+}
+
+/* The arrays of two checkpoints; their headers tell times as well. */
+static void assert_same_arrays(const char *a, const char *b)
+{
+    struct blob files[2] = {work_read(a), work_read(b)};
+    size_t data[2], size;
+
+    for (size_t i = 0; i < 2; i++) {
+        data[i] = 8;
+        for (size_t j = 0; j < 8; j++)
+            data[i] += (size_t)files[i].bytes[j] << (8 * j);
+        assert_true(data[i] < files[i].size);
+    }
+    size = files[0].size - data[0];
+    assert_int_equal(size, files[1].size - data[1]);
+    assert_memory_equal(files[0].bytes + data[0], files[1].bytes + data[1], size);
+    blob_free(&files[0]);
+    blob_free(&files[1]);
+}
+
+/*
+ * End a training by a signal after its first epoch, resume it for some more epochs, and compare it
+ * with one that nobody has ended.
+ */
+static void end_and_resume(int signal, const char *name)
+{
+    static const char patience[] = "1000000";
+    const char *set = make_set("set"), *model = work_file(name), *text;
+    const char *history = work_file("ended.jsonl"), *whole = work_file("whole.safetensors");
+    char checkpoint[512], epochs[16];
+    int err_fd, status;
+    pid_t pid;
+
+    snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", model);
+    pid = start_until(
+        set, model,
+        (const char *[]){"--epochs", "100000", "--patience", patience, "--history", history, NULL},
+        checkpoint, &err_fd);
+    kill(pid, signal);
+    status = process_wait(pid);
+    close(err_fd);
+    assert_int_equal(status, signal == SIGKILL ? 128 + SIGKILL : 1);
+    if (signal != SIGKILL) {
+        struct blob err = work_read(work_file("stderr.txt"));
+
+        text = (const char *)err.bytes;
+        assert_non_null(memmem(text, err.size, "stopped in epoch", strlen("stopped in epoch")));
+        assert_non_null(memmem(text, err.size, checkpoint, strlen(checkpoint)));
+        blob_free(&err);
+    }
+    snprintf(epochs, sizeof epochs, "%zu", lines_of(history) + 3);
+    train_well(set, model,
+               (const char *[]){"--epochs", epochs, "--patience", patience, "--history", history,
+                                "--resume", NULL});
+    train_well(set, whole,
+               (const char *[]){"--epochs", epochs, "--patience", patience, "--checkpoint",
+                                work_file("whole.checkpoint"), NULL});
+    assert_same_file(model, whole);
+    assert_same_arrays(checkpoint, work_file("whole.checkpoint"));
+    assert_int_equal(unlink(work_file("whole.checkpoint")), 0);
+}
+
+static void resumes_after_an_interruption(void **state)
+{
+    (void)state;
+    end_and_resume(SIGINT, "interrupted.safetensors");
+}
+
+static void resumes_after_a_kill(void **state)
+{
+    (void)state;
+    end_and_resume(SIGKILL, "killed.safetensors");
+}
+
+/* A checkpoint that does not fit leaves the one before it, which can be gone on from. */
+static void survives_a_full_disk(void **state)
+{
+    const char *set = make_set("set"), *disk = work_file("disk"), *model;
+    struct output result;
+    char path[512], checkpoint[600], limit[64];
+
+    (void)state;
+    assert_int_equal(mkdir(disk, 0700), 0);
+    if (mount("tmpfs", disk, "tmpfs", 0, "size=64m") != 0) {
+        print_message("SKIPPED: no tmpfs can be mounted here: %s\n", strerror(errno));
+        skip();
+    }
+    snprintf(path, sizeof path, "%s/model.safetensors", disk);
+    snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", path);
+    model = path;
+    train_well(set, model, (const char *[]){"--epochs", "1", NULL});
+    struct blob before = work_read(checkpoint);
+
+    snprintf(limit, sizeof limit, "size=%zu", before.size + before.size / 2);
+    assert_int_equal(mount("tmpfs", disk, "tmpfs", MS_REMOUNT, limit), 0);
+    result = train(set, model, (const char *[]){"--epochs", "3", "--resume", NULL});
+    assert_int_equal(result.status, 2);
+    assert_non_null(strstr(result.err, strerror(ENOSPC)));
+    output_free(&result);
+    {
+        struct blob after = work_read(checkpoint);
+
+        assert_int_equal(after.size, before.size);
+        assert_memory_equal(after.bytes, before.bytes, before.size);
+        blob_free(&after);
+    }
+    blob_free(&before);
+    assert_int_equal(mount("tmpfs", disk, "tmpfs", MS_REMOUNT, "size=64m"), 0);
+    train_well(set, model, (const char *[]){"--epochs", "3", "--resume", NULL});
+    assert_int_equal(umount(disk), 0);
+}
+
+/* ---------------------------------------------------------------- refusals ------------------- */
+
+static void refuse(const char *directory, const char *output, const char *const *more,
+                   const char *reason)
+{
+    struct output result = train(directory, output, more);
+
+    if (result.status != 2 || strstr(result.err, reason) == NULL || count_lines(result.err) != 1)
+        fail_msg("status %d, not \"%s\": %s", result.status, reason, result.err);
+    assert_int_equal(result.out_size, 0);
+    output_free(&result);
+}
+
+static void refuses_bad_data(void **state)
+{
+    const char *none[] = {NULL}, *model = work_file("refused.safetensors"), *set;
+    char path[512];
+
+    (void)state;
+    refuse(work_file("nowhere"), model, none, strerror(ENOENT));
+    set = work_file("one");
+    assert_int_equal(mkdir(set, 0700), 0);
+    refuse(set, model, none, "at least 2");
+    put(set, "only", "x.jpg", "no picture", 10);
+    refuse(set, model, none, "at least 2");
+    set = work_file("hollow");
+    assert_int_equal(mkdir(set, 0700), 0);
+    struct blob image = picture(40, 40);
+    put(set, "full", "x.jpg", image.bytes, image.size);
+    blob_free(&image);
+    snprintf(path, sizeof path, "%s/hollow-class", set);
+    assert_int_equal(mkdir(path, 0700), 0);
+    refuse(set, model, none, "hollow-class");
+    assert_false(exists(model));
+}
+
+static void refuses_bad_options(void **state)
+{
+    static const struct {
+        const char *more[4], *reason;
+    } cases[] = {
+        {{"--scale", "31", NULL}, "crop"},
+        {{"--scale", "40-36", NULL}, "ascend"},
+        {{"--scale", "40-", NULL}, "--scale"},
+        {{"--init", "zero", NULL}, "he|glorot|gaussian"},
+        {{"--arch", "F", NULL}, "A-LRN"},
+        {{"--arch", "A-LRN", NULL}, "batch-norm"},
+        {{"--crop", "40", NULL}, "multiple of 32"},
+        {{"--dropout", "1", NULL}, "below 1"},
+        {{"--rate", "-1", NULL}, "--rate"},
+        {{"--init-from", "/nowhere", NULL}, "/nowhere"},
+        {{"--resume", NULL}, "checkpoint"},
+    };
+    const char *set = make_set("set"), *model = work_file("refused.safetensors");
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        refuse(set, model, cases[i].more, cases[i].reason);
+    assert_false(exists(model));
+}
+
+static void refuses_the_checkpoint_of_another(void **state)
+{
+    const char *set = make_set("set"), *model = work_file("other.safetensors");
+    const char *resume[] = {"--resume", "--epochs", "2", NULL};
+    char checkpoint[512];
+    struct blob whole;
+
+    (void)state;
+    snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", model);
+    train_well(set, model, (const char *[]){"--epochs", "1", NULL});
+    whole = work_read(checkpoint);
+    refuse(set, model, (const char *[]){"--epochs", "1", NULL}, "resume");
+    refuse(set, model, (const char *[]){"--resume", "--arch", "A", NULL}, "arch=D");
+    refuse(set, model, (const char *[]){"--resume", "--seed", "9", NULL}, "seed=1");
+    refuse(make_set("copy-of-set"), model, (const char *[]){"--resume", "--batch", "4", NULL},
+           "batch=8");
+    work_write(checkpoint, whole.bytes, whole.size / 2);
+    refuse(set, model, resume, checkpoint);
+    whole.bytes[whole.size - 1] ^= 1;
+    work_write(checkpoint, whole.bytes, whole.size);
+    refuse(set, model, resume, checkpoint);
+    whole.bytes[whole.size - 1] ^= 1;
+    work_write(checkpoint, whole.bytes, whole.size);
+    train_well(set, model, resume);
+    blob_free(&whole);
+}
+
+/* Pictures that cannot be read are named and left out. */
+static void leaves_out_bad_pictures(void **state)
+{
+    const char *set = make_set("damaged"), *model = work_file("damaged.safetensors");
+    struct output result;
+
+    (void)state;
+    put(set, "flat", "broken.jpg", "\xff\xd8\xff", 3);
+    put(set, "grey", "text.png", "not a picture", 13);
+    result = train(set, model, (const char *[]){"--epochs", "1", NULL});
+    assert_int_equal(result.status, 0);
+    assert_non_null(strstr(result.err, "flat/broken.jpg"));
+    assert_non_null(strstr(result.err, "grey/text.png"));
+    output_free(&result);
+}
+
+/* The deeper net begins with the shallow one's layers. */
+static void begins_with_another_model(void **state)
+{
+    const char *set = make_set("set"), *shallow = work_file("shallow.safetensors"),
+               *deep = work_file("deep.safetensors");
+
+    (void)state;
+    train_well(set, shallow, (const char *[]){"--epochs", "2", "--arch", "A", NULL});
+    train_well(set, deep,
+               (const char *[]){"--epochs", "1", "--arch", "E", "--init-from", shallow, NULL});
+}
+
+/* What a failed test has left mounted would not go with the directory. */
+static int teardown(void **state)
+{
+    (void)umount2(work_file("disk"), MNT_DETACH);
+    return work_teardown(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(learns),
+        cmocka_unit_test(same_bits_twice),
+        cmocka_unit_test(resumes_after_an_interruption),
+        cmocka_unit_test(resumes_after_a_kill),
+        cmocka_unit_test(survives_a_full_disk),
+        cmocka_unit_test(refuses_bad_data),
+        cmocka_unit_test(refuses_bad_options),
+        cmocka_unit_test(refuses_the_checkpoint_of_another),
+        cmocka_unit_test(leaves_out_bad_pictures),
+        cmocka_unit_test(begins_with_another_model),
+    };
+
+    return cmocka_run_group_tests(tests, work_setup, teardown);
+}
