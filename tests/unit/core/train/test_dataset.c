@@ -210,7 +210,7 @@ static void too_few_classes(void **state)
 {
     (void)state;
     album_png("outside.png", 5, 5);
-    album_refused(&keep_all, VGG_BAD_ARGUMENT, "has 0 folders");
+    album_refused(&keep_all, VGG_BAD_ARGUMENT, "class folders: 0");
     album_png("a/1.png", 5, 5);
     album_refused(&keep_all, VGG_BAD_ARGUMENT, "class folders: 1; at least 2");
 }
@@ -281,7 +281,7 @@ static void given_classes(void **state)
     struct vgg_dataset dataset;
 
     (void)state;
-    album_refused(&options, VGG_BAD_ARGUMENT, "has 0 folders");
+    album_refused(&options, VGG_BAD_ARGUMENT, "class folders: 0");
     album_fill(1);
     album_open(&options, pools[0], &dataset);
     assert_int_equal(dataset.classes_n, 3);
