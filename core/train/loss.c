@@ -18,5 +18,5 @@ double vgg_loss(const float *logits, size_t classes, uint32_t label, double weig
         grad[i] = (float)(weight * (posterior - (i == label)));
     }
     *right = (double)logits[label] == largest;
-    return log(sum) + largest - (double)logits[label];
+    return log(sum) + (largest - (double)logits[label]);
 }
