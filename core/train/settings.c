@@ -94,8 +94,10 @@ enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
         return vgg_fail(error, VGG_BAD_ARGUMENT, "batch must be at most %d", BATCH_MAX);
     if (!(settings->dropout < 1) || !(settings->momentum < 1) || !(settings->rate < 1e3) ||
         !(settings->decay < 1) || !(settings->colour < 1e3) || !(settings->validation_fraction < 1))
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "dropout, momentum, decay and validation fraction must be below 1");
+        return vgg_fail(
+            error, VGG_BAD_ARGUMENT,
+            "dropout, momentum, decay and validation fraction must be below 1, rate and "
+            "colour below 1000");
     return VGG_OK;
 }
 
