@@ -295,7 +295,7 @@ static void a_taken_name(void **state)
     snprintf(taken, sizeof taken, "%s.%ld-0.tmp", path, (long)getpid());
     fd = open(taken, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
     assert_int_equal(replace((char *)"new", &error), VGG_OK);
     check_holds(path, "new");
     assert_int_equal(stat(taken, &there), 0);
