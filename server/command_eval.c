@@ -12,8 +12,11 @@
 #include "progress.h"
 #include "terminal.h"
 
-/* Enough for the engine to batch; each holds its rescaled pictures, some megabytes. */
-enum { FLIGHTS_MAX = 16 };
+/*
+ * Enough for the engine to batch, and for the next pictures to be decoded meanwhile; each holds its
+ * rescaled pictures, some megabytes. Crops are many views of one shape, and held twice with `both`.
+ */
+enum { FLIGHTS_MAX = 16, FLIGHTS_OF_CROPS = 4 };
 
 struct eval_options {
     const char *model;
@@ -169,15 +172,16 @@ static bool measure(struct session *session)
     struct flight flights[FLIGHTS_MAX];
     struct progress progress;
     size_t n = session->folders.pictures.n;
+    size_t ahead = tally_takes(&session->tally, TALLY_CROPS) ? FLIGHTS_OF_CROPS : FLIGHTS_MAX;
     bool good = true;
 
     progress_init(&progress, n);
     progress_show(&progress);
-    for (size_t i = 0; i < n + FLIGHTS_MAX; i++) {
-        struct flight *flight = &flights[i % FLIGHTS_MAX];
+    for (size_t i = 0; i < n + ahead; i++) {
+        struct flight *flight = &flights[i % ahead];
 
-        if (i >= FLIGHTS_MAX && i - FLIGHTS_MAX < n)
-            good = land(session, i - FLIGHTS_MAX, flight, &progress) && good;
+        if (i >= ahead && i - ahead < n)
+            good = land(session, i - ahead, flight, &progress) && good;
         if (i < n)
             take_off(session, i, flight);
     }
