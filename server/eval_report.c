@@ -18,7 +18,8 @@ const char *eval_protocol_name(enum tally_protocol protocol)
     return names[protocol];
 }
 
-const char *eval_class_name(const struct vgg_model *model, uint32_t index)
+/* Label, else id, else NULL. */
+static const char *class_name(const struct vgg_model *model, uint32_t index)
 {
     const char *id, *label;
 
@@ -40,7 +41,7 @@ static void print_name(const char *text, size_t width)
 
 static void print_class_name(const struct vgg_model *model, uint32_t index, size_t width)
 {
-    const char *name = eval_class_name(model, index);
+    const char *name = class_name(model, index);
     char number[16];
 
     snprintf(number, sizeof number, "%" PRIu32, index);
@@ -53,7 +54,7 @@ static size_t names_width(const struct eval_result *result)
     size_t widest = strlen("class");
 
     for (uint32_t i = 0; i < result->tally->classes; i++) {
-        const char *name = eval_class_name(result->model, i);
+        const char *name = class_name(result->model, i);
 
         if (name != NULL && result->tally->class_pictures[i] != 0 && strlen(name) > widest)
             widest = strlen(name);

@@ -31,7 +31,4 @@ void eval_report_tables(const struct eval_result *result);
 /* The same and more in one object: malloc'ed; NULL when out of memory. */
 char *eval_report_json(const struct eval_result *result, size_t *size);
 
-/* Label, else id, else NULL. */
-const char *eval_class_name(const struct vgg_model *model, uint32_t index);
-
 #endif
