@@ -7,6 +7,9 @@
 #   tests/run.sh BUILD neon        what BUILD/neon holds, for 64-bit ARM, under qemu-user
 #   tests/run.sh BUILD page        the page at / in a browser
 #
+# Programs run JOBS [the CPUs] at a time, the other checks one after the other. A line ends with the
+# seconds that its program took.
+#
 # VGG_SHARED names a directory with more photographs and hostile JPEGs; without it those tests are
 # skipped, and say so.
 set -u
@@ -14,11 +17,16 @@ set -u
 build=$1
 suite=$2
 python=/usr/bin/python3
+jobs=${JOBS:-$(nproc)}
+totals=${totals:-} # a line "PASSED FAILED SKIPPED" for each program
 output=$(mktemp)
-trap 'rm -f "$output"' EXIT
-passed=0
-failed=0
-skipped=0
+if [ "$suite" != one ]; then
+    totals=$(mktemp)
+    export totals
+    trap 'rm -f "$output" "$totals"' EXIT
+else
+    trap 'rm -f "$output"' EXIT
+fi
 
 export VGG_BIN="$build/vgg"
 # A finding of a sanitizer is a failure, and a leak is one too.
@@ -28,7 +36,7 @@ export TSAN_OPTIONS="halt_on_error=1:exitcode=99"
 # OpenBLAS would start a thread for each CPU, and uses none but the caller's.
 export OPENBLAS_NUM_THREADS=1
 
-if [ -z "${VGG_SHARED:-}" ]; then
+if [ -z "${VGG_SHARED:-}" ] && [ "$suite" != one ]; then
     echo "NOTE: VGG_SHARED is not set: tests of files outside this repository are skipped"
 fi
 
@@ -37,39 +45,51 @@ count() {
     sed -n "$1" "$output" | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
+# What is shown of a command that has ended.
+report() {
+    if [ "$status" -ne 0 ] || [ "$bad" -ne 0 ]; then
+        printf 'FAIL %s (exit status %s), %s s\n' "$name" "$status" "$seconds"
+        tail -n 200 "$output"
+    else
+        [ "$left" -eq 0 ] && left= || left=", $left skipped"
+        printf 'ok   %-44s %4s passed, %3s s%s\n' "$name" "$good" "$seconds" "$left"
+        grep -h '^SKIPPED' "$output"
+    fi
+}
+
 # run NAME COMMAND...: cmocka's summary or a line "N passed, N failed" tells the counts; a command
 # that prints neither counts as one.
 run() {
     name=$1
     shift
+    start=$(date +%s)
     "$@" >"$output" 2>&1
     status=$?
+    seconds=$(($(date +%s) - start))
     good=$(count 's/^\[  PASSED  \] \([0-9]*\) test(s).*/\1/p; s/^\([0-9]*\) passed, [0-9]* failed.*/\1/p')
     bad=$(count 's/^\[  FAILED  \] \([0-9]*\) test(s).*/\1/p; s/^[0-9]* passed, \([0-9]*\) failed.*/\1/p')
     left=$(count 's/^\[  SKIPPED \] \([0-9]*\) test(s).*/\1/p')
     [ "$status" -eq 0 ] && [ "$good" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$left" -eq 0 ] && good=1
     [ "$status" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
-    passed=$((passed + good))
-    failed=$((failed + bad))
-    skipped=$((skipped + left))
-    if [ "$status" -ne 0 ] || [ "$bad" -ne 0 ]; then
-        printf 'FAIL %s (exit status %s)\n' "$name" "$status"
-        tail -n 200 "$output"
-    else
-        printf 'ok   %-44s %4s passed%s\n' "$name" "$good" "$([ "$left" -eq 0 ] || echo ", $left skipped")"
-        grep -h '^SKIPPED' "$output"
-    fi
+    echo "$good $bad $left" >>"$totals"
+    report
 }
 
 programs() {
-    for program in $(find "$build/tests/unit" "$build/tests/e2e" -type f -name 'test_*' ! -name '*.*' | sort); do
-        # Without a source of its own it is left over from another revision.
-        source=tests/${program#"$build"/tests/}.c
-        [ -f "$source" ] && run "${program#"$build"/}" "$program"
-    done
+    find "$build/tests/unit" "$build/tests/e2e" -type f -name 'test_*' ! -name '*.*' | sort |
+        while read -r program; do
+            # Without a source of its own it is left over from another revision.
+            [ -f "tests/${program#"$build"/tests/}.c" ] && echo "$program"
+        done | xargs -r -n 1 -P "$jobs" sh "$0" "$build" one
 }
 
 case $suite in
+one)
+    # What two programs print at a time must not mix.
+    text=$(run "${3#"$build"/}" "$3")
+    flock "$totals" printf '%s\n' "$text"
+    exit 0
+    ;;
 programs)
     programs
     ;;
@@ -101,6 +121,7 @@ long)
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
     run "overload, bad neighbours" "$build/tests/long/chaos"
     run "reloads under wrk" "$python" tests/long/reloads.py "$build/vgg"
+    run "predicted seconds" "$python" tests/long/prediction.py "$build/vgg"
     run "SIGTERM under wrk" "$python" tests/long/sigterm.py "$build/vgg"
     run "the page in a browser" sh tests/page/run.sh "$build"
     ;;
@@ -119,5 +140,8 @@ page)
 esac
 
 echo
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -ne 0 ]
+awk '{ passed += $1; failed += $2; skipped += $3 }
+    END {
+        print passed + 0 " passed, " failed + 0 " failed, " skipped + 0 " skipped"
+        exit failed != 0 || passed == 0
+    }' "$totals"
