@@ -68,12 +68,13 @@ struct vgg_train_options {
     unsigned threads; /* 0: vgg_threads_default(); changes no result */
 
     /* The files. */
-    const char *output;     /* the best model so far */
-    const char *checkpoint; /* the state, after each epoch and on a stop */
-    const char *log;        /* a line of JSON for each epoch, or NULL */
-    bool resume;            /* go on from the checkpoint, which must be of these options and data */
-    bool half;              /* weights of the model file in F16 */
-    const char *name;       /* of the model ["D-64", by configuration and width] */
+    const char *output;          /* the best model so far */
+    const char *checkpoint;      /* the state, after each epoch and on a stop */
+    const char *log;             /* a line of JSON for each epoch, or NULL */
+    const char *validation_list; /* the paths of the validation pictures, a line each, or NULL */
+    bool resume;      /* go on from the checkpoint, which must be of these options and data */
+    bool half;        /* weights of the model file in F16 */
+    const char *name; /* of the model ["D-64", by configuration and width] */
     uint32_t scales[VGG_SCALES_MAX]; /* test scales in the model file's metadata */
     size_t scales_n;
 

@@ -49,6 +49,8 @@ static const struct option options[] = {
      "photographs to validate on [a part of the others]"},
     {"validation-fraction", "P", OPTION_REAL, FIELD(train.validation_fraction), 0, 0,
      "that part, of each class [0.1]"},
+    {"validation-list", "FILE", OPTION_STRING, FIELD(train.validation_list), 0, 0,
+     "write the paths of the validation pictures, a line each"},
     {"validation-scale", "PIXELS", OPTION_COUNT, FIELD(train.validation_scale), 32, VGG_SCALE_MAX,
      "shorter side in validation [the middle of --scale]"},
     {"batch", "N", OPTION_COUNT, FIELD(train.batch), 1, 1 << 16, "crops of a step [256]"},

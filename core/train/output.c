@@ -148,6 +148,8 @@ enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_d
     return status;
 }
 
+/* ---------------------------------------------------------------- text ----------------------- */
+
 static enum vgg_status write_lines(void *user, int fd, struct vgg_error *error)
 {
     const char *lines = user;
@@ -155,10 +157,37 @@ static enum vgg_status write_lines(void *user, int fd, struct vgg_error *error)
     return vgg_write_all(fd, lines, strlen(lines), error);
 }
 
-enum vgg_status vgg_output_log(const char *path, const char *lines, struct vgg_error *error)
+static enum vgg_status write_paths(void *user, int fd, struct vgg_error *error)
+{
+    const struct vgg_dataset *dataset = user;
+    enum vgg_status status = VGG_OK;
+
+    for (size_t i = 0; i < dataset->examples_n && status == VGG_OK; i++) {
+        const char *path = dataset->examples[i].path;
+
+        status = vgg_write_all(fd, path, strlen(path), error);
+        if (status == VGG_OK)
+            status = vgg_write_all(fd, "\n", 1, error);
+    }
+    return status;
+}
+
+static enum vgg_status replace(const char *path, vgg_contents_fn *contents, const void *user,
+                               struct vgg_error *error)
 {
     struct vgg_error reason = {0};
-    enum vgg_status status = vgg_replace(path, write_lines, (void *)lines, &reason);
+    enum vgg_status status = vgg_replace(path, contents, (void *)user, &reason);
 
     return status == VGG_OK ? status : vgg_fail(error, status, "%s: %s", path, reason.text);
+}
+
+enum vgg_status vgg_output_list(const char *path, const struct vgg_dataset *dataset,
+                                struct vgg_error *error)
+{
+    return replace(path, write_paths, dataset, error);
+}
+
+enum vgg_status vgg_output_log(const char *path, const char *lines, struct vgg_error *error)
+{
+    return replace(path, write_lines, lines, error);
 }

@@ -23,6 +23,10 @@ enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_d
                                  const struct vgg_train_epoch *epoch, const char *settings_text,
                                  const char *data, struct vgg_error *error);
 
+/* Write the paths of a set's pictures, a line each. Errors: IO, NO_MEMORY. */
+enum vgg_status vgg_output_list(const char *path, const struct vgg_dataset *dataset,
+                                struct vgg_error *error);
+
 /* Write the log anew. Errors: IO, NO_MEMORY. */
 enum vgg_status vgg_output_log(const char *path, const char *lines, struct vgg_error *error);
 

@@ -67,6 +67,8 @@ static enum vgg_status open_data(struct training *training, const char *dir,
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "%s: too few pictures to set some aside for validation", dir);
     vgg_dataset_statistics(&training->train);
+    if (settings->validation_list != NULL)
+        return vgg_output_list(settings->validation_list, &training->validation, error);
     return VGG_OK;
 }
 

@@ -101,6 +101,17 @@ static bool exists(const char *path)
     return stat(path, &there) == 0;
 }
 
+static size_t lines_of(const char *path)
+{
+    struct blob file = work_read(path);
+    size_t n = 0;
+
+    for (size_t i = 0; i < file.size; i++)
+        n += file.bytes[i] == '\n';
+    blob_free(&file);
+    return n;
+}
+
 static void assert_same_file(const char *a, const char *b)
 {
     struct blob left = work_read(a), right = work_read(b);
@@ -163,9 +174,10 @@ static void check_history(const char *text, size_t epochs)
 static void learns(void **state)
 {
     const char *set = make_set("set"), *model = work_file("learnt.safetensors");
-    const char *history = work_file("learnt.jsonl");
-    const char *more[] = {"--epochs", "12",    "--history", history, "--name", "shapes",
-                          "--scales", "32,48", "--weights", "f16",   NULL};
+    const char *history = work_file("learnt.jsonl"), *list = work_file("list.txt");
+    const char *more[] = {
+        "--epochs",  "12",  "--history",         history, "--name", "shapes", "--scales", "32,48",
+        "--weights", "f16", "--validation-list", list,    NULL};
     struct output result = train(set, model, more), inspected, classified;
     struct blob lines;
 
@@ -177,6 +189,7 @@ static void learns(void **state)
     assert_memory_equal(lines.bytes, result.out, lines.size);
     blob_free(&lines);
     output_free(&result);
+    assert_int_equal(lines_of(list), 3); /* a tenth of each class */
 
     inspected = command_run((const char *[]){"inspect", model, NULL}, NULL, NULL);
     assert_int_equal(inspected.status, 0);
@@ -212,17 +225,6 @@ static void same_bits_twice(void **state)
     assert_true(left.size != right.size || memcmp(left.bytes, right.bytes, left.size) != 0);
     blob_free(&left);
     blob_free(&right);
-}
-
-static size_t lines_of(const char *path)
-{
-    struct blob file = work_read(path);
-    size_t n = 0;
-
-    for (size_t i = 0; i < file.size; i++)
-        n += file.bytes[i] == '\n';
-    blob_free(&file);
-    return n;
 }
 
 /* The arrays of two checkpoints; their headers tell times as well. */
