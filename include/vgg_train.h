@@ -44,7 +44,8 @@ struct vgg_train_options {
     uint32_t width, fc, crop; /* as in vgg_init_options [64, 4096, 224] */
     bool batch_norm;          /* after each convolution; folded into it in the model file */
     enum vgg_train_init init;
-    const char *init_from; /* a model: layers of equal name and shape begin as its, or NULL */
+    const char *init_from; /* a model to begin with, or NULL: of another configuration its first
+                              four convolutions and FC layers, of the same one all */
     double dropout;        /* of the two hidden FC layers [0.5]; below 0: none */
 
     /* The data. */

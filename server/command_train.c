@@ -37,7 +37,7 @@ static const struct option options[] = {
     {"init", "he|glorot|gaussian", OPTION_CHOICE, FIELD(init), 0, 0,
      "how weights begin; gaussian is the paper's, variance 0.01 [he]"},
     {"init-from", "FILE", OPTION_STRING, FIELD(train.init_from), 0, 0,
-     "begin with a model's layers of equal name and shape"},
+     "begin with a model: its first four convolutions and FC layers, or, of the same ARCH, all"},
     {"dropout", "P", OPTION_REAL, FIELD(train.dropout), 0, 0,
      "part of the hidden FC units left out [0.5]"},
     {"scale", "S|MIN-MAX", OPTION_STRING, FIELD(scale), 0, 0,

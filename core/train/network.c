@@ -221,17 +221,21 @@ void vgg_network_randomise(struct vgg_network *network, enum vgg_initialisation 
 
 /* ---------------------------------------------------------------- from another net ----------- */
 
-/* The trained net's layer of this name and shape, or layers_n. */
-static size_t find_layer(const struct vgg_net *net, const struct vgg_layer *layer)
-{
-    size_t i = 0;
+enum { SHALLOW_CONVS = 4 }; /* that the paper takes from A (section 3.1), beside the FC layers */
 
-    while (i < net->layers_n && (strcmp(net->layers[i].name, layer->name) != 0 ||
-                                 net->layers[i].conv.in != layer->conv.in ||
-                                 net->layers[i].conv.out != layer->conv.out ||
-                                 net->layers[i].conv.kernel != layer->conv.kernel))
-        i++;
-    return i;
+/* The trained net's layer of this name and shape, or layers_n where none is to be copied. */
+static size_t find_layer(const struct vgg_net *from, const struct vgg_net *net,
+                         const struct vgg_layer *layer)
+{
+    for (size_t i = 0; i < from->layers_n; i++) {
+        const struct vgg_layer *other = &from->layers[i];
+        bool taken = from->arch == net->arch || i < SHALLOW_CONVS || i >= from->arch->convs_n;
+
+        if (taken && strcmp(other->name, layer->name) == 0 && other->conv.in == layer->conv.in &&
+            other->conv.out == layer->conv.out && other->conv.kernel == layer->conv.kernel)
+            return i;
+    }
+    return from->layers_n;
 }
 
 enum vgg_status vgg_network_copy(struct vgg_network *network, const char *path, size_t *copied,
@@ -245,7 +249,7 @@ enum vgg_status vgg_network_copy(struct vgg_network *network, const char *path, 
     if (status != VGG_OK)
         return status;
     for (size_t i = 0; i < network->net.layers_n; i++) {
-        size_t source = find_layer(from.net, &network->net.layers[i]);
+        size_t source = find_layer(from.net, &network->net, &network->net.layers[i]);
         struct vgg_parameter *weight =
             i < convs ? &network->convs[i].weight : &network->dense[i - convs].weight;
         struct vgg_parameter *bias =

@@ -62,8 +62,9 @@ void vgg_network_randomise(struct vgg_network *network, enum vgg_initialisation 
                            uint64_t seed);
 
 /*
- * Begin with a trained network's layers: those of equal name and shape are copied, as the paper
- * does from A into the deeper nets. *copied tells how many. Errors: those of vgg_weights_read,
+ * Begin with a trained network's layers, where name and shape are equal: all of the same
+ * configuration's; of another's the first four convolutions and the FC layers, as the paper does
+ * from A into the deeper nets. *copied tells how many. Errors: those of vgg_weights_read,
  * BAD_ARGUMENT (not one layer fits).
  */
 enum vgg_status vgg_network_copy(struct vgg_network *network, const char *path, size_t *copied,
