@@ -11,8 +11,8 @@ PREFIX ?= /usr/local
 # A file ending in .safetensors, one of vgg16 vgg19 vgg16_bn vgg19_bn, or empty: the embedded model.
 MODEL ?=
 RUN_ARGS ?=
-# The model linked into the binary; the default is untrained and made by the build itself.
-EMBED ?= $(BUILD)/untrained.safetensors
+# The model linked into the binary.
+EMBED ?= server/model/trashnet.safetensors
 SANITIZE ?=
 
 Q := $(if $(V),,@)
@@ -52,7 +52,7 @@ e2e_helpers := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/test_%,$(wildc
 core_objects := $(patsubst %,$(BUILD)/%.o,$(basename $(core_sources)))
 server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources)) \
     $(BUILD)/server/page_files.o $(BUILD)/server/openapi_file.o
-# The server's parts without main, for unit tests and the bootstrap binary.
+# The server's parts without main, for unit tests.
 part_objects := $(filter-out $(BUILD)/server/main.o,$(server_objects))
 oracle_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/oracle/*.c))
 
@@ -134,12 +134,9 @@ $(BUILD)/openblas_absent.c: $(OPENBLAS_LIB)
 $(BUILD)/openblas_absent.o: $(BUILD)/openblas_absent.c
 	$(Q)$(CC) -fPIE -c $< -o $@
 
-# The same program without an embedded model, to make the untrained one with.
-$(BUILD)/vgg-bootstrap: $(server_objects) $(BUILD)/embedded_none.o $(BUILD)/libvgg.a $(BLAS_FILES)
+# The same program without an embedded model.
+$(BUILD)/vgg-bare: $(server_objects) $(BUILD)/embedded_none.o $(BUILD)/libvgg.a $(BLAS_FILES)
 	$(Q)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(SERVER_LIBS) -o $@
-
-$(BUILD)/untrained.safetensors: $(BUILD)/vgg-bootstrap
-	$(Q)$< init --arch D --width 8 --fc 128 --seed 1 -o $@
 
 $(BUILD)/vgg: $(server_objects) $(BUILD)/embedded.o $(BUILD)/libvgg.a $(BLAS_FILES)
 	$(Q)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(SERVER_LIBS) -o $@
@@ -197,7 +194,7 @@ cross := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-
 neon-check: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh neon
 	$(Q)$(MAKE) --no-print-directory $(cross) BUILD=$(BUILD)/neon \
-	    $(BUILD)/neon/tests/unit/core/kernels/test_conv $(BUILD)/neon/vgg-bootstrap
+	    $(BUILD)/neon/tests/unit/core/kernels/test_conv $(BUILD)/neon/vgg-bare
 	$(Q)sh tests/run.sh $(BUILD) neon
 
 ## docker-check  build docker/Dockerfile with buildah, run the image as a container runs (root)

@@ -1,6 +1,6 @@
 /*
  * The bytes of the model that serves without --model: a safetensors file named by the Makefile, or
- * none in the program that makes the first one.
+ * none in build/vgg-bare.
  */
     .section .rodata
     .global vgg_embedded_model

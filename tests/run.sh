@@ -105,7 +105,7 @@ all)
     run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
     # Every table of kernels that this machine runs.
     for kernels in avx512 avx2 neon portable; do
-        VGG_KERNELS=$kernels "$build/vgg" inspect "$build/untrained.safetensors" >/dev/null 2>&1 || continue
+        VGG_KERNELS=$kernels "$build/vgg" inspect >/dev/null 2>&1 || continue
         run "posteriors against the oracle, $kernels" env VGG_KERNELS=$kernels \
             "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
     done
@@ -127,7 +127,7 @@ long)
     ;;
 neon)
     run "NEON kernels, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_conv" neon 3000000
-    run "answers on 64-bit ARM, emulated" "$python" tests/neon/check.py "$build/vgg" "$build/neon/vgg-bootstrap"
+    run "answers on 64-bit ARM, emulated" "$python" tests/neon/check.py "$build/vgg" "$build/neon/vgg-bare"
     ;;
 page)
     run "the page in a browser" sh tests/page/run.sh "$build"

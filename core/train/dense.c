@@ -85,7 +85,7 @@ static void rectify_item(void *context, size_t item, unsigned thread)
     for (size_t i = 0; i < layer->out; i++) {
         bool keep = vgg_random_uniform(&random) >= layer->dropout;
 
-        y[i] = keep && y[i] > 0 ? kept * y[i] : 0;
+        y[i] = !keep || y[i] <= 0 ? 0 : kept * y[i]; /* NaN passes: the loss tells */
     }
 }
 

@@ -69,31 +69,6 @@ static void test_labels_of_a_thousand_classes(void **state)
     blob_free(&image);
 }
 
-static void test_embedded_model(void **state)
-{
-    struct blob image = picture(300, 240);
-    struct server server;
-    struct answer answer;
-    size_t classes;
-    bool trained;
-
-    (void)state;
-    server_start(&server, (const char *[]){NULL});
-    ask(&server, &(struct call){.target = "/model"}, &answer);
-    assert_int_equal(answer.status, 200);
-    classes = (size_t)integer_member(answer.json, "classes");
-    trained = bool_member(answer.json, "trained");
-    answer_free(&answer);
-    classify(&server, "", &image, &answer);
-    check_answer(&answer, 300, 240);
-    check_top(member(answer.json, "top"), 5, classes, classes == 1000);
-    answer_free(&answer);
-    if (!trained)
-        server_wait_log(&server, "untrained");
-    server_stop(&server);
-    blob_free(&image);
-}
-
 static void test_orientation(void **state)
 {
     struct answer answer;
@@ -294,7 +269,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_raw_body),
         cmocka_unit_test(test_labels_of_a_thousand_classes),
-        cmocka_unit_test(test_embedded_model),
         cmocka_unit_test(test_orientation),
         cmocka_unit_test(test_kinds_of_jpeg),
         cmocka_unit_test(test_smallest_picture),

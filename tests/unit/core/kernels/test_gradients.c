@@ -394,7 +394,7 @@ static void assert_back_sums(const struct after *after, const double *sums)
 static void run_post_back(unsigned threads, const struct after *after, bool in_place)
 {
     const struct vgg_kernels *kernels = after->kernels;
-    struct vgg_conv conv = {after->shape.c, after->shape.c, 1, 0, false, false, false, false};
+    struct vgg_conv conv = {after->shape.c, after->shape.c, 3, 1, false, false, false, false};
     struct guard y, grad, scale, shift, centre, u_grad, sums, scratch, *result;
     struct vgg_post post = {.relu = after->relu, .pool = after->pool};
     unsigned char *before = layer_block(kernels->map_bytes(after->out), 1);
@@ -428,7 +428,7 @@ static void run_post_back(unsigned threads, const struct after *after, bool in_p
 /* The data are such that nothing is ever rounded: any number of threads gives exactly this. */
 static void what_follows_and_its_gradient(void **state)
 {
-    for (size_t i = 0; i < COUNT(channels) * COUNT(sides); i++)
+    for (size_t i = 0; i < 2 * COUNT(channels) * COUNT(sides); i++)
         for (unsigned kind = 0; kind < 4; kind++) {
             struct after after = after_make(*state, i, kind % 2 != 0, kind / 2 != 0);
             unsigned threads = (unsigned)(1 + i % THREADS_MAX);
