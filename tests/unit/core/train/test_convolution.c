@@ -343,7 +343,8 @@ static float *gradient_of(const struct fixture *fixture, enum array array)
 
     if (array != INPUT) {
         plain = layer_block(parameters[array]->n, sizeof *plain);
-        memcpy(plain, parameters[array]->gradient, parameters[array]->n * sizeof *plain);
+        for (size_t i = 0; i < parameters[array]->n; i++)
+            plain[i] = parameters[array]->gradient[i];
         return plain;
     }
     plain = layer_block(shape_floats(layer->in), sizeof *plain);

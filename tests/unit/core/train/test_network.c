@@ -578,8 +578,8 @@ static void tensors_are_filled_in_pieces(void **state)
     (void)state;
     for (size_t tensor = 0; tensor < 2 * network->net.layers_n; tensor++) {
         const struct vgg_convolution *conv = &network->convs[tensor / 2];
-        const struct vgg_dense *dense = &network->dense[tensor / 2 - convs];
         bool is_conv = tensor / 2 < convs, is_bias = tensor % 2 != 0;
+        const struct vgg_dense *dense = &network->dense[is_conv ? 0 : tensor / 2 - convs];
         const struct vgg_parameter *parameter = is_conv   ? is_bias ? &conv->bias : &conv->weight
                                                 : is_bias ? &dense->bias
                                                           : &dense->weight;
