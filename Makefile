@@ -27,7 +27,8 @@ BLAS_FILES := $(filter %.o,$(BLAS))
 WEBP_LIB := $(shell $(CC) -print-file-name=libwebp.a)
 WEBP_DEMUX_LIB := $(shell $(CC) -print-file-name=libwebpdemux.a)
 
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+# psabi: no vector leaves its object file, so how one is passed does not matter.
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wno-psabi \
     $(if $(CI),$(if $(SANITIZE),,-Werror))
 # No contraction: an fma is written where one is meant, so that every build gives the same bits.
 BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $(WARNINGS) \

@@ -35,6 +35,7 @@ struct vgg_train_epoch {
     double validation_loss, validation_error; /* dense evaluation at one scale */
     bool best;                                /* it became the model file */
     double seconds;
+    const char *json; /* all of that as the log has it, with its newline; valid during the call */
 };
 
 /* Zero fields take the value in brackets, where there is one. */

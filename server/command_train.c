@@ -131,10 +131,7 @@ static void show_epoch(void *user, const struct vgg_train_epoch *epoch)
 
     progress_hide(&view->progress);
     if (view->json)
-        printf("{\"epoch\":%" PRIu32 ",\"rate\":%g,\"loss\":%.6f,\"error\":%.6f,"
-               "\"validation_loss\":%.6f,\"validation_error\":%.6f,\"best\":%s,\"seconds\":%.1f}\n",
-               epoch->epoch, epoch->rate, epoch->loss, epoch->error, epoch->validation_loss,
-               epoch->validation_error, epoch->best ? "true" : "false", epoch->seconds);
+        fputs(epoch->json, stdout);
     else
         printf("%5" PRIu32 " %9g %9.4f %8.2f%% %9.4f %8.2f%%%s %8.1f s\n", epoch->epoch,
                epoch->rate, epoch->loss, 100 * epoch->error, epoch->validation_loss,

@@ -7,9 +7,6 @@
 
 #include "base/half.h"
 
-/* No vector leaves this object file, so how one is returned does not matter. */
-#pragma GCC diagnostic ignored "-Wpsabi"
-
 #define TARGET
 
 typedef float vec __attribute__((vector_size(16)));

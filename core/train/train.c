@@ -306,19 +306,21 @@ static bool judge(struct training *training, const struct vgg_validation *valida
     return best;
 }
 
-static enum vgg_status log_epoch(struct training *training, const struct vgg_train_epoch *epoch,
-                                 struct vgg_error *error)
+static void format_epoch(const struct vgg_train_epoch *epoch, char line[LINE_BYTES])
 {
-    const char *path = training->settings.log;
-    char line[LINE_BYTES];
-    enum vgg_status status;
-
-    snprintf(line, sizeof line,
+    snprintf(line, LINE_BYTES,
              "{\"epoch\":%" PRIu32 ",\"rate\":%g,\"loss\":%.6f,\"error\":%.6f,"
              "\"validation_loss\":%.6f,\"validation_error\":%.6f,\"best\":%s,\"seconds\":%.1f}\n",
              epoch->epoch, epoch->rate, epoch->loss, epoch->error, epoch->validation_loss,
              epoch->validation_error, epoch->best ? "true" : "false", epoch->seconds);
-    status = vgg_train_state_log(&training->state, line, error);
+}
+
+static enum vgg_status log_epoch(struct training *training, const char *line,
+                                 struct vgg_error *error)
+{
+    const char *path = training->settings.log;
+    enum vgg_status status = vgg_train_state_log(&training->state, line, error);
+
     if (status != VGG_OK || path == NULL)
         return status;
     return vgg_output_log(path, training->state.history, error);
@@ -336,6 +338,7 @@ static enum vgg_status end_epoch(struct training *training, struct vgg_error *er
                                     .error = (double)state->wrong / images,
                                     .seconds = state->seconds};
     struct vgg_validation validation;
+    char line[LINE_BYTES];
     enum vgg_status status = validate(training, &validation, error);
 
     if (status != VGG_OK)
@@ -351,8 +354,10 @@ static enum vgg_status end_epoch(struct training *training, struct vgg_error *er
     if (epoch.best)
         status = vgg_output_write(&training->network, &training->train, settings, &epoch,
                                   training->settings_text, training->data, error);
+    format_epoch(&epoch, line);
+    epoch.json = line;
     if (status == VGG_OK)
-        status = log_epoch(training, &epoch, error);
+        status = log_epoch(training, line, error);
     if (status == VGG_OK)
         status = save_state(training, error);
     if (status == VGG_OK && settings->on_epoch != NULL)
