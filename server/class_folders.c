@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "terminal.h"
 
@@ -74,14 +73,6 @@ bool class_find(const struct vgg_model *model, const char *name, uint32_t *index
 
 /* ---------------------------------------------------------------- folders -------------------- */
 
-/* A link to a folder is one. */
-static bool is_folder(const char *path)
-{
-    struct stat info;
-
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
 static bool set_class(struct class_folders *folders, size_t before, uint32_t class)
 {
     size_t n = folders->pictures.n;
@@ -128,27 +119,17 @@ static bool add_entry(struct class_folders *folders, const char *directory, cons
         terminal_failure(directory, "out of memory");
         return false;
     }
-    if (is_folder(path))
+    if (pictures_is_directory(path))
         good = add_folder(folders, path, name, model);
     free(path);
     return good;
-}
-
-static int not_hidden(const struct dirent *entry)
-{
-    return entry->d_name[0] != '.';
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
 }
 
 bool class_folders_open(struct class_folders *folders, const char *directory,
                         const struct vgg_model *model)
 {
     struct dirent **entries;
-    int n = scandir(directory, &entries, not_hidden, by_name);
+    int n = pictures_scan(directory, &entries);
     bool good = true;
 
     if (n < 0) {

@@ -45,7 +45,7 @@ static bool looks_like_picture(const char *name)
     return false;
 }
 
-static bool is_directory(const char *path)
+bool pictures_is_directory(const char *path)
 {
     struct stat info;
 
@@ -60,6 +60,11 @@ static int not_hidden(const struct dirent *entry)
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int pictures_scan(const char *directory, struct dirent ***entries)
+{
+    return scandir(directory, entries, not_hidden, by_name);
 }
 
 static bool add_directory(struct pictures *pictures, const char *path);
@@ -87,7 +92,7 @@ static bool add_entry(struct pictures *pictures, const char *directory, const ch
 static bool add_directory(struct pictures *pictures, const char *path)
 {
     struct dirent **entries;
-    int n = scandir(path, &entries, not_hidden, by_name);
+    int n = pictures_scan(path, &entries);
     bool fits = true;
 
     if (n < 0) /* reading it will say why it cannot be read */
@@ -106,7 +111,7 @@ bool pictures_add(struct pictures *pictures, const char *operand)
     char *path;
     bool fits;
 
-    if (!is_directory(operand))
+    if (!pictures_is_directory(operand))
         return add(pictures, operand, false);
     path = strdup(operand);
     if (path == NULL)

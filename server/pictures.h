@@ -15,6 +15,13 @@ struct pictures {
     size_t n, capacity;
 };
 
+/* A link to a directory is one. */
+bool pictures_is_directory(const char *path);
+
+/* scandir of what is not hidden, bytewise sorted. */
+struct dirent;
+int pictures_scan(const char *directory, struct dirent ***entries);
+
 /*
  * Add an operand: a directory stands for the .jpg, .jpeg, .png and .webp files in it and below,
  * sorted, without hidden ones; anything else for itself. False when out of memory.

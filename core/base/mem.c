@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 enum { HUGE_PAGE_BYTES = 2 << 20 };
@@ -45,5 +46,14 @@ void *vgg_alloc_aligned(size_t count, size_t size)
     /* Advice only: without huge pages everything works, with more TLB misses. */
     if (block != NULL && align == HUGE_PAGE_BYTES)
         (void)madvise(block, bytes, MADV_HUGEPAGE);
+    return block;
+}
+
+void *vgg_calloc_aligned(size_t count, size_t size)
+{
+    void *block = vgg_alloc_aligned(count, size);
+
+    if (block != NULL)
+        memset(block, 0, count * size);
     return block;
 }

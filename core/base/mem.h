@@ -21,4 +21,7 @@ void *vgg_calloc(size_t count, size_t size);
  */
 void *vgg_alloc_aligned(size_t count, size_t size);
 
+/* The same, zeroed. */
+void *vgg_calloc_aligned(size_t count, size_t size);
+
 #endif

@@ -53,16 +53,10 @@ static enum vgg_status complete_options(const struct vgg_init_options *given,
         options->classes = 1000;
     if (options->crop == 0)
         options->crop = 224;
-    if (vgg_arch_find(options->arch) == NULL)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "architecture \"%.40s\" is not A, A-LRN, B, C, D or E", options->arch);
     if (options->width > DIM_MAX || options->fc > DIM_MAX || options->classes > DIM_MAX)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "width, fc and classes must be at most %d",
                         DIM_MAX);
-    if (options->crop % VGG_STRIDE != 0 || options->crop > VGG_SCALE_MAX)
-        return vgg_fail(error, VGG_BAD_ARGUMENT, "crop must be a multiple of %d, at most %d",
-                        VGG_STRIDE, VGG_SCALE_MAX);
-    return VGG_OK;
+    return vgg_net_check(options->arch, options->crop, error);
 }
 
 static void describe(struct init *init, const struct vgg_init_options *options)

@@ -18,6 +18,17 @@ struct vgg_net_sizes vgg_net_sizes_regular(const struct vgg_arch *arch, uint32_t
     return sizes;
 }
 
+enum vgg_status vgg_net_check(const char *arch, uint32_t crop, struct vgg_error *error)
+{
+    if (vgg_arch_find(arch) == NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "architecture \"%.40s\" is not A, A-LRN, B, C, D or E", arch);
+    if (crop % VGG_STRIDE != 0 || crop > VGG_SCALE_MAX)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "crop must be a multiple of %d, at most %d",
+                        VGG_STRIDE, VGG_SCALE_MAX);
+    return VGG_OK;
+}
+
 static void describe_convs(struct vgg_net *net, const struct vgg_net_sizes *sizes)
 {
     uint32_t channels = 3;

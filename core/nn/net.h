@@ -32,6 +32,9 @@ struct vgg_net_sizes {
 struct vgg_net_sizes vgg_net_sizes_regular(const struct vgg_arch *arch, uint32_t width, uint32_t fc,
                                            uint32_t classes, uint32_t crop);
 
+/* BAD_ARGUMENT where there is no such configuration, or the crop does not suit one. */
+enum vgg_status vgg_net_check(const char *arch, uint32_t crop, struct vgg_error *error);
+
 /* Describe a network (no weights yet). All sizes are at least 1. */
 void vgg_net_describe(struct vgg_net *net, const struct vgg_arch *arch,
                       const struct vgg_kernels *kernels, const struct vgg_net_sizes *sizes);

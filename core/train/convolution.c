@@ -10,15 +10,6 @@
 
 /* ---------------------------------------------------------------- memory --------------------- */
 
-static void *zeroed(size_t count, size_t size)
-{
-    void *block = vgg_alloc_aligned(count, size);
-
-    if (block != NULL)
-        memset(block, 0, count * size);
-    return block;
-}
-
 static size_t padded(const struct vgg_convolution *layer)
 {
     return vgg_ceil_div(layer->conv.out, layer->kernels->lanes) * layer->kernels->lanes;
@@ -27,7 +18,7 @@ static size_t padded(const struct vgg_convolution *layer)
 /* Frames are zeroed here, and no kernel of training writes them. */
 static float *new_map(const struct vgg_convolution *layer, struct vgg_shape shape)
 {
-    return zeroed(layer->kernels->map_bytes(shape), 1);
+    return vgg_calloc_aligned(layer->kernels->map_bytes(shape), 1);
 }
 
 static bool allocate(struct vgg_convolution *layer, bool batch_norm, bool first)
@@ -38,20 +29,21 @@ static bool allocate(struct vgg_convolution *layer, bool batch_norm, bool first)
     bool good = true;
 
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
-        good = (*vectors[i] = zeroed(padded(layer), sizeof **vectors[i])) != NULL && good;
+        good =
+            (*vectors[i] = vgg_calloc_aligned(padded(layer), sizeof **vectors[i])) != NULL && good;
     if (batch_norm) {
-        layer->mean = zeroed(layer->conv.out, sizeof *layer->mean);
-        layer->variance = zeroed(layer->conv.out, sizeof *layer->variance);
+        layer->mean = vgg_calloc_aligned(layer->conv.out, sizeof *layer->mean);
+        layer->variance = vgg_calloc_aligned(layer->conv.out, sizeof *layer->variance);
         good = layer->mean != NULL && layer->variance != NULL && good;
     }
-    layer->packed = zeroed(kernels->weights_bytes(&layer->forward), 1);
-    layer->zeros_back = zeroed(layer->conv.in, sizeof *layer->zeros_back);
+    layer->packed = vgg_calloc_aligned(kernels->weights_bytes(&layer->forward), 1);
+    layer->zeros_back = vgg_calloc_aligned(layer->conv.in, sizeof *layer->zeros_back);
     layer->y = new_map(layer, layer->unpooled);
     layer->result = new_map(layer, layer->out);
     good = layer->packed != NULL && layer->zeros_back != NULL && layer->y != NULL &&
            layer->result != NULL && good;
     if (!first) {
-        layer->packed_back = zeroed(kernels->weights_bytes(&layer->backward), 1);
+        layer->packed_back = vgg_calloc_aligned(kernels->weights_bytes(&layer->backward), 1);
         good = layer->packed_back != NULL && good;
     }
     if (layer->conv.lrn) {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "model/json.h"
 
 enum { DEPTH_MAX = 16, FIRST_ITEMS = 64 };
 
@@ -77,35 +78,6 @@ static enum vgg_status list(const char *dir, struct vgg_names *paths, struct vgg
     return status;
 }
 
-/* RFC 3629: neither overlong forms nor surrogates nor anything beyond U+10FFFF. */
-static bool is_utf8(const char *text)
-{
-    static const struct {
-        unsigned char mask, lead, more; /* of the first byte; bytes after it */
-        uint32_t least;
-    } forms[] = {
-        {0x80, 0, 0, 0}, {0xE0, 0xC0, 1, 0x80}, {0xF0, 0xE0, 2, 0x800}, {0xF8, 0xF0, 3, 0x10000}};
-
-    for (const unsigned char *next = (const unsigned char *)text; *next != '\0';) {
-        size_t form = 0;
-        uint32_t code;
-
-        while (form < 4 && (*next & forms[form].mask) != forms[form].lead)
-            form++;
-        if (form == 4)
-            return false;
-        code = *next++ & (unsigned char)~forms[form].mask;
-        for (unsigned i = 0; i < forms[form].more; i++, next++) {
-            if ((*next & 0xC0) != 0x80)
-                return false;
-            code = code << 6 | (*next & 0x3F);
-        }
-        if (code < forms[form].least || (code >= 0xD800 && code < 0xE000) || code > 0x10FFFF)
-            return false;
-    }
-    return true;
-}
-
 enum vgg_status vgg_folders_list(const char *dir, struct vgg_names *names, struct vgg_error *error)
 {
     struct vgg_names paths = {0};
@@ -116,7 +88,7 @@ enum vgg_status vgg_folders_list(const char *dir, struct vgg_names *names, struc
         if (stat(paths.items[i], &info) != 0 || !S_ISDIR(info.st_mode))
             continue;
         /* Class names go into the model file, whose header is JSON. */
-        if (!is_utf8(paths.items[i] + strlen(dir) + 1))
+        if (!vgg_json_is_text(paths.items[i] + strlen(dir) + 1))
             status = vgg_fail(error, VGG_BAD_ARGUMENT, "the name of folder %s is not UTF-8",
                               paths.items[i]);
         else

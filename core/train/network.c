@@ -81,6 +81,7 @@ static enum vgg_status allocate_shared(struct vgg_network *network, unsigned thr
     network->work.flipped = vgg_alloc_aligned(most.flipped, sizeof(float));
     network->work.sums = vgg_alloc_aligned(most.sums, sizeof(double));
     network->input = vgg_alloc_aligned(input, 1);
+    network->views = vgg_calloc(network->batch, sizeof *network->views);
     network->flat = vgg_alloc_aligned(network->batch, network->dense[0].in * sizeof(float));
     network->grad[0] = vgg_alloc_aligned(network->batch, network->dense[0].in * sizeof(float));
     for (size_t i = 0; i < VGG_FCS; i++) {
@@ -89,14 +90,12 @@ static enum vgg_status allocate_shared(struct vgg_network *network, unsigned thr
         good = good && network->grad[i + 1] != NULL;
     }
     for (size_t i = 0; i < 2; i++) {
-        network->maps[i] = vgg_alloc_aligned(maps[i], 1);
+        network->maps[i] = vgg_calloc_aligned(maps[i], 1);
         good = good && network->maps[i] != NULL;
-        if (network->maps[i] != NULL)
-            memset(network->maps[i], 0, maps[i]);
     }
     good = good && network->work.scratch != NULL && network->work.sums_scratch != NULL &&
            network->work.flipped != NULL && network->work.sums != NULL && network->input != NULL &&
-           network->flat != NULL && network->grad[0] != NULL;
+           network->views != NULL && network->flat != NULL && network->grad[0] != NULL;
     return good ? VGG_OK
                 : vgg_fail(error, VGG_NO_MEMORY,
                            "out of memory for batches of %" PRIu32
@@ -178,6 +177,7 @@ void vgg_network_fini(struct vgg_network *network)
     free(network->maps[0]);
     free(network->maps[1]);
     free(network->input);
+    free(network->views);
     free(network->flat);
     free(network->work.scratch);
     free(network->work.sums_scratch);
@@ -186,30 +186,29 @@ void vgg_network_fini(struct vgg_network *network)
     memset(network, 0, sizeof *network);
 }
 
-static double deviation(enum vgg_initialisation initialisation, const struct vgg_conv *conv)
+static double deviation(enum vgg_train_init init, const struct vgg_conv *conv)
 {
     double taps = (double)conv->kernel * conv->kernel;
 
-    switch (initialisation) {
-    case VGG_INIT_GLOROT:
+    switch (init) {
+    case VGG_TRAIN_GLOROT:
         return sqrt(2 / (taps * ((double)conv->in + conv->out)));
-    case VGG_INIT_GAUSSIAN:
+    case VGG_TRAIN_GAUSSIAN:
         return 0.1;
-    case VGG_INIT_HE:
+    case VGG_TRAIN_HE:
         break;
     }
     return sqrt(2 / (taps * conv->in));
 }
 
-void vgg_network_randomise(struct vgg_network *network, enum vgg_initialisation initialisation,
-                           uint64_t seed)
+void vgg_network_randomise(struct vgg_network *network, enum vgg_train_init init, uint64_t seed)
 {
     size_t convs = network->net.arch->convs_n;
 
     for (size_t i = 0; i < network->net.layers_n; i++) {
         struct vgg_parameter *weight =
             i < convs ? &network->convs[i].weight : &network->dense[i - convs].weight;
-        double scale = deviation(initialisation, &network->net.layers[i].conv);
+        double scale = deviation(init, &network->net.layers[i].conv);
         const uint64_t keys[] = {seed, VGG_STREAM_INIT, i};
         struct vgg_random random;
 
@@ -307,19 +306,12 @@ static void unflatten_view(void *context, size_t item, unsigned thread)
 
 static void load_input(struct vgg_network *network, struct vgg_pool *pool, const float *crops)
 {
-    const struct vgg_kernels *kernels = network->net.kernels;
     struct vgg_shape shape = network->convs[0].in;
-    size_t floats = (size_t)shape.c * shape.h * shape.w, plane_floats;
-    struct vgg_blocked map = vgg_blocked_of(shape, kernels->lanes);
+    size_t floats = (size_t)shape.c * shape.h * shape.w;
 
-    /* One view at a time: a list of views of the whole batch would have to be allocated. */
-    plane_floats = map.blocks * vgg_blocked_plane(&map);
-    shape.n = 1;
-    for (size_t i = 0; i < network->batch; i++) {
-        struct vgg_view_pixels view = {.input = crops + i * floats};
-
-        kernels->input(pool, &view, shape, NULL, network->input + i * plane_floats);
-    }
+    for (size_t i = 0; i < network->batch; i++)
+        network->views[i].input = crops + i * floats;
+    network->net.kernels->input(pool, network->views, shape, NULL, network->input);
 }
 
 static void forward(struct vgg_network *network, struct vgg_pool *pool, const float *crops,

@@ -8,17 +8,11 @@
 #include "nn/net.h"
 #include "train/convolution.h"
 #include "train/dense.h"
+#include "vgg_train.h"
 
 enum {
     VGG_NETWORK_PARAMETERS_MAX = 3 * VGG_LAYERS_MAX,
     VGG_NETWORK_STATISTICS_MAX = 2 * VGG_CONVS_MAX
-};
-
-/* How weights begin. Biases are zero. */
-enum vgg_initialisation {
-    VGG_INIT_HE,      /* normal, variance 2 / inputs of a unit */
-    VGG_INIT_GLOROT,  /* normal, variance 2 / (inputs + outputs) */
-    VGG_INIT_GAUSSIAN /* normal, variance 1e-2: the paper's */
 };
 
 struct vgg_network_options {
@@ -32,10 +26,11 @@ struct vgg_network {
     uint32_t batch, crop;
     struct vgg_convolution convs[VGG_CONVS_MAX];
     struct vgg_dense dense[VGG_FCS];
-    float *input;             /* the map of a batch of crops */
-    float *flat;              /* [batch][channels][rows][columns] of the last convolution */
-    float *grad[VGG_FCS + 1]; /* of flat, then of each dense layer's y */
-    float *maps[2];           /* gradients of maps, the largest of each kind */
+    float *input;                  /* the map of a batch of crops */
+    struct vgg_view_pixels *views; /* [batch], the crops it is made of */
+    float *flat;                   /* [batch][channels][rows][columns] of the last convolution */
+    float *grad[VGG_FCS + 1];      /* of flat, then of each dense layer's y */
+    float *maps[2];                /* gradients of maps, the largest of each kind */
     struct vgg_convolution_work work;
     size_t parameters_n, statistics_n;
     struct vgg_parameter *parameters[VGG_NETWORK_PARAMETERS_MAX];
@@ -58,8 +53,7 @@ enum vgg_status vgg_network_init(struct vgg_network *network, const struct vgg_a
 void vgg_network_fini(struct vgg_network *network);
 
 /* Random weights, one stream a layer. */
-void vgg_network_randomise(struct vgg_network *network, enum vgg_initialisation initialisation,
-                           uint64_t seed);
+void vgg_network_randomise(struct vgg_network *network, enum vgg_train_init init, uint64_t seed);
 
 /*
  * Begin with a trained network's layers, where name and shape are equal: all of the same

@@ -12,12 +12,7 @@ enum { ITEM_FLOATS = 1 << 15 };
 
 static float *zeros(uint64_t n)
 {
-    float *floats =
-        n <= SIZE_MAX / sizeof *floats ? vgg_alloc_aligned((size_t)n, sizeof *floats) : NULL;
-
-    if (floats != NULL)
-        memset(floats, 0, (size_t)n * sizeof *floats);
-    return floats;
+    return n <= SIZE_MAX ? vgg_calloc_aligned((size_t)n, sizeof(float)) : NULL;
 }
 
 enum vgg_status vgg_parameter_init(struct vgg_parameter *parameter, const char *layer,

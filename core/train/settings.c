@@ -50,19 +50,15 @@ static void fill_in(const struct vgg_train_options *given, struct vgg_train_opti
 static enum vgg_status check_network(const struct vgg_train_options *settings,
                                      struct vgg_error *error)
 {
-    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
+    enum vgg_status status = vgg_net_check(settings->arch, settings->crop, error);
 
-    if (arch == NULL)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "architecture \"%.40s\" is not A, A-LRN, B, C, D or E", settings->arch);
-    if (settings->batch_norm && arch->convs[0].lrn)
+    if (status != VGG_OK)
+        return status;
+    if (settings->batch_norm && vgg_arch_find(settings->arch)->convs[0].lrn)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "A-LRN normalises by itself: batch-norm is for the other configurations");
     if (settings->width > DIM_MAX || settings->fc > DIM_MAX)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "width and fc must be at most %d", DIM_MAX);
-    if (settings->crop % VGG_STRIDE != 0 || settings->crop > VGG_SCALE_MAX)
-        return vgg_fail(error, VGG_BAD_ARGUMENT, "crop must be a multiple of %d, at most %d",
-                        VGG_STRIDE, VGG_SCALE_MAX);
     return VGG_OK;
 }
 

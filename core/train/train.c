@@ -104,8 +104,7 @@ static enum vgg_status make_network(struct training *training, struct vgg_error 
                               settings->threads, error);
     if (status != VGG_OK)
         return status;
-    vgg_network_randomise(&training->network, (enum vgg_initialisation)settings->init,
-                          settings->seed);
+    vgg_network_randomise(&training->network, settings->init, settings->seed);
     if (settings->init_from != NULL)
         status = vgg_network_copy(&training->network, settings->init_from, &copied, error);
     return status;

@@ -12,11 +12,8 @@
 
 #include "base/half.h"
 #include "core/kernels/layer.h"
+#include "core/pools.h"
 #include "kernels/gemm.h"
-
-enum { THREADS_MAX = 3 };
-
-static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
 
 #define CONV3(in, out, h, w)                                                                       \
     {                                                                                              \
@@ -320,24 +317,6 @@ static void several_pools_at_once(void **state)
     data_free(&data);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    vgg_gemm_init();
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
-            return 1;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        vgg_pool_destroy(pools[threads]);
-    return 0;
-}
-
 /* test_conv [TABLE [MACS]]: only one table of kernels, only cases of at most so many MACs. */
 int main(int argc, char **argv)
 {
@@ -360,7 +339,7 @@ int main(int argc, char **argv)
         if (argc > 1 && strcmp(argv[1], tables[i]->name) != 0)
             continue;
         print_message("kernels: %s\n", tables[i]->name);
-        failed += cmocka_run_group_tests(tests, start, stop);
+        failed += cmocka_run_group_tests(tests, pools_start, pools_stop);
         run++;
     }
     return run == 0 ? 1 : failed;

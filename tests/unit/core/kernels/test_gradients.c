@@ -10,13 +10,10 @@
 #include <cmocka.h>
 
 #include "core/kernels/layer.h"
+#include "core/pools.h"
 #include "kernels/gradients.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-enum { THREADS_MAX = 3 };
-
-static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
 
 static const uint32_t channels[] = {1, 3, 5, 8, 17, 33};
 static const uint32_t sides[][2] = {{1, 1}, {2, 3}, {1, 9}, {7, 5}, {8, 6}, {20, 37}, {13, 2}};
@@ -587,23 +584,6 @@ static void blends_of_each_channel(void **state)
     }
 }
 
-static int start(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
-            return 1;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        vgg_pool_destroy(pools[threads]);
-    return 0;
-}
-
 /* test_gradients [TABLE]: only one table of kernels. */
 int main(int argc, char **argv)
 {
@@ -626,7 +606,7 @@ int main(int argc, char **argv)
         if (tables[i]->gradients == NULL || (argc > 1 && strcmp(argv[1], tables[i]->name) != 0))
             continue;
         print_message("kernels: %s\n", tables[i]->name);
-        failed += cmocka_run_group_tests(tests, start, stop);
+        failed += cmocka_run_group_tests(tests, pools_start, pools_stop);
         run++;
     }
     return run == 0 ? 1 : failed;

@@ -9,14 +9,13 @@
 
 #include "core/kernels/guard.h"
 #include "core/nn/reference.h"
+#include "core/pools.h"
 #include "fault.h"
 #include "kernels/gemm.h"
 #include "model_maker.h"
 #include "nn/forward.h"
 
-enum { THREADS_MAX = 3, VIEWS_MAX = 4 };
-
-static struct vgg_pool *pools[THREADS_MAX + 1];
+enum { VIEWS_MAX = 4 };
 
 /* ---------------------------------------------------------------- a network ------------------ */
 
@@ -252,24 +251,6 @@ static void an_arena_is_bounded(void **state)
     assert_in_range(ribbon, square - (square >> 6), square + (square >> 6));
 }
 
-static int start(void **state)
-{
-    (void)state;
-    vgg_gemm_init();
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
-            return 1;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        vgg_pool_destroy(pools[threads]);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,5 +259,5 @@ int main(void)
         cmocka_unit_test(a_pass_allocates_nothing), cmocka_unit_test(an_arena_is_bounded),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, pools_start, pools_stop);
 }

@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include "core/kernels/layer.h"
+#include "core/pools.h"
+#include "core/train/tables.h"
 #include "train/convolution.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -19,11 +21,8 @@
 #define MARGIN 5e-5 /* from every kink: far more than single precision errs here */
 
 enum {
-    THREADS_MAX = 3,
     SAMPLES = 250 /* values of an array whose slopes are taken */
 };
-
-static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
 
 struct train_case {
     struct vgg_conv conv;
@@ -360,9 +359,6 @@ static bool winograd(const struct vgg_convolution *layer)
 
 /* ---------------------------------------------------------------- tests ---------------------- */
 
-static const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1];
-static size_t tables_n;
-
 static void assert_close(const struct vgg_convolution *layer, size_t i, const char *what,
                          const float *values, const double *expected, size_t n)
 {
@@ -670,25 +666,8 @@ static void folded_layers_infer_the_same(void **state)
 
 static int start(void **state)
 {
-    size_t runnable = vgg_kernels_runnable(tables);
-
-    (void)state;
-    for (size_t i = 0; i < runnable; i++)
-        if (tables[i]->gradients != NULL)
-            tables[tables_n++] = tables[i];
-    tables[tables_n++] = &vgg_kernels_generic;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
-            return 1;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        vgg_pool_destroy(pools[threads]);
-    return 0;
+    tables_list();
+    return pools_start(state);
 }
 
 int main(void)
@@ -703,5 +682,5 @@ int main(void)
         cmocka_unit_test(folded_layers_infer_the_same),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, start, pools_stop);
 }

@@ -10,15 +10,12 @@
 #include <cmocka.h>
 
 #include "core/kernels/layer.h"
+#include "core/pools.h"
 #include "fault.h"
 #include "kernels/gemm.h"
 #include "train/dense.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-enum { THREADS_MAX = 3 };
-
-static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
 
 static const uint64_t some_key[3] = {3, 5, 7};
 
@@ -370,24 +367,6 @@ static void without_memory(void **state)
     }
 }
 
-static int start(void **state)
-{
-    (void)state;
-    vgg_gemm_init();
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
-            return 1;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        vgg_pool_destroy(pools[threads]);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,5 +380,5 @@ int main(void)
         cmocka_unit_test(without_memory),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, pools_start, pools_stop);
 }

@@ -13,17 +13,15 @@
 #include <cmocka.h>
 
 #include "core/kernels/layer.h"
+#include "core/pools.h"
+#include "core/train/tables.h"
 #include "fault.h"
 #include "kernels/gemm.h"
 #include "train/network.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { THREADS_MAX = 3, CROP = 32, FC = 9, CLASSES = 5, BATCH = 3 };
-
-static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
-static const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1];
-static size_t tables_n;
+enum { CROP = 32, FC = 9, CLASSES = 5, BATCH = 3 };
 
 struct spec {
     const char *arch;
@@ -50,7 +48,7 @@ static struct vgg_network *make(const struct vgg_kernels *kernels, const struct 
     uint64_t seed = 11;
 
     assert_int_equal(init(network, kernels, spec, NULL), VGG_OK);
-    vgg_network_randomise(network, VGG_INIT_HE, 1);
+    vgg_network_randomise(network, VGG_TRAIN_HE, 1);
     for (size_t i = 0; i < network->parameters_n; i++) /* biases that are not all zero */
         for (size_t j = 0; !network->parameters[i]->decays && j < network->parameters[i]->n; j++)
             network->parameters[i]->value[j] += (float)(0.2 * maker_random(&seed) - 0.1);
@@ -313,7 +311,7 @@ static void weights_begin_with_their_variance(void **state)
 
     (void)state;
     assert_int_equal(init(network, tables[0], &spec, NULL), VGG_OK);
-    for (enum vgg_initialisation kind = VGG_INIT_HE; kind <= VGG_INIT_GAUSSIAN; kind++) {
+    for (enum vgg_train_init kind = VGG_TRAIN_HE; kind <= VGG_TRAIN_GAUSSIAN; kind++) {
         vgg_network_randomise(network, kind, kind);
         for (size_t i = 0; i < network->net.layers_n; i++) {
             const struct vgg_conv *conv = &network->net.layers[i].conv;
@@ -343,10 +341,10 @@ static void seeds_and_layers_have_streams_of_their_own(void **state)
     size_t bytes = (size_t)one->convs[5].weight.n * sizeof(float);
 
     (void)state;
-    vgg_network_randomise(one, VGG_INIT_HE, 8);
-    vgg_network_randomise(other, VGG_INIT_HE, 8);
+    vgg_network_randomise(one, VGG_TRAIN_HE, 8);
+    vgg_network_randomise(other, VGG_TRAIN_HE, 8);
     assert_memory_equal(one->convs[5].weight.value, other->convs[5].weight.value, bytes);
-    vgg_network_randomise(other, VGG_INIT_HE, 9);
+    vgg_network_randomise(other, VGG_TRAIN_HE, 9);
     assert_memory_not_equal(one->convs[5].weight.value, other->convs[5].weight.value, bytes);
     assert_int_equal(one->convs[5].weight.n, one->convs[6].weight.n);
     assert_memory_not_equal(one->convs[5].weight.value, one->convs[6].weight.value, bytes);
@@ -633,25 +631,13 @@ static void without_memory(void **state)
 
 static int start(void **state)
 {
-    size_t runnable = vgg_kernels_runnable(tables);
-
-    (void)state;
-    vgg_gemm_init();
-    for (size_t i = 0; i < runnable; i++)
-        if (tables[i]->gradients != NULL)
-            tables[tables_n++] = tables[i];
-    tables[tables_n++] = &vgg_kernels_generic;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
-            return 1;
-    return close(mkstemp(path));
+    tables_list();
+    return pools_start(state) != 0 ? 1 : close(mkstemp(path));
 }
 
 static int stop(void **state)
 {
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        vgg_pool_destroy(pools[threads]);
+    (void)pools_stop(state);
     return unlink(path);
 }
 

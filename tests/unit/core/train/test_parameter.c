@@ -7,13 +7,10 @@
 
 #include <cmocka.h>
 
+#include "core/pools.h"
 #include "fault.h"
 #include "model_maker.h"
 #include "train/parameter.h"
-
-enum { THREADS_MAX = 3 };
-
-static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
 
 /* Random contents of all three arrays. */
 static void make(struct vgg_parameter *parameter, uint64_t n, bool decays)
@@ -158,23 +155,6 @@ static void more_than_there_is(void **state)
     vgg_parameter_fini(&parameter);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
-            return 1;
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
-        vgg_pool_destroy(pools[threads]);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,5 +163,5 @@ int main(void)
         cmocka_unit_test(without_memory),         cmocka_unit_test(more_than_there_is),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, pools_start, pools_stop);
 }

@@ -1,0 +1,31 @@
+/* Pools of 1 to THREADS_MAX threads, for what must not depend on them. */
+#ifndef VGG_TESTS_CORE_POOLS_H
+#define VGG_TESTS_CORE_POOLS_H
+
+#include "base/pool.h"
+#include "kernels/gemm.h"
+
+enum { THREADS_MAX = 3 };
+
+static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
+
+/* cmocka's group fixtures. */
+static inline int pools_start(void **state)
+{
+    (void)state;
+    vgg_gemm_init();
+    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
+        if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
+            return 1;
+    return 0;
+}
+
+static inline int pools_stop(void **state)
+{
+    (void)state;
+    for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
+        vgg_pool_destroy(pools[threads]);
+    return 0;
+}
+
+#endif
