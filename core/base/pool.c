@@ -1,7 +1,9 @@
 /*
- * The pool: a generation counter wakes the threads, an atomic counter hands out the items. A layer
- * of a network is a handful of loops of some hundred microseconds, so whoever waits for the next
- * loop, or for the end of this one, spins for about as long before it sleeps.
+ * The pool: a generation counter wakes the threads, an atomic counter hands out the items. A thread
+ * joins a loop while it is open; the caller closes it when no item is left, and waits for those
+ * that have joined and for no others: a thread whose processor is busy with something else delays
+ * nobody. A layer of a network is a handful of loops of some hundred microseconds, so whoever waits
+ * for the next loop, or for the end of this one, spins for about as long before it sleeps.
  */
 #include "base/pool.h"
 
@@ -15,6 +17,9 @@
 
 enum { SPINS = 2000 }; /* pauses of 10 to 60 ns */
 
+/* The state: a loop's generation, whether it is open, and how many threads are in it. */
+enum { JOINED = 0xffff, OPEN = JOINED + 1, GENERATION = 2 * OPEN };
+
 struct worker {
     struct vgg_pool *pool;
     pthread_t thread;
@@ -25,12 +30,11 @@ struct vgg_pool {
     unsigned threads;
     unsigned started; /* workers[0 .. started - 1] run */
     pthread_mutex_t mutex;
-    pthread_cond_t wake;     /* generation moved or stop set */
-    pthread_cond_t idle;     /* busy fell to 0 */
-    atomic_ulong generation; /* one for each loop */
-    atomic_uint busy;        /* workers still in the current loop */
+    pthread_cond_t wake; /* a loop was opened or stop set */
+    pthread_cond_t idle; /* the last has left a closed loop */
     bool stop;
-    vgg_pool_fn *fn;
+    atomic_uint_fast64_t state;
+    vgg_pool_fn *fn; /* until `items`: of the open loop */
     void *context;
     size_t items;
     atomic_size_t next;
@@ -54,29 +58,53 @@ static void run_items(struct vgg_pool *pool, unsigned thread)
         pool->fn(pool->context, item, thread);
 }
 
+/* Is there no loop to join after this generation? */
+static bool none_since(uint64_t generation, uint64_t state)
+{
+    return state / GENERATION == generation || (state & OPEN) == 0;
+}
+
+/* Wait for a loop, then try to join it before it closes. False: the pool ends. */
+static bool join(struct vgg_pool *pool, uint64_t *generation)
+{
+    uint64_t state = atomic_load(&pool->state);
+
+    do {
+        for (int i = 0; i < SPINS && none_since(*generation, state); i++) {
+            pause_cpu();
+            state = atomic_load(&pool->state);
+        }
+        if (none_since(*generation, state)) {
+            pthread_mutex_lock(&pool->mutex);
+            while (!pool->stop && none_since(*generation, state = atomic_load(&pool->state)))
+                pthread_cond_wait(&pool->wake, &pool->mutex);
+            pthread_mutex_unlock(&pool->mutex);
+            if (none_since(*generation, state))
+                return false;
+        }
+    } while (!atomic_compare_exchange_weak(&pool->state, &state, state + 1));
+    *generation = state / GENERATION;
+    return true;
+}
+
+static void leave(struct vgg_pool *pool)
+{
+    if ((atomic_fetch_sub(&pool->state, 1) & (OPEN | JOINED)) != 1)
+        return;
+    pthread_mutex_lock(&pool->mutex);
+    pthread_cond_signal(&pool->idle);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
 static void *worker_main(void *argument)
 {
     struct worker *worker = argument;
-    struct vgg_pool *pool = worker->pool;
-    unsigned long seen = 0;
+    uint64_t generation = 0;
 
-    for (;;) {
-        for (int i = 0; i < SPINS && atomic_load(&pool->generation) == seen; i++)
-            pause_cpu();
-        pthread_mutex_lock(&pool->mutex);
-        while (!pool->stop && pool->generation == seen)
-            pthread_cond_wait(&pool->wake, &pool->mutex);
-        if (pool->stop)
-            break;
-        seen = pool->generation;
-        pthread_mutex_unlock(&pool->mutex);
-        run_items(pool, worker->index);
-        pthread_mutex_lock(&pool->mutex);
-        if (--pool->busy == 0)
-            pthread_cond_signal(&pool->idle);
-        pthread_mutex_unlock(&pool->mutex);
+    while (join(worker->pool, &generation)) {
+        run_items(worker->pool, worker->index);
+        leave(worker->pool);
     }
-    pthread_mutex_unlock(&pool->mutex);
     return NULL;
 }
 
@@ -84,7 +112,7 @@ enum vgg_status vgg_pool_create(unsigned threads, struct vgg_pool **out, struct 
 {
     struct vgg_pool *pool;
 
-    assert(threads >= 1);
+    assert(threads >= 1 && threads <= JOINED);
     pool = vgg_calloc(1, sizeof *pool + (threads - 1) * sizeof *pool->workers);
     if (pool == NULL)
         return vgg_fail_memory(error);
@@ -135,22 +163,24 @@ void vgg_pool_run(struct vgg_pool *pool, vgg_pool_fn *fn, void *context, size_t 
         return;
     }
     pthread_mutex_lock(&pool->mutex);
-    assert(pool->busy == 0);
+    assert((pool->state & (OPEN | JOINED)) == 0);
     pool->fn = fn;
     pool->context = context;
     pool->items = items;
     atomic_store(&pool->next, 0);
-    pool->busy = pool->threads - 1;
-    pool->generation++;
+    atomic_fetch_add(&pool->state, GENERATION + OPEN);
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
 
     run_items(pool, 0);
 
-    for (int i = 0; i < SPINS && atomic_load(&pool->busy) != 0; i++)
+    atomic_fetch_sub(&pool->state, OPEN);
+    for (int i = 0; i < SPINS && (atomic_load(&pool->state) & JOINED) != 0; i++)
         pause_cpu();
+    if ((atomic_load(&pool->state) & JOINED) == 0)
+        return;
     pthread_mutex_lock(&pool->mutex);
-    while (pool->busy != 0)
+    while ((atomic_load(&pool->state) & JOINED) != 0)
         pthread_cond_wait(&pool->idle, &pool->mutex);
     pthread_mutex_unlock(&pool->mutex);
 }
