@@ -299,9 +299,10 @@ struct vgg_engine_options {
 
 /*
  * The executor: its threads work together on one batch of views of equal shape, taken from all
- * submitted jobs. The job of least predicted work has the next pass, but the oldest a third of the
- * work: what is small waits for a pass, what is large at most for three times the work up to it.
- * One engine serves any number of models and of submitting threads.
+ * submitted jobs. The job of least predicted work has the next pass, which may come between two
+ * layers of a larger one's; but the oldest has a fifth of the work. What is small waits for a
+ * layer, what is large at most for five times the work up to it. One engine serves any number of
+ * models and of submitting threads.
  */
 struct vgg_engine;
 
@@ -331,9 +332,9 @@ enum vgg_status vgg_engine_canary(struct vgg_engine *engine, struct vgg_model *m
 
 /* How long a job may take and what it is a part of. Zeros do; the callbacks must not block. */
 struct vgg_job_options {
-    uint64_t deadline_ns; /* CLOCK_MONOTONIC; views not begun by then are dropped; 0: none */
+    uint64_t deadline_ns; /* CLOCK_MONOTONIC; what is not computed by then is dropped; 0: none */
     uint64_t macs;        /* of all jobs it belongs with, for its turn; 0: it stands alone */
-    /* Polled before each pass; true drops the job. */
+    /* Polled before each pass and between layers; true drops the job. */
     bool (*cancelled)(void *user);
     /* A view is computed. */
     void (*on_view)(void *user, uint64_t macs);

@@ -14,7 +14,7 @@ enum {
     LARGE_MIN = 2,
     LARGE_MAX = 8,
     ANSWERS = 2,
-    LARGE_NICE = 10 /* large pictures take from what the others leave */
+    LARGE_NICE = 15 /* large pictures take from what the others leave */
 };
 
 struct workers;

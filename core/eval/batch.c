@@ -3,15 +3,6 @@
 
 #include <assert.h>
 
-/* Work done past the oldest job for each of its own: beside a panorama without end, an ordinary
- * request takes half as long again. */
-enum { PAST = 2 };
-
-bool vgg_job_all_begun(const struct vgg_job *job)
-{
-    return job->begun == job->views_n;
-}
-
 static struct vgg_shape view_shape(const struct vgg_job *job, size_t view)
 {
     struct vgg_view part = vgg_views_get(job->views, view);
@@ -52,14 +43,25 @@ static uint64_t next_pass_macs(const struct vgg_job *job)
     return macs;
 }
 
-struct vgg_job *vgg_batch_lead(struct vgg_job *queue, uint64_t overtaken_macs)
+/* Could a batch within the limits begin with this job's next view? */
+static bool is_within(const struct vgg_job *job, const struct vgg_batch_limits *limits)
 {
-    struct vgg_job *least = queue;
+    struct vgg_shape shape = view_shape(job, next_view(job));
 
-    for (struct vgg_job *job = queue->next; job != NULL; job = job->next)
-        if (job->rank < least->rank)
-            least = job;
-    return least != queue && overtaken_macs / PAST >= next_pass_macs(queue) ? queue : least;
+    return job->rank <= limits->rank && (uint64_t)shape.h * shape.w <= limits->pixels;
+}
+
+struct vgg_job *vgg_batch_lead(struct vgg_job *queue, const struct vgg_batch_limits *limits,
+                               uint64_t overtaken_macs)
+{
+    struct vgg_job *lead = queue;
+
+    for (struct vgg_job *job = queue; job != NULL; job = job->next)
+        if (job->rank < lead->rank)
+            lead = job;
+    if (lead != queue && overtaken_macs / VGG_BATCH_PAST >= next_pass_macs(queue))
+        lead = queue;
+    return lead != NULL && is_within(lead, limits) ? lead : NULL;
 }
 
 /* ---------------------------------------------------------------- gathering ------------------ */
@@ -88,7 +90,7 @@ static void count(const struct vgg_batch *batch, const struct vgg_job *oldest,
 
         *(job == oldest ? &own : &others) += job->progress[batch->items[i].view].macs;
     }
-    made_up = PAST * own;
+    made_up = VGG_BATCH_PAST * own;
     if (own == 0)
         *overtaken_macs += others;
     else
@@ -96,18 +98,20 @@ static void count(const struct vgg_batch *batch, const struct vgg_job *oldest,
 }
 
 void vgg_batch_gather(struct vgg_batch *batch, struct vgg_job *lead, struct vgg_job *queue,
-                      uint64_t pixels_max, uint64_t *overtaken_macs)
+                      const struct vgg_batch_limits *limits, uint64_t *overtaken_macs)
 {
     struct vgg_shape shape = view_shape(lead, next_view(lead));
     uint64_t pixels = (uint64_t)shape.h * shape.w;
     size_t fit = VGG_BATCH_VIEWS_MAX;
 
-    if (pixels_max / pixels < fit)
-        fit = pixels_max / pixels > 1 ? (size_t)(pixels_max / pixels) : 1;
+    if (limits->pixels / pixels < fit)
+        fit = (size_t)(limits->pixels / pixels);
+    assert(fit >= 1);
     *batch = (struct vgg_batch){.model = lead->model, .shape = shape};
     take(batch, lead, fit);
     for (struct vgg_job *job = queue; job != NULL; job = job->next)
-        take(batch, job, fit);
+        if (job->rank <= limits->rank)
+            take(batch, job, fit);
     batch->shape.n = (uint32_t)batch->n;
     count(batch, queue, overtaken_macs);
 }

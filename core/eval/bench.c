@@ -78,7 +78,8 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
             views[i] = (struct vgg_view_pixels){.rgb = rgb, .mirror = i % 2 == 1};
         describe(bench, net, shape);
         for (unsigned i = 0; i <= repeats; i++) {
-            vgg_forward(net, pool, &model->normalisation, views, shape, arena, mean, layer_ns);
+            vgg_forward(net, pool, &model->normalisation, views, shape, arena, mean,
+                        &(struct vgg_forward_options){.layer_ns = layer_ns});
             if (i > 0)
                 record(bench, net, layer_ns);
         }

@@ -1,7 +1,8 @@
 /*
  * The executor. Submitting threads append jobs to a queue; one leader thread takes batches of views
  * from it (batch.h says in which order) and runs each through the network together with the pool's
- * other threads.
+ * other threads. Between two layers it looks at the queue again: much smaller jobs have their
+ * passes there and then.
  */
 #include <assert.h>
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "eval/arena.h"
 #include "eval/batch.h"
 #include "eval/maps.h"
 #include "eval/posterior.h"
@@ -18,6 +20,9 @@
 #include "nn/forward.h"
 
 static const uint64_t VIEW_PIXELS_MAX = 1 << 20; /* the default limit: one view at 1024 x 1024 */
+
+/* What runs between the layers of a pass has at most half as many pixels, so half the memory. */
+enum { BETWEEN_PART = 2 };
 
 struct vgg_engine {
     struct vgg_engine_options options;
@@ -29,71 +34,27 @@ struct vgg_engine {
     pthread_cond_t wake;
     struct vgg_job *queue;
     uint64_t overtaken_macs; /* by vgg_batch_gather */
-    unsigned reserving;      /* callers that want the arena: no pass begins */
+    unsigned reserving;      /* callers that want the arenas: no pass begins */
     bool stop;
 
     pthread_mutex_t arena_mutex; /* held during a pass */
-    void *arena;
-    size_t arena_bytes;
+    struct vgg_arena arenas[2];  /* of a pass, and of those between its layers */
 };
 
-/* ---------------------------------------------------------------- arena ---------------------- */
+/* A pass: a batch of views on its way through the network. */
+struct pass {
+    struct vgg_engine *engine;
+    struct vgg_batch batch;
+    struct pass *around; /* the one between whose layers it runs, or NULL */
+    uint64_t macs;
+    uint64_t between_macs, between_ns; /* of the passes between its layers */
+    bool given_up;                     /* nobody waits for it any more */
+};
 
-/* Mean logits of a batch, then the forward pass's own memory. */
-static size_t scores_bytes(const struct vgg_net *net, size_t views)
-{
-    size_t bytes = views * net->classes * sizeof(double);
-
-    return (bytes + VGG_ALIGN - 1) / VGG_ALIGN * VGG_ALIGN;
-}
-
-static size_t batch_bytes(const struct vgg_engine *engine, const struct vgg_net *net,
-                          struct vgg_shape shape)
-{
-    return scores_bytes(net, shape.n) +
-           vgg_forward_arena_bytes(net, shape, engine->options.threads);
-}
-
-/* Needs arena_mutex. */
-static bool grow_arena(struct vgg_engine *engine, size_t bytes)
-{
-    void *arena;
-
-    if (bytes <= engine->arena_bytes)
-        return true;
-    arena = vgg_alloc_aligned(bytes, 1);
-    if (arena == NULL)
-        return false;
-    free(engine->arena);
-    engine->arena = arena;
-    engine->arena_bytes = bytes;
-    return true;
-}
-
-/*
- * What the most demanding batch within the limit takes. Maps and scratch never shrink when a side
- * grows, so for each number of views and each width the highest view counts.
- */
-static size_t largest_batch_bytes(const struct vgg_engine *engine, const struct vgg_net *net)
-{
-    uint64_t pixels = engine->options.view_pixels_max, crop = vgg_net_crop(net);
-    size_t largest = 0;
-
-    for (uint64_t n = 1; n <= VGG_BATCH_VIEWS_MAX; n++)
-        for (uint64_t h = crop; n * h * crop <= pixels; h++) {
-            uint64_t w = pixels / n / h;
-            struct vgg_shape shape = {(uint32_t)n, 3, (uint32_t)(pixels / n / w), (uint32_t)w};
-            size_t bytes = batch_bytes(engine, net, shape);
-
-            h = shape.h;
-            if (bytes > largest)
-                largest = bytes;
-        }
-    return largest;
-}
+/* ---------------------------------------------------------------- working memory ------------- */
 
 /* The leader would take the mutex again before anybody else wakes up. */
-static void claim_arena(struct vgg_engine *engine)
+static void claim_arenas(struct vgg_engine *engine)
 {
     pthread_mutex_lock(&engine->mutex);
     engine->reserving++;
@@ -101,7 +62,7 @@ static void claim_arena(struct vgg_engine *engine)
     pthread_mutex_lock(&engine->arena_mutex);
 }
 
-static void release_arena(struct vgg_engine *engine)
+static void release_arenas(struct vgg_engine *engine)
 {
     pthread_mutex_unlock(&engine->arena_mutex);
     pthread_mutex_lock(&engine->mutex);
@@ -110,39 +71,60 @@ static void release_arena(struct vgg_engine *engine)
     pthread_mutex_unlock(&engine->mutex);
 }
 
+/* Bytes that each arena needs for any batch on `net`. */
+static void demand(const struct vgg_engine *engine, const struct vgg_net *net, size_t bytes[2])
+{
+    uint64_t pixels = engine->options.view_pixels_max;
+
+    bytes[0] = vgg_arena_largest_bytes(net, pixels, engine->options.threads);
+    bytes[1] = vgg_arena_largest_bytes(net, pixels / BETWEEN_PART, engine->options.threads);
+}
+
 enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_model *model,
                                    struct vgg_error *error)
 {
-    size_t bytes = largest_batch_bytes(engine, &model->net);
+    size_t bytes[2];
     bool grown;
 
-    claim_arena(engine);
-    grown = grow_arena(engine, bytes);
-    release_arena(engine);
+    demand(engine, &model->net, bytes);
+    claim_arenas(engine);
+    grown = vgg_arena_grow(&engine->arenas[0], bytes[0]) &&
+            vgg_arena_grow(&engine->arenas[1], bytes[1]);
+    release_arenas(engine);
     return grown ? VGG_OK
                  : vgg_fail(error, VGG_NO_MEMORY,
                             "out of memory: the largest view needs %zu MiB of working memory",
-                            bytes >> 20);
+                            (bytes[0] + bytes[1]) >> 20);
 }
 
 uint64_t vgg_engine_reserve_bytes(struct vgg_engine *engine, const struct vgg_model *model)
 {
-    size_t bytes = largest_batch_bytes(engine, &model->net), have;
+    uint64_t missing = 0;
+    size_t bytes[2];
 
-    claim_arena(engine);
-    have = engine->arena_bytes;
-    release_arena(engine);
-    return bytes > have ? bytes - have : 0;
+    demand(engine, &model->net, bytes);
+    claim_arenas(engine);
+    for (size_t i = 0; i < 2; i++)
+        if (bytes[i] > engine->arenas[i].bytes)
+            missing += bytes[i] - engine->arenas[i].bytes;
+    release_arenas(engine);
+    return missing;
 }
 
 /* ---------------------------------------------------------------- one pass ------------------- */
 
-/* Run a batch, leave each view's posterior in its job, and fail the jobs that get none. */
-static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
+static bool between_layers(void *user);
+
+/* Run a pass, leave each view's posterior in its job, and fail the jobs that get none. */
+static void run_batch(struct pass *pass)
 {
+    struct vgg_engine *engine = pass->engine;
+    const struct vgg_batch *batch = &pass->batch;
     const struct vgg_net *net = &batch->model->net;
+    struct vgg_arena *arena = &engine->arenas[pass->around != NULL];
     size_t classes = net->classes;
     struct vgg_view_pixels pixels[VGG_BATCH_VIEWS_MAX];
+    const struct vgg_forward_options options = {.between = between_layers, .user = pass};
     struct vgg_scores scores;
     bool fits;
 
@@ -158,12 +140,13 @@ static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
         else
             pixels[i].rgb = view.image->pixels + corner;
     }
-    pthread_mutex_lock(&engine->arena_mutex);
-    fits = grow_arena(engine, batch_bytes(engine, net, batch->shape));
+    fits = vgg_arena_grow(arena, vgg_arena_bytes(net, batch->shape, engine->options.threads));
     if (fits)
         scores = vgg_forward(net, engine->pool, &batch->model->normalisation, pixels, batch->shape,
-                             (unsigned char *)engine->arena + scores_bytes(net, batch->n),
-                             engine->arena, NULL);
+                             (unsigned char *)arena->block + vgg_arena_means_bytes(net, batch->n),
+                             arena->block, &options);
+    if (pass->given_up)
+        return;
     for (size_t i = 0; i < batch->n; i++) {
         struct vgg_job *job = batch->items[i].job;
         double *row = job->scores + batch->items[i].view * classes;
@@ -172,24 +155,12 @@ static void run_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
             job->status = VGG_NO_MEMORY;
             continue;
         }
-        memcpy(row, (double *)engine->arena + i * classes, classes * sizeof *row);
+        memcpy(row, (double *)arena->block + i * classes, classes * sizeof *row);
         if (!vgg_softmax(row, classes) ||
             (job->maps != NULL &&
              !vgg_maps_keep(job->maps, batch->items[i].view, pixels[i].mirror, &scores, i)))
             job->status = VGG_BAD_MODEL;
     }
-    pthread_mutex_unlock(&engine->arena_mutex);
-}
-
-static void average_views(struct vgg_job *job)
-{
-    size_t classes = job->model->net.classes;
-
-    vgg_mean_rows(job->scores, vgg_views_order(job->views), vgg_views_asked(job->views), classes,
-                  job->posterior);
-    for (size_t view = 0; view < job->views_n; view++)
-        vgg_mean_rows(job->scores + view * classes, NULL, 1, classes,
-                      job->posterior + (view + 1) * classes);
 }
 
 /* Needs the engine's mutex. The job belongs to its waiter afterwards. */
@@ -213,7 +184,7 @@ static void unlink_job(struct vgg_engine *engine, struct vgg_job *job)
         *link = job->next;
 }
 
-/* Count a batch's views off their jobs and finish those that are complete or failed. */
+/* Count a batch's views off their jobs and finish those that are complete or have failed. */
 static void settle_batch(struct vgg_engine *engine, const struct vgg_batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++) {
@@ -221,7 +192,7 @@ static void settle_batch(struct vgg_engine *engine, const struct vgg_batch *batc
 
         job->left--;
         if (job->left == 0 && job->status == VGG_OK)
-            average_views(job);
+            vgg_job_average(job);
     }
     pthread_mutex_lock(&engine->mutex);
     for (size_t i = 0; i < batch->n; i++) {
@@ -238,20 +209,43 @@ static void settle_batch(struct vgg_engine *engine, const struct vgg_batch *batc
     pthread_mutex_unlock(&engine->mutex);
 }
 
-/* ---------------------------------------------------------------- the leader ----------------- */
-
-/* Why a job should not go on, or VGG_OK. */
-static enum vgg_status verdict(const struct vgg_job *job, uint64_t now_ns)
+/* Before the jobs finish: whoever waits for them finds the counters moved. */
+static void report_batch(const struct pass *pass, uint64_t duration_ns)
 {
-    if (job->options.cancelled != NULL && job->options.cancelled(job->options.user))
-        return VGG_CANCELLED;
-    if (job->options.deadline_ns != 0 && now_ns >= job->options.deadline_ns)
-        return VGG_DEADLINE;
-    return VGG_OK;
+    const struct vgg_engine_options *options = &pass->engine->options;
+    const struct vgg_batch *batch = &pass->batch;
+
+    for (size_t i = 0; i < batch->n; i++) {
+        const struct vgg_job *job = batch->items[i].job;
+
+        if (job->options.on_view != NULL)
+            job->options.on_view(job->options.user, job->progress[batch->items[i].view].macs);
+    }
+    if (options->on_batch != NULL)
+        options->on_batch(options->user, batch->model, batch->n, pass->macs, duration_ns);
 }
 
-/* Needs the mutex. Drop jobs that nobody waits for any more; no pass is under way. */
-static void drop_jobs(struct vgg_engine *engine)
+static void run_pass(struct pass *pass)
+{
+    uint64_t start_ns = vgg_now_ns();
+
+    run_batch(pass);
+    if (!pass->given_up)
+        report_batch(pass, vgg_now_ns() - start_ns - pass->between_ns);
+    settle_batch(pass->engine, &pass->batch);
+    if (pass->around != NULL) {
+        pass->around->between_macs += pass->macs;
+        pass->around->between_ns += vgg_now_ns() - start_ns;
+    }
+}
+
+/* ---------------------------------------------------------------- choosing ------------------- */
+
+/*
+ * Needs the mutex. Drop jobs of at most this rank that nobody waits for any more; no view of theirs
+ * is under way.
+ */
+static void drop_jobs(struct vgg_engine *engine, uint64_t rank_max)
 {
     uint64_t now_ns = vgg_now_ns();
     struct vgg_job **link = &engine->queue;
@@ -259,8 +253,9 @@ static void drop_jobs(struct vgg_engine *engine)
     while (*link != NULL) {
         struct vgg_job *job = *link;
 
-        job->status = verdict(job, now_ns);
-        if (job->status == VGG_OK) {
+        if (job->rank <= rank_max)
+            job->status = vgg_job_verdict(job, now_ns);
+        if (job->rank > rank_max || job->status == VGG_OK) {
             link = &job->next;
             continue;
         }
@@ -269,67 +264,112 @@ static void drop_jobs(struct vgg_engine *engine)
     }
 }
 
-/* Needs the mutex. Jobs whose last views are being computed leave the queue. */
-static void gather(struct vgg_engine *engine, struct vgg_batch *batch)
+/* Needs the mutex. Jobs whose last views are being computed leave the queue. False: none fits. */
+static bool gather(struct pass *pass, const struct vgg_batch_limits *limits)
 {
+    struct vgg_engine *engine = pass->engine;
+    struct vgg_batch *batch = &pass->batch;
     uint64_t now_ns = vgg_now_ns();
+    struct vgg_job *lead;
 
-    vgg_batch_gather(batch, vgg_batch_lead(engine->queue, engine->overtaken_macs), engine->queue,
-                     engine->options.view_pixels_max, &engine->overtaken_macs);
+    drop_jobs(engine, limits->rank);
+    lead = vgg_batch_lead(engine->queue, limits, engine->overtaken_macs);
+    if (lead == NULL)
+        return false;
+    vgg_batch_gather(batch, lead, engine->queue, limits, &engine->overtaken_macs);
+    pass->macs = 0;
     for (size_t i = 0; i < batch->n; i++) {
         struct vgg_job *job = batch->items[i].job;
 
+        pass->macs += job->progress[batch->items[i].view].macs;
         if (job->started_ns == 0)
             job->started_ns = now_ns;
         if (vgg_job_all_begun(job))
             unlink_job(engine, job);
     }
+    return true;
 }
 
-/* Before the jobs finish: whoever waits for them finds the counters moved. */
-static void report_batch(struct vgg_engine *engine, const struct vgg_batch *batch,
-                         uint64_t duration_ns)
+/*
+ * Needs the mutex. What may run between the layers of a pass: jobs of at most half the rank of
+ * those in it, so none of these, in half the memory.
+ */
+static struct vgg_batch_limits limits_between(const struct pass *pass)
 {
-    uint64_t macs = 0;
+    struct vgg_batch_limits limits = {UINT64_MAX,
+                                      pass->engine->options.view_pixels_max / BETWEEN_PART};
 
-    for (size_t i = 0; i < batch->n; i++) {
-        const struct vgg_job *job = batch->items[i].job;
-        uint64_t view_macs = job->progress[batch->items[i].view].macs;
+    for (size_t i = 0; i < pass->batch.n; i++)
+        if (pass->batch.items[i].job->rank / 2 < limits.rank)
+            limits.rank = pass->batch.items[i].job->rank / 2;
+    return limits;
+}
 
-        macs += view_macs;
-        if (job->options.on_view != NULL)
-            job->options.on_view(job->options.user, view_macs);
+/* Needs the mutex. Give a pass up if every job in it has lost its client or missed its deadline. */
+static void give_up(struct pass *pass)
+{
+    enum vgg_status verdicts[VGG_BATCH_VIEWS_MAX];
+    uint64_t now_ns = vgg_now_ns();
+
+    for (size_t i = 0; i < pass->batch.n; i++) {
+        verdicts[i] = vgg_job_verdict(pass->batch.items[i].job, now_ns);
+        if (verdicts[i] == VGG_OK)
+            return;
     }
-    if (engine->options.on_batch != NULL)
-        engine->options.on_batch(engine->options.user, batch->model, batch->n, macs, duration_ns);
+    pass->given_up = true;
+    for (size_t i = 0; i < pass->batch.n; i++)
+        pass->batch.items[i].job->status = verdicts[i];
+}
+
+/*
+ * Between two layers of a pass, on the leader's thread: much smaller jobs that have come meanwhile
+ * have passes of their own, up to PAST times its work. False: the pass is not worth going on with.
+ */
+static bool between_layers(void *user)
+{
+    struct pass *pass = user;
+    struct vgg_engine *engine = pass->engine;
+    struct vgg_batch_limits limits;
+
+    pthread_mutex_lock(&engine->mutex);
+    limits = limits_between(pass);
+    while (pass->around == NULL && engine->reserving == 0 &&
+           pass->between_macs / VGG_BATCH_PAST < pass->macs) {
+        struct pass inner = {.engine = engine, .around = pass};
+
+        if (!gather(&inner, &limits))
+            break;
+        pthread_mutex_unlock(&engine->mutex);
+        run_pass(&inner);
+        pthread_mutex_lock(&engine->mutex);
+    }
+    give_up(pass);
+    pthread_mutex_unlock(&engine->mutex);
+    return !pass->given_up;
 }
 
 static void *leader_main(void *argument)
 {
     struct vgg_engine *engine = argument;
-    struct vgg_batch batch;
+    const struct vgg_batch_limits limits = {UINT64_MAX, engine->options.view_pixels_max};
 
     pthread_mutex_lock(&engine->mutex);
     for (;;) {
-        uint64_t start_ns;
+        struct pass pass = {.engine = engine};
 
-        drop_jobs(engine);
-        if (engine->queue == NULL) {
-            engine->overtaken_macs = 0;
-            if (engine->stop)
-                break;
-        }
-        if (engine->queue == NULL || engine->reserving != 0) {
+        if (engine->reserving != 0 || !gather(&pass, &limits)) {
+            if (engine->queue == NULL) {
+                engine->overtaken_macs = 0;
+                if (engine->stop)
+                    break;
+            }
             pthread_cond_wait(&engine->wake, &engine->mutex);
             continue;
         }
-        gather(engine, &batch);
         pthread_mutex_unlock(&engine->mutex);
-
-        start_ns = vgg_now_ns();
-        run_batch(engine, &batch);
-        report_batch(engine, &batch, vgg_now_ns() - start_ns);
-        settle_batch(engine, &batch);
+        pthread_mutex_lock(&engine->arena_mutex);
+        run_pass(&pass);
+        pthread_mutex_unlock(&engine->arena_mutex);
         pthread_mutex_lock(&engine->mutex);
     }
     pthread_mutex_unlock(&engine->mutex);
@@ -384,7 +424,8 @@ void vgg_engine_destroy(struct vgg_engine *engine)
     pthread_cond_destroy(&engine->wake);
     pthread_mutex_destroy(&engine->arena_mutex);
     pthread_mutex_destroy(&engine->mutex);
-    free(engine->arena);
+    for (size_t i = 0; i < 2; i++)
+        vgg_arena_fini(&engine->arenas[i]);
     free(engine);
 }
 
@@ -409,53 +450,6 @@ static enum vgg_status check_views(const struct vgg_engine *engine, const struct
     return VGG_OK;
 }
 
-/* What the scheduler goes by. */
-static void predict(struct vgg_job *job, const struct vgg_net *net)
-{
-    uint64_t macs = 0;
-
-    for (size_t view = 0; view < job->views_n; view++) {
-        struct vgg_view part = vgg_views_get(job->views, view);
-
-        job->progress[view].macs = vgg_net_macs(net, part.height, part.width);
-        macs += job->progress[view].macs;
-    }
-    job->rank = job->options.macs > macs ? job->options.macs : macs;
-}
-
-/* Takes the views only when it succeeds. */
-static struct vgg_job *create_job(struct vgg_engine *engine, struct vgg_model *model,
-                                  struct vgg_views *views, const struct vgg_job_options *options)
-{
-    struct vgg_job *job = vgg_calloc(1, sizeof *job);
-    size_t classes = model->net.classes;
-
-    if (job == NULL)
-        return NULL;
-    job->engine = engine;
-    job->views_n = vgg_views_count(views);
-    assert(job->views_n >= 1);
-    job->left = job->views_n;
-    if (options != NULL)
-        job->options = *options;
-    job->submitted_ns = vgg_now_ns();
-    job->progress = vgg_calloc(job->views_n, sizeof *job->progress);
-    job->scores = vgg_alloc(job->views_n * classes, sizeof *job->scores);
-    job->posterior = vgg_alloc((job->views_n + 1) * classes, sizeof *job->posterior);
-    if (job->options.maps)
-        job->maps = vgg_maps_create(&model->net, views);
-    pthread_cond_init(&job->finished, NULL);
-    if (job->progress == NULL || job->scores == NULL || job->posterior == NULL ||
-        (job->options.maps && job->maps == NULL)) {
-        vgg_job_destroy(job);
-        return NULL;
-    }
-    job->model = vgg_model_retain(model);
-    job->views = views;
-    predict(job, &model->net);
-    return job;
-}
-
 enum vgg_status vgg_engine_submit(struct vgg_engine *engine, struct vgg_model *model,
                                   struct vgg_views *views, const struct vgg_job_options *options,
                                   struct vgg_job **out, struct vgg_error *error)
@@ -465,7 +459,7 @@ enum vgg_status vgg_engine_submit(struct vgg_engine *engine, struct vgg_model *m
 
     if (status != VGG_OK)
         return status;
-    job = create_job(engine, model, views, options);
+    job = vgg_job_create(engine, model, views, options);
     if (job == NULL)
         return vgg_fail_memory(error);
     pthread_mutex_lock(&engine->mutex);
@@ -489,50 +483,6 @@ enum vgg_status vgg_job_wait(struct vgg_job *job, struct vgg_error *error)
         return vgg_fail(error, VGG_BAD_MODEL, "the model's scores for this image are not finite");
     return job->status == VGG_OK ? VGG_OK
                                  : vgg_fail(error, job->status, "%s", vgg_status_text(job->status));
-}
-
-uint64_t vgg_job_wait_ns(const struct vgg_job *job)
-{
-    return job->started_ns != 0 ? job->started_ns - job->submitted_ns : 0;
-}
-
-uint64_t vgg_job_run_ns(const struct vgg_job *job)
-{
-    return job->started_ns != 0 ? job->finished_ns - job->started_ns : 0;
-}
-
-const float *vgg_job_posterior(const struct vgg_job *job)
-{
-    return job->posterior;
-}
-
-size_t vgg_job_view_count(const struct vgg_job *job)
-{
-    return vgg_views_asked(job->views);
-}
-
-const float *vgg_job_view_posterior(const struct vgg_job *job, size_t view)
-{
-    return job->posterior + (vgg_views_find(job->views, view) + 1) * job->model->net.classes;
-}
-
-const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view)
-{
-    return job->maps != NULL ? vgg_maps_get(job->maps, vgg_views_find(job->views, view)) : NULL;
-}
-
-void vgg_job_destroy(struct vgg_job *job)
-{
-    if (job == NULL)
-        return;
-    vgg_views_destroy(job->views);
-    vgg_model_release(job->model);
-    pthread_cond_destroy(&job->finished);
-    free(job->progress);
-    free(job->scores);
-    free(job->maps);
-    free(job->posterior);
-    free(job);
 }
 
 /* A pattern with edges and gradients of every colour. */

@@ -45,41 +45,42 @@ size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape
     return sizes.map[0] + sizes.map[1] + sizes.scratch;
 }
 
-/* Store the time since *start_ns, and start again. */
-static void lap(uint64_t *start_ns, uint64_t *layer_ns, size_t i)
+/* The end of a step of the pass that began at *start_ns. Does the pass go on? */
+static bool step(const struct vgg_forward_options *options, size_t i, bool last, uint64_t *start_ns)
 {
-    uint64_t now_ns;
+    bool on;
 
-    if (layer_ns == NULL)
-        return;
-    now_ns = vgg_now_ns();
-    layer_ns[i] = now_ns - *start_ns;
-    *start_ns = now_ns;
+    if (options == NULL)
+        return !last;
+    if (options->layer_ns != NULL)
+        options->layer_ns[i] = vgg_now_ns() - *start_ns;
+    on = !last && (options->between == NULL || options->between(options->user));
+    *start_ns = vgg_now_ns();
+    return on;
 }
 
 struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
                               const struct vgg_normalisation *normalisation,
                               const struct vgg_view_pixels *views, struct vgg_shape shape,
-                              void *arena, double *mean, uint64_t *layer_ns)
+                              void *arena, double *mean, const struct vgg_forward_options *options)
 {
     const struct vgg_kernels *kernels = net->kernels;
     struct layout sizes = plan(net, shape, vgg_pool_threads(pool));
     unsigned char *map[2] = {arena, (unsigned char *)arena + sizes.map[0]};
     unsigned char *scratch = map[1] + sizes.map[1];
-    uint64_t start_ns = 0;
+    uint64_t start_ns = vgg_now_ns();
+    size_t i = 0;
 
-    lap(&start_ns, layer_ns, 0);
     kernels->input(pool, views, shape, normalisation, map[0]);
-    lap(&start_ns, layer_ns, 0);
-    for (size_t i = 0; i < net->layers_n; i++) {
+    for (; step(options, i, i == net->layers_n, &start_ns); i++) {
         const struct vgg_layer *layer = &net->layers[i];
 
         kernels->conv(pool, &layer->conv, layer->packed, layer->bias, map[i % 2], shape,
                       map[(i + 1) % 2], scratch);
         shape = vgg_conv_output(&layer->conv, shape);
         assert(shape.h != 0 && shape.w != 0);
-        lap(&start_ns, layer_ns, i + 1);
     }
-    kernels->spatial_mean(map[net->layers_n % 2], shape, mean);
-    return (struct vgg_scores){kernels, map[net->layers_n % 2], shape};
+    if (i == net->layers_n)
+        kernels->spatial_mean(map[i % 2], shape, mean);
+    return (struct vgg_scores){kernels, map[i % 2], shape};
 }

@@ -20,16 +20,24 @@ struct vgg_scores {
     struct vgg_shape shape;
 };
 
+struct vgg_forward_options {
+    uint64_t
+        *layer_ns; /* [1 + net->layers_n]: gets the time of the input and of each layer, or NULL */
+    /* Called after the input and each layer but the last, or NULL; false ends the pass there. */
+    bool (*between)(void *user);
+    void *user;
+};
+
 /*
  * Evaluate views[shape.n], each of shape.h x shape.w pixels, both at least the crop. `arena` is
  * aligned to VGG_ALIGN and of at least vgg_forward_arena_bytes. Writes the spatial mean of the
- * class score map, mean[n][classes], in double. Allocates nothing, cannot fail. Where layer_ns is
- * not NULL it gets the time of the input and then of each layer: layer_ns[1 + net->layers_n].
- * Returns the map itself, which stays until the arena is used again.
+ * class score map, mean[n][classes], in double. Allocates nothing, cannot fail. `options` may
+ * be NULL. Returns the map itself, which stays until the arena is used again; of a pass that was
+ * ended neither means anything.
  */
 struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
                               const struct vgg_normalisation *normalisation,
                               const struct vgg_view_pixels *views, struct vgg_shape shape,
-                              void *arena, double *mean, uint64_t *layer_ns);
+                              void *arena, double *mean, const struct vgg_forward_options *options);
 
 #endif

@@ -49,9 +49,10 @@ static struct vgg_job *add(struct queue *queue, struct vgg_model *model, bool fl
 /* Led by the oldest. */
 static void gather(struct vgg_batch *batch, struct vgg_job *first, uint64_t pixels_max)
 {
+    const struct vgg_batch_limits limits = {UINT64_MAX, pixels_max};
     uint64_t overtaken_macs = 0;
 
-    vgg_batch_gather(batch, first, first, pixels_max, &overtaken_macs);
+    vgg_batch_gather(batch, first, first, &limits, &overtaken_macs);
 }
 
 static const uint32_t one[] = {20, 0}, two[] = {20, 30, 0}, turned[] = {30, 20, 0};
@@ -140,13 +141,13 @@ static void models_do_not_mix(void **state)
     assert_int_equal(queue.jobs[1].begun, 0);
 }
 
-/* 200 pixels a view: as many as fit; at least one, even over the limit. */
+/* 200 pixels a view: as many as fit. */
 static void pixels_are_limited(void **state)
 {
     static const struct {
         uint64_t pixels_max;
         size_t n;
-    } cases[] = {{1, 1}, {200, 1}, {399, 1}, {400, 2}, {1000, 5}, {1199, 5}};
+    } cases[] = {{200, 1}, {399, 1}, {400, 2}, {1000, 5}, {1199, 5}};
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -207,6 +208,7 @@ static void the_largest_job(void **state)
 static void a_later_job_leads(void **state)
 {
     struct queue queue = {.n = 0};
+    const struct vgg_batch_limits limits = {UINT64_MAX, 1500};
     uint64_t overtaken_macs = 0;
     struct vgg_batch batch;
 
@@ -214,9 +216,46 @@ static void a_later_job_leads(void **state)
     add(&queue, &models[0], true, two);
     add(&queue, &models[0], true, turned);
     add(&queue, &models[0], true, turned);
-    vgg_batch_gather(&batch, &queue.jobs[1], queue.jobs, 1500, &overtaken_macs);
+    vgg_batch_gather(&batch, &queue.jobs[1], queue.jobs, &limits, &overtaken_macs);
     check(&queue, &batch, 5, (const size_t[][2]){{1, 0}, {1, 1}, {0, 2}, {0, 3}, {2, 0}});
     assert_int_equal(batch.shape.w, 30);
+}
+
+/* Jobs over the limit neither lead nor join. */
+static void ranks_are_limited(void **state)
+{
+    static const uint64_t ranks[] = {9, 5, 6, 4, 5};
+    const struct vgg_batch_limits limits = {5, 1000}, none = {3, 1000};
+    struct queue queue = {.n = 0};
+    uint64_t overtaken_macs = 0;
+    struct vgg_batch batch;
+
+    (void)state;
+    for (size_t job = 0; job < 5; job++)
+        add(&queue, &models[0], false, one)->rank = ranks[job];
+    queue.progress[0][0].macs = 1; /* the oldest is not due */
+    assert_null(vgg_batch_lead(queue.jobs, &none, 0));
+    assert_ptr_equal(vgg_batch_lead(queue.jobs, &limits, 0), &queue.jobs[3]);
+    vgg_batch_gather(&batch, &queue.jobs[3], queue.jobs, &limits, &overtaken_macs);
+    check(&queue, &batch, 3, (const size_t[][2]){{3, 0}, {1, 0}, {4, 0}});
+    assert_int_equal(queue.jobs[0].begun + queue.jobs[2].begun, 0);
+}
+
+/* The next view counts, not the largest one. */
+static void a_leads_pixels_are_limited(void **state)
+{
+    const struct vgg_batch_limits all = {UINT64_MAX, 300}, small = {UINT64_MAX, 299};
+    struct queue queue = {.n = 0};
+    uint64_t overtaken_macs = 0;
+    struct vgg_batch batch;
+
+    (void)state;
+    add(&queue, &models[0], false, two);
+    assert_ptr_equal(vgg_batch_lead(queue.jobs, &small, 0), queue.jobs);
+    vgg_batch_gather(&batch, queue.jobs, queue.jobs, &small, &overtaken_macs);
+    assert_null(vgg_batch_lead(queue.jobs, &small, 0));
+    assert_ptr_equal(vgg_batch_lead(queue.jobs, &all, 0), queue.jobs);
+    assert_null(vgg_batch_lead(NULL, &all, 0));
 }
 
 int main(void)
@@ -230,6 +269,8 @@ int main(void)
         cmocka_unit_test(views_are_limited),
         cmocka_unit_test(the_largest_job),
         cmocka_unit_test(a_later_job_leads),
+        cmocka_unit_test(ranks_are_limited),
+        cmocka_unit_test(a_leads_pixels_are_limited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * Whose turn it is: a small job waits for little more than a pass, a large one does not starve.
- * No pictures are computed; time is the work done.
+ * Whose turn it is: a small job does not wait for a large one, which does not starve. No pictures
+ * are computed; time is the work done.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,13 +63,16 @@ static void arrive(struct line *line, struct client *client, size_t passes, uint
     *tail = &client->job;
 }
 
-/* One pass; the client that had it. */
-static struct client *run_pass(struct line *line)
+/* The pass of a job of at most this rank; the client that had it, or NULL. */
+static struct client *run_limited(struct line *line, uint64_t rank)
 {
-    struct vgg_job *lead = vgg_batch_lead(line->queue, line->overtaken_macs);
+    const struct vgg_batch_limits limits = {rank, UINT64_MAX};
+    struct vgg_job *lead = vgg_batch_lead(line->queue, &limits, line->overtaken_macs);
     struct vgg_batch batch;
 
-    vgg_batch_gather(&batch, lead, line->queue, UINT64_MAX, &line->overtaken_macs);
+    if (lead == NULL)
+        return NULL;
+    vgg_batch_gather(&batch, lead, line->queue, &limits, &line->overtaken_macs);
     assert_int_equal(batch.n, 1);
     assert_ptr_equal(batch.items[0].job, lead);
     line->done_macs += lead->progress[batch.items[0].view].macs;
@@ -81,6 +84,12 @@ static struct client *run_pass(struct line *line)
         *link = lead->next;
     }
     return (struct client *)(void *)lead;
+}
+
+/* One pass; the client that had it. */
+static struct client *run_pass(struct line *line)
+{
+    return run_limited(line, UINT64_MAX);
 }
 
 static void expect_order(struct line *line, size_t n, struct client *const *order)
@@ -132,7 +141,7 @@ static void small_does_not_wait_for_large(void **state)
     assert_null(line.queue);
 }
 
-/* Small jobs without end: after twice the work that its pass takes, the oldest has it. */
+/* Small jobs without end: after four times the work that its pass takes, the oldest has it. */
 static void large_does_not_starve(void **state)
 {
     struct client large, small;
@@ -142,7 +151,7 @@ static void large_does_not_starve(void **state)
     arrive(&line, &large, 4, 30);
     arrive(&line, &small, 1, 10);
     for (size_t pass = 0; pass < 4; pass++) {
-        for (size_t i = 0; i < 6; i++) {
+        for (size_t i = 0; i < 3 * VGG_BATCH_PAST; i++) {
             assert_ptr_equal(run_pass(&line), &small);
             arrive(&line, &small, 1, 10);
         }
@@ -154,7 +163,7 @@ static void large_does_not_starve(void **state)
 
 /* ---------------------------------------------------------------- any crowd ------------------ */
 
-enum { CLIENTS = 4000, WAITING = 40 };
+enum { CLIENTS = 4000, WAITING = 40, PASS_MAX = 1000 };
 
 static uint64_t random_below(uint64_t *state, uint64_t n)
 {
@@ -172,32 +181,71 @@ static struct client *free_place(struct client *places)
     return i < WAITING ? &places[i] : NULL;
 }
 
-/* Every job ends within three times the work up to it, and the passes that were one too many. */
+struct crowd {
+    struct line line;
+    struct client places[WAITING];
+    uint64_t seed, small_share; /* of 100 */
+    size_t arrived;
+};
+
+/* Somebody comes, if there is a place: faster than they are served, until all are taken. */
+static bool come(struct crowd *crowd)
+{
+    struct client *place = crowd->arrived < CLIENTS ? free_place(crowd->places) : NULL;
+    bool small;
+
+    if (place == NULL || (crowd->line.queue != NULL && random_below(&crowd->seed, 3) == 0))
+        return false;
+    small = random_below(&crowd->seed, 100) < crowd->small_share;
+    arrive(&crowd->line, place, 1 + random_below(&crowd->seed, VGG_SCALES_MAX),
+           1 + random_below(&crowd->seed, small ? 20 : PASS_MAX));
+    crowd->arrived++;
+    return true;
+}
+
+/* Every job ends within five times the work up to it, and the passes that were one too many. */
+static void leave(const struct line *line, struct client *client)
+{
+    if (!vgg_job_all_begun(&client->job))
+        return;
+    assert_true(line->done_macs - client->arrived_macs <=
+                (1 + VGG_BATCH_PAST) * client->ahead_macs + (4 + 2 * VGG_BATCH_PAST) * PASS_MAX);
+    client->job.views_n = 0;
+}
+
+/* What comes during a pass, and has its own between two layers of it. */
+static void run_between(struct crowd *crowd, const struct client *around, uint64_t macs)
+{
+    uint64_t rank = around->job.rank, begin = crowd->line.done_macs;
+    struct client *had;
+
+    do {
+        while (come(crowd))
+            ;
+        had = (crowd->line.done_macs - begin) / VGG_BATCH_PAST < macs
+                  ? run_limited(&crowd->line, rank / 2)
+                  : NULL;
+        assert_ptr_not_equal(had, around);
+        if (had != NULL)
+            leave(&crowd->line, had);
+    } while (had != NULL);
+}
+
 static void run_crowd(uint64_t seed, uint64_t small_share)
 {
-    static struct client places[WAITING];
-    struct line line = {0};
-    uint64_t pass_max = 1000;
+    static struct crowd crowd;
 
-    memset(places, 0, sizeof places);
-    for (size_t arrived = 0; arrived < CLIENTS || line.queue != NULL;) {
-        struct client *place = arrived < CLIENTS ? free_place(places) : NULL, *had;
+    crowd = (struct crowd){.seed = seed, .small_share = small_share};
+    while (crowd.arrived < CLIENTS || crowd.line.queue != NULL) {
+        uint64_t begin = crowd.line.done_macs;
+        struct client *had;
 
-        /* Faster than they are served, until all places are taken. */
-        if (place != NULL && (line.queue == NULL || random_below(&seed, 3) != 0)) {
-            bool small = random_below(&seed, 100) < small_share;
-
-            arrive(&line, place, 1 + random_below(&seed, VGG_SCALES_MAX),
-                   small ? 1 + random_below(&seed, 20) : 1 + random_below(&seed, pass_max));
-            arrived++;
+        if (come(&crowd))
             continue;
-        }
-        had = run_pass(&line);
-        assert_true(line.overtaken_macs <= 3 * pass_max);
-        if (vgg_job_all_begun(&had->job)) {
-            assert_true(line.done_macs - had->arrived_macs <= 3 * had->ahead_macs + 4 * pass_max);
-            had->job.views_n = 0;
-        }
+        had = run_pass(&crowd.line);
+        run_between(&crowd, had, crowd.line.done_macs - begin);
+        assert_true(crowd.line.overtaken_macs <= (1 + 2 * VGG_BATCH_PAST) * PASS_MAX);
+        leave(&crowd.line, had);
     }
 }
 

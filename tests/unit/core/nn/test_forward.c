@@ -236,6 +236,50 @@ static void a_pass_allocates_nothing(void **state)
         }
 }
 
+static bool count_down(void *user)
+{
+    return --*(unsigned *)user != 0;
+}
+
+/* Asked after the input and each layer but the last; one no ends the pass. */
+static void a_pass_can_be_ended(void **state)
+{
+    struct vgg_shape shape = {1, 3, 40, 32};
+    struct maker maker;
+    struct vgg_net net;
+    struct vgg_normalisation normalisation;
+    struct vgg_view_pixels view = {.rgb = maker_picture(32, 40, 1)};
+    double expected[5], mean[5];
+    void *arena;
+
+    (void)state;
+    maker_make(&maker, &(struct maker_spec){.arch = "A"});
+    build(&net, &maker);
+    normalisation = normalisation_of(&maker);
+    arena = vgg_alloc_aligned(vgg_forward_arena_bytes(&net, shape, 2), 1);
+    assert_non_null(arena);
+    vgg_forward(&net, pools[2], &normalisation, &view, shape, arena, expected, NULL);
+    for (unsigned at = 1; at <= net.layers_n + 1; at++) {
+        uint64_t layer_ns[1 + VGG_LAYERS_MAX] = {0};
+        unsigned left = at;
+        const struct vgg_forward_options options = {layer_ns, count_down, &left};
+
+        memset(mean, 0, sizeof mean);
+        vgg_forward(&net, pools[2], &normalisation, &view, shape, arena, mean, &options);
+        assert_int_equal(left, at <= net.layers_n ? 0 : 1);
+        for (size_t i = 0; i <= net.layers_n; i++)
+            assert_true(i < at ? layer_ns[i] != 0 : layer_ns[i] == 0);
+        if (at > net.layers_n)
+            assert_memory_equal(mean, expected, sizeof expected);
+        else
+            assert_true(mean[0] == 0);
+    }
+    free(arena);
+    free((void *)view.rgb);
+    vgg_net_fini(&net);
+    maker_free(&maker);
+}
+
 static void an_arena_is_bounded(void **state)
 {
     struct vgg_net_sizes sizes = vgg_net_sizes_regular(vgg_arch_find("D"), 64, 4096, 1000, 224);
@@ -256,7 +300,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_configuration),      cmocka_unit_test(sizes_and_aspects),
         cmocka_unit_test(lrn_with_large_inputs),    cmocka_unit_test(lrn_matters),
-        cmocka_unit_test(a_pass_allocates_nothing), cmocka_unit_test(an_arena_is_bounded),
+        cmocka_unit_test(a_pass_allocates_nothing), cmocka_unit_test(a_pass_can_be_ended),
+        cmocka_unit_test(an_arena_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, pools_start, pools_stop);

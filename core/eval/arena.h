@@ -1,0 +1,28 @@
+/* The working memory of a pass: the mean logits of its views, then what the forward pass needs. */
+#ifndef VGG_CORE_EVAL_ARENA_H
+#define VGG_CORE_EVAL_ARENA_H
+
+#include "nn/net.h"
+
+/* Zero-initialise. */
+struct vgg_arena {
+    void *block; /* aligned to VGG_ALIGN */
+    size_t bytes;
+};
+
+void vgg_arena_fini(struct vgg_arena *arena);
+
+/* Have at least so many bytes; what was in it is lost. False: out of memory, nothing has changed.
+ */
+bool vgg_arena_grow(struct vgg_arena *arena, size_t bytes);
+
+/* Bytes of the mean logits, doubles [views][classes], up to where the rest begins. */
+size_t vgg_arena_means_bytes(const struct vgg_net *net, size_t views);
+
+/* Bytes for a batch of this shape on a pool of `threads`. */
+size_t vgg_arena_bytes(const struct vgg_net *net, struct vgg_shape shape, unsigned threads);
+
+/* Those of the most demanding batch of so many pixels; 0 where not even a crop fits. */
+size_t vgg_arena_largest_bytes(const struct vgg_net *net, uint64_t pixels, unsigned threads);
+
+#endif
