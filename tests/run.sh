@@ -3,7 +3,7 @@
 #
 #   tests/run.sh BUILD programs    the unit and end-to-end programs (what a sanitizer build runs)
 #   tests/run.sh BUILD all         the same, and the checks that need the product as it ships
-#   tests/run.sh BUILD long        what takes minutes
+#   tests/run.sh BUILD long        what takes minutes; shows what it measured
 #   tests/run.sh BUILD neon        what BUILD/neon holds, for 64-bit ARM, under qemu-user
 #   tests/run.sh BUILD page        the page at / in a browser
 #
@@ -54,6 +54,7 @@ report() {
         [ "$left" -eq 0 ] && left= || left=", $left skipped"
         printf 'ok   %-44s %4s passed, %3s s%s\n' "$name" "$good" "$seconds" "$left"
         grep -h '^SKIPPED' "$output"
+        [ "$suite" != long ] || sed -n 's/^measured:/    /p' "$output"
     fi
 }
 

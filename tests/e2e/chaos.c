@@ -62,7 +62,7 @@ double times_percentile(struct times *times, double p)
 
 void times_print(struct times *times, const char *name)
 {
-    printf("  %-28s %7zu  p50 %8.1f  p95 %8.1f  p99 %8.1f  max %8.1f ms\n", name, times->n,
+    printf("measured: %-28s %7zu  p50 %8.1f  p95 %8.1f  p99 %8.1f  max %8.1f ms\n", name, times->n,
            times_percentile(times, 50), times_percentile(times, 95), times_percentile(times, 99),
            times_percentile(times, 100));
 }

@@ -261,7 +261,8 @@ void chaos_mix(unsigned requests)
     last = server_metric(&server, "process_resident_memory_bytes");
     times_print(&mix.ordinary_ms, "ordinary client, in the mix");
     times_print(&mix.small_ms, "small requests, in the mix");
-    printf("mix: median of the ordinary client %.2f times that alone; %u requests, of them %u "
+    printf("measured: mix: median of the ordinary client %.2f times that alone; %u requests, of "
+           "them %u "
            "panoramas, %u bombs, %u left; %u slow or deaf cut; resident %.0f MiB, then %.0f\n",
            times_percentile(&mix.ordinary_ms, 50) / alone, mix.sent, mix.panoramas, mix.bombs,
            mix.left, mix.cut, first / (1 << 20), last / (1 << 20));

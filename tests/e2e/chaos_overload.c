@@ -154,13 +154,13 @@ static double measure_capacity(const struct server *server)
 
 static void print(struct overload *overload, double capacity, double recovery_ms, unsigned seconds)
 {
-    printf("overload: capacity %.1f/s, offered %.1f/s for %u s\n", capacity,
+    printf("measured: overload: capacity %.1f/s, offered %.1f/s for %u s\n", capacity,
            (overload->served + overload->shed) / (double)seconds, seconds);
     times_print(&overload->served_ms, "answered 200");
     times_print(&overload->shed_ms, "refused 503");
     times_print(&overload->probes_ms, "/readyz");
     times_print(&overload->metrics_ms, "/metrics");
-    printf("  resident MiB: at most %.0f in the first half, %.0f in the second; "
+    printf("measured: resident MiB: at most %.0f in the first half, %.0f in the second; "
            "queue empty %.0f ms after the end\n",
            overload->bytes_max[0] / (1 << 20), overload->bytes_max[1] / (1 << 20), recovery_ms);
 }

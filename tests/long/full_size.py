@@ -49,7 +49,7 @@ def main(vgg):
         checks.check("the server ends well", server.stop() == 0)
     mib = max(resident) / 1024
     checks.check(f"{mib:.0f} MiB resident are over {RESIDENT_MIB_MAX}", mib <= RESIDENT_MIB_MAX)
-    print(f"ready after {min(ready_s):.2f} s (best of {STARTS}); resident {resident[0] / 1024:.0f} "
+    print(f"measured: ready after {min(ready_s):.2f} s (best of {STARTS}); resident {resident[0] / 1024:.0f} "
           f"MiB then, at most {mib:.0f} MiB with {CLIENTS} clients; {views / passes:.1f} views a pass")
     return checks.end()
 

@@ -73,7 +73,7 @@ def main(vgg, model=None):
         checks.check("nothing is left", server.metrics()[COST] == 0)
         checks.check("SIGTERM: exit status", server.stop() == 0)
     ratios = sorted(predicted / took for predicted, took, _ in rounds[1:])  # the first one learns
-    print(f"{REQUESTS} requests of {len(SIZES)} sizes at once, {ROUNDS} times: predicted over measured "
+    print(f"measured: {REQUESTS} requests of {len(SIZES)} sizes at once, {ROUNDS} times: predicted over measured "
           f"seconds {statistics.median(ratios):.2f} at the median, {ratios[0]:.2f} to {ratios[-1]:.2f}; "
           f"{statistics.median(one[1] for one in rounds):.2f} s at the median")
     return checks.end()

@@ -112,11 +112,11 @@ def main(vgg):
 
         slower = max(one["p99 ms"] for one in alone)
         took.sort()
-        print(f"{RELOADS} reloads under {CONNECTIONS} connections: {report['count_ok']:.0f} "
+        print(f"measured: {RELOADS} reloads under {CONNECTIONS} connections: {report['count_ok']:.0f} "
               f"answers, {refused:.0f} refused, {len(prober.statuses)} probes; resident after the "
               f"tenth {tenth} KiB, after the last {last} KiB")
-        print(f"a reload took {took[len(took) // 2]:.2f} s in the middle, {took[-1]:.2f} s at most")
-        print("p50, p99 of the models alone: " + ", ".join(
+        print(f"measured: a reload took {took[len(took) // 2]:.2f} s in the middle, {took[-1]:.2f} s at most")
+        print("measured: p50, p99 of the models alone: " + ", ".join(
             f"{one['p50 ms']:.1f} {one['p99 ms']:.1f} ms" for one in alone) +
               f"; with reloads {report['p50 ms']:.1f} {report['p99 ms']:.1f} ms: "
               f"p99 {report['p99 ms'] / slower:.2f} times")

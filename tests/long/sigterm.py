@@ -104,7 +104,7 @@ def main(vgg):
                         "32", "-o", model], check=True)
         for _ in range(ROUNDS):
             one_round(vgg, model, picture, checks, sums)
-    print(f"{ROUNDS} ends: {sums['answered']:.0f} answered, {sums['draining']:.0f} told to go; "
+    print(f"measured: {ROUNDS} ends: {sums['answered']:.0f} answered, {sums['draining']:.0f} told to go; "
           f"from SIGTERM to the end {min(sums['end_s']):.2f} to {max(sums['end_s']):.2f} s")
     return checks.end()
 

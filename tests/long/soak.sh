@@ -111,6 +111,6 @@ server=
 check "SIGTERM: exit status $status" [ "$status" -eq 0 ]
 
 grep -E '^(requests/s|p50|p99)' "$directory/report" || check "wrk reported" false
-echo "resident $resident_before -> $resident_after kB, $ok answered, $shed refused"
+echo "measured: resident $resident_before -> $resident_after kB, $ok answered, $shed refused"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
