@@ -299,10 +299,10 @@ struct vgg_engine_options {
 
 /*
  * The executor: its threads work together on one batch of views of equal shape, taken from all
- * submitted jobs. The job of least predicted work has the next pass, which may come between two
- * layers of a larger one's; but the oldest has a fifth of the work. What is small waits for a
- * layer, what is large at most for five times the work up to it. One engine serves any number of
- * models and of submitting threads.
+ * submitted jobs. The first job of up to twice the least predicted work has the next pass, which
+ * may come between two layers of a larger one's; but the oldest has a fifth of the work. What is
+ * small waits for a layer, what is large at most for five times the work up to it. One engine
+ * serves any number of models and of submitting threads.
  */
 struct vgg_engine;
 

@@ -55,10 +55,13 @@ struct vgg_job *vgg_batch_lead(struct vgg_job *queue, const struct vgg_batch_lim
                                uint64_t overtaken_macs)
 {
     struct vgg_job *lead = queue;
+    uint64_t most = limits->rank;
 
     for (struct vgg_job *job = queue; job != NULL; job = job->next)
-        if (job->rank < lead->rank)
-            lead = job;
+        if (job->rank < most / 2)
+            most = 2 * job->rank;
+    while (lead != NULL && lead->rank > most)
+        lead = lead->next;
     if (lead != queue && overtaken_macs / VGG_BATCH_PAST >= next_pass_macs(queue))
         lead = queue;
     return lead != NULL && is_within(lead, limits) ? lead : NULL;

@@ -27,11 +27,12 @@ struct vgg_batch_limits {
 };
 
 /*
- * The job of `queue` whose turn it is: the one of least predicted work, the first of equals, so
- * that a small picture waits for little more than a layer; but the oldest job as soon as
- * VGG_BATCH_PAST times the work of its next pass was done past it. So at least a fifth of the work
- * is done in order of arrival, give or take a pass, and every job ends within five times the work
- * of those up to it, whatever else arrives. NULL: there is none, or it is beyond the limits.
+ * The job of `queue` whose turn it is: the first one of up to twice the least predicted work, so
+ * that a small picture does not wait for a panorama, and equals go in order; but the oldest job as
+ * soon as VGG_BATCH_PAST times the work of its next pass was done past it. So at least a fifth of
+ * the work is done in order of arrival, give or take a pass, and every job ends within five times
+ * the work of those up to it, whatever else arrives. NULL: there is none, or it is beyond the
+ * limits.
  */
 struct vgg_job *vgg_batch_lead(struct vgg_job *queue, const struct vgg_batch_limits *limits,
                                uint64_t overtaken_macs);

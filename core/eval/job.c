@@ -12,6 +12,7 @@
 /* What the scheduler goes by. */
 static void predict(struct vgg_job *job, const struct vgg_net *net)
 {
+    uint32_t crop = vgg_net_crop(net);
     uint64_t macs = 0;
 
     for (size_t view = 0; view < job->views_n; view++) {
@@ -20,7 +21,9 @@ static void predict(struct vgg_job *job, const struct vgg_net *net)
         job->progress[view].macs = vgg_net_macs(net, part.height, part.width);
         macs += job->progress[view].macs;
     }
-    job->rank = job->options.macs > macs ? job->options.macs : macs;
+    if (job->options.macs > macs)
+        macs = job->options.macs;
+    job->rank = (uint64_t)((double)macs / (double)vgg_net_macs(net, crop, crop) * crop * crop);
 }
 
 struct vgg_job *vgg_job_create(struct vgg_engine *engine, struct vgg_model *model,

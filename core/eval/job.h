@@ -19,7 +19,8 @@ struct vgg_job {
     struct vgg_job_options options;
     size_t views_n;
     struct vgg_job_view *progress; /* [views_n] */
-    uint64_t rank;         /* predicted work: its own, or that of the request it is part of */
+    /* Predicted work, of the request it is part of: in pixels, whatever one costs on its model. */
+    uint64_t rank;
     double *scores;        /* [views_n][classes]: logits, then posteriors */
     struct vgg_maps *maps; /* owned; NULL unless asked for */
     float *posterior;      /* [classes], then [views_n][classes] for the single views */

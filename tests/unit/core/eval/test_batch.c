@@ -224,7 +224,7 @@ static void a_later_job_leads(void **state)
 /* Jobs over the limit neither lead nor join. */
 static void ranks_are_limited(void **state)
 {
-    static const uint64_t ranks[] = {9, 5, 6, 4, 5};
+    static const uint64_t ranks[] = {19, 5, 6, 4, 5};
     const struct vgg_batch_limits limits = {5, 1000}, none = {3, 1000};
     struct queue queue = {.n = 0};
     uint64_t overtaken_macs = 0;
@@ -233,11 +233,13 @@ static void ranks_are_limited(void **state)
     (void)state;
     for (size_t job = 0; job < 5; job++)
         add(&queue, &models[0], false, one)->rank = ranks[job];
-    queue.progress[0][0].macs = 1; /* the oldest is not due */
+    queue.progress[0][0].macs = queue.progress[2][0].macs = 1; /* the oldest is not due */
     assert_null(vgg_batch_lead(queue.jobs, &none, 0));
-    assert_ptr_equal(vgg_batch_lead(queue.jobs, &limits, 0), &queue.jobs[3]);
-    vgg_batch_gather(&batch, &queue.jobs[3], queue.jobs, &limits, &overtaken_macs);
-    check(&queue, &batch, 3, (const size_t[][2]){{3, 0}, {1, 0}, {4, 0}});
+    assert_ptr_equal(vgg_batch_lead(queue.jobs, &limits, 0), &queue.jobs[1]);
+    /* Not the one of 6, which would be as good as the one of 4. */
+    assert_ptr_equal(vgg_batch_lead(&queue.jobs[2], &limits, 0), &queue.jobs[3]);
+    vgg_batch_gather(&batch, &queue.jobs[1], queue.jobs, &limits, &overtaken_macs);
+    check(&queue, &batch, 3, (const size_t[][2]){{1, 0}, {3, 0}, {4, 0}});
     assert_int_equal(queue.jobs[0].begun + queue.jobs[2].begun, 0);
 }
 

@@ -111,16 +111,31 @@ static void equals_go_in_order(void **state)
     assert_null(line.queue);
 }
 
-static void least_work_first(void **state)
+/* Up to twice the work is as good as equal. */
+static void comparable_ones_go_in_order(void **state)
 {
     struct client a, b, c;
     struct line line = {0};
 
     (void)state;
-    arrive(&line, &a, 1, 100);
-    arrive(&line, &b, 3, 10);
-    arrive(&line, &c, 2, 10);
-    expect_order(&line, 6, (struct client *[]){&c, &c, &b, &b, &b, &a});
+    arrive(&line, &a, 2, 10);
+    arrive(&line, &b, 1, 10);
+    arrive(&line, &c, 1, 15);
+    expect_order(&line, 4, (struct client *[]){&a, &a, &b, &c});
+    assert_null(line.queue);
+}
+
+static void least_work_first(void **state)
+{
+    struct client a, b, c, d;
+    struct line line = {0};
+
+    (void)state;
+    arrive(&line, &a, 1, 200);
+    arrive(&line, &b, 3, 20);
+    arrive(&line, &c, 3, 10);
+    arrive(&line, &d, 2, 10);
+    expect_order(&line, 9, (struct client *[]){&c, &c, &c, &d, &d, &b, &b, &b, &a});
     assert_null(line.queue);
 }
 
@@ -261,6 +276,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_go_in_order),
+        cmocka_unit_test(comparable_ones_go_in_order),
         cmocka_unit_test(least_work_first),
         cmocka_unit_test(small_does_not_wait_for_large),
         cmocka_unit_test(large_does_not_starve),
