@@ -269,7 +269,8 @@ void chaos_mix(unsigned requests)
     assert_int_equal(mix.wrong, 0);
     assert_true(mix.panoramas > 0 && mix.bombs > 0 && mix.left > 0);
     assert_true(mix.ordinary_ms.n > 0 && mix.small_ms.n > 0);
-    assert_true(last < 1.1 * first + (16 << 20));
+    if (requests > 1000) /* a quarter of a few may not have needed all working memory yet */
+        assert_true(last < 1.1 * first + (16 << 20));
     check_alive(&server);
     server_stop(&server);
     fini(&mix);
