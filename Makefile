@@ -85,6 +85,10 @@ $(BUILD)/core/%.o: core/%.c
 ifneq ($(SANITIZE),)
 $(BUILD)/core/kernels/%.o: override CFLAGS += -fno-sanitize=null,alignment,object-size
 endif
+# One thread, and most of the time of the tests that compare with it.
+ifeq ($(SANITIZE),thread)
+$(BUILD)/tests/oracle/%.o: override CFLAGS += -fno-sanitize=thread
+endif
 
 # libwebp's functions become local to the object: a program may use a libwebp of its own.
 $(BUILD)/core/image/webp.o: core/image/webp.c

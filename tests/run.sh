@@ -7,8 +7,8 @@
 #   tests/run.sh BUILD neon        what BUILD/neon holds, for 64-bit ARM, under qemu-user
 #   tests/run.sh BUILD page        the page at / in a browser
 #
-# Programs run JOBS [the CPUs] at a time, the other checks one after the other. A line ends with the
-# seconds that its program took.
+# Programs run JOBS [the CPUs] at a time, then posteriors beside the other checks: parts of `all` that
+# this script calls itself for, as it does for "one" program. A line ends with the seconds it took.
 #
 # VGG_SHARED names a directory with more photographs and hostile JPEGs; without it those tests are
 # skipped, and say so.
@@ -20,11 +20,13 @@ python=/usr/bin/python3
 jobs=${JOBS:-$(nproc)}
 totals=${totals:-} # a line "PASSED FAILED SKIPPED" for each program
 output=$(mktemp)
-if [ "$suite" != one ]; then
+if [ -z "$totals" ]; then
+    outermost=true
     totals=$(mktemp)
     export totals
     trap 'rm -f "$output" "$totals"' EXIT
 else
+    outermost=false
     trap 'rm -f "$output"' EXIT
 fi
 
@@ -36,7 +38,7 @@ export TSAN_OPTIONS="halt_on_error=1:exitcode=99"
 # OpenBLAS would start a thread for each CPU, and uses none but the caller's.
 export OPENBLAS_NUM_THREADS=1
 
-if [ -z "${VGG_SHARED:-}" ] && [ "$suite" != one ]; then
+if [ -z "${VGG_SHARED:-}" ] && $outermost; then
     echo "NOTE: VGG_SHARED is not set: tests of files outside this repository are skipped"
 fi
 
@@ -96,6 +98,18 @@ programs)
     ;;
 all)
     programs
+    printf '%s\n' posteriors checks | xargs -n 1 -P "$jobs" sh "$0" "$build"
+    ;;
+posteriors)
+    # Every table of kernels that this machine runs.
+    for kernels in avx512 avx2 neon portable; do
+        VGG_KERNELS=$kernels "$build/vgg" inspect >/dev/null 2>&1 || continue
+        run "posteriors against the oracle, $kernels" env VGG_KERNELS=$kernels \
+            "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
+    done
+    exit 0
+    ;;
+checks)
     run "layers of the sources" "$python" tests/layers.py
     run "downloading a model" "$python" tests/hub/test_fetch.py
     run "installation" bash tests/install/check.sh "$build"
@@ -104,14 +118,9 @@ all)
     run "v2 client from the specification" "$python" tests/v2/check_v2.py "$build/vgg"
     run "/openapi.json against the server" sh tests/openapi/run.sh "$build"
     run "oracle against numpy" "$python" tests/oracle/compare.py --self-test "$build/oracle"
-    # Every table of kernels that this machine runs.
-    for kernels in avx512 avx2 neon portable; do
-        VGG_KERNELS=$kernels "$build/vgg" inspect >/dev/null 2>&1 || continue
-        run "posteriors against the oracle, $kernels" env VGG_KERNELS=$kernels \
-            "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
-    done
     run "pixels against Pillow" "$python" tests/pillow/check_pixels.py --dump "$build/dump_pixels" --sample 100 \
         ${VGG_SHARED:+"$VGG_SHARED/data/trashnet"}
+    exit 0
     ;;
 long)
     run "full-size network against the oracle" "$python" tests/oracle/compare.py --full \

@@ -178,7 +178,7 @@ static void large_does_not_starve(void **state)
 
 /* ---------------------------------------------------------------- any crowd ------------------ */
 
-enum { CLIENTS = 4000, WAITING = 40, PASS_MAX = 1000 };
+enum { CLIENTS = 1000, WAITING = 40, PASS_MAX = 1000 };
 
 static uint64_t random_below(uint64_t *state, uint64_t n)
 {

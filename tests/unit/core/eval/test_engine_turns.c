@@ -107,7 +107,7 @@ static void small_waits_for_one_pass_of_large(void **state)
 
 /* ---------------------------------------------------------------- between layers ------------- */
 
-enum { TRIES = 50, WAVES = 30, WAVE = 12 };
+enum { TRIES = 50, WAVES = 15, WAVE = 12 };
 
 /* Polled before a pass, and then between its layers. */
 static bool note_poll(void *user)
@@ -121,7 +121,7 @@ static bool note_poll(void *user)
 /* A small job that comes while a large one's only pass is under way; had it its own before? */
 static bool try_between(void)
 {
-    const struct vgg_request request = {.scales = {400}, .scales_n = 1, .flip = true};
+    const struct vgg_request request = {.scales = {300}, .scales_n = 1, .flip = true};
     struct order order;
     struct entry *large, *small;
     bool before;
@@ -220,7 +220,7 @@ static void answers_do_not_depend_on_what_ran_between(void **state)
         struct storm_job jobs[WAVE];
 
         for (uint32_t i = 0; i < WAVE; i++) {
-            jobs[i] = (struct storm_job){.side = i == 0 ? 300 : 32 + (i * 5 + wave) % 8 * 4,
+            jobs[i] = (struct storm_job){.side = i == 0 ? 200 : 32 + (i * 5 + wave) % 8 * 4,
                                          .cancel_at = i % 2 == 1 ? 1 + (i * 5 + wave) % 30 : 0};
             jobs[i].views = storm_views(&jobs[i]);
         }

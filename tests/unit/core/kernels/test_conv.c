@@ -92,7 +92,7 @@ enum { CASES = sizeof cases / sizeof *cases };
  */
 static size_t macs_max;
 #if defined(__SANITIZE_THREAD__)
-static const size_t numbers_macs_max = 20 << 20;
+static const size_t numbers_macs_max = 4 << 20;
 #else
 static const size_t numbers_macs_max = SIZE_MAX;
 #endif
