@@ -291,7 +291,7 @@ unsigned vgg_threads_default(void);
 struct vgg_engine_options {
     unsigned threads;         /* 0: vgg_threads_default() */
     uint64_t view_pixels_max; /* pixels of the largest view, and of a batch of views; 0: 1 Mi */
-    /* Called from the engine's thread after every pass over the weights; may be NULL. */
+    /* Told of each computed pass, less what ran between its layers, on the engine's thread. */
     void (*on_batch)(void *user, const struct vgg_model *model, size_t views, uint64_t macs,
                      uint64_t duration_ns);
     void *user;
@@ -300,9 +300,9 @@ struct vgg_engine_options {
 /*
  * The executor: its threads work together on one batch of views of equal shape, taken from all
  * submitted jobs. The first job of up to twice the least predicted work has the next pass, which
- * may come between two layers of a larger one's; but the oldest has a fifth of the work. What is
- * small waits for a layer, what is large at most for five times the work up to it. One engine
- * serves any number of models and of submitting threads.
+ * may come between two layers of a larger one's; but the oldest has a fifth of the work: a job ends
+ * within five times the work up to it and four times its last pass. For any number of models and
+ * of submitting threads.
  */
 struct vgg_engine;
 

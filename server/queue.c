@@ -180,18 +180,25 @@ bool queue_try_push(struct queue *queue, struct queue_item *item, unsigned *retr
 
 /* ---------------------------------------------------------------- out ------------------------ */
 
-/* Needs the mutex. The link to a dead item, else to the one whose turn it is. */
+/*
+ * Needs the mutex. The link to a dead item, else to the one whose turn it is: as in the engine, the
+ * first of up to twice the least work, or the oldest where as much was done past it.
+ */
 static struct queue_item **find_turn(struct queue *queue, struct lane *lane)
 {
-    struct queue_item **least = &lane->first;
+    struct queue_item **turn = &lane->first;
+    uint64_t least = UINT64_MAX;
 
     for (struct queue_item **link = &lane->first; *link != NULL; link = &(*link)->next) {
         if (queue->options.dead != NULL && queue->options.dead(*link))
             return link;
-        if ((*link)->macs < (*least)->macs)
-            least = link;
+        if ((*link)->macs < least)
+            least = (*link)->macs;
     }
-    return lane->overtaken_macs >= lane->first->macs ? &lane->first : least;
+    if (lane->overtaken_macs < lane->first->macs)
+        while ((*turn)->macs / 2 > least)
+            turn = &(*turn)->next;
+    return turn;
 }
 
 /* Needs the mutex. Does the lane's memory allow an item? A dead one takes none. */

@@ -297,6 +297,15 @@ static bool was_dropped(const struct task *task)
     return dropped && http_gone(task->request);
 }
 
+/* Had any of it a pass, be it one that was given up? */
+static bool was_begun(const struct task *task)
+{
+    for (size_t i = 0; i < task->n; i++)
+        if (task->evaluations[i].infer_ns != 0)
+            return true;
+    return false;
+}
+
 static char *encode(struct task *task, size_t *size)
 {
     uint64_t start_ns = now_ns();
@@ -322,7 +331,7 @@ void task_answer(struct server *server, struct queue_item *item)
     snprintf(request->model_version, sizeof request->model_version, "%s",
              vgg_model_get_info(task->model)->version);
     request->dropped = was_dropped(task);
-    request->begun = item->begun;
+    request->begun = was_begun(task);
     found = problem_of(task);
     if (found != NULL)
         problem = *found;

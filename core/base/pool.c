@@ -18,7 +18,7 @@
 enum { SPINS = 2000 }; /* pauses of 10 to 60 ns */
 
 /* The state: a loop's generation, whether it is open, and how many threads are in it. */
-enum { JOINED = 0xffff, OPEN = JOINED + 1, GENERATION = 2 * OPEN };
+enum { JOINED = VGG_POOL_THREADS_MAX, OPEN = JOINED + 1, GENERATION = 2 * OPEN };
 
 struct worker {
     struct vgg_pool *pool;
@@ -112,7 +112,7 @@ enum vgg_status vgg_pool_create(unsigned threads, struct vgg_pool **out, struct 
 {
     struct vgg_pool *pool;
 
-    assert(threads >= 1 && threads <= JOINED);
+    assert(threads >= 1 && threads <= VGG_POOL_THREADS_MAX);
     pool = vgg_calloc(1, sizeof *pool + (threads - 1) * sizeof *pool->workers);
     if (pool == NULL)
         return vgg_fail_memory(error);

@@ -10,7 +10,8 @@
 void vgg_arena_fini(struct vgg_arena *arena)
 {
     free(arena->block);
-    *arena = (struct vgg_arena){NULL, 0};
+    arena->block = NULL;
+    arena->bytes = 0;
 }
 
 bool vgg_arena_grow(struct vgg_arena *arena, size_t bytes)
@@ -22,8 +23,9 @@ bool vgg_arena_grow(struct vgg_arena *arena, size_t bytes)
     block = vgg_alloc_aligned(bytes, 1);
     if (block == NULL)
         return false;
-    vgg_arena_fini(arena);
-    *arena = (struct vgg_arena){block, bytes};
+    free(arena->block);
+    arena->block = block;
+    arena->bytes = bytes;
     return true;
 }
 

@@ -1,13 +1,15 @@
-/* The working memory of a pass: the mean logits of its views, then what the forward pass needs. */
+/* The working memory of a pass: mean logits of its views, then what the forward pass needs. */
 #ifndef VGG_CORE_EVAL_ARENA_H
 #define VGG_CORE_EVAL_ARENA_H
 
+#include <stdatomic.h>
+
 #include "nn/net.h"
 
-/* Zero-initialise. */
+/* Zero-initialise. It only grows, so that any thread may ask whether it is large enough. */
 struct vgg_arena {
     void *block; /* aligned to VGG_ALIGN */
-    size_t bytes;
+    atomic_size_t bytes;
 };
 
 void vgg_arena_fini(struct vgg_arena *arena);

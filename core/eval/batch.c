@@ -31,15 +31,26 @@ static bool fits_pass(const struct vgg_job *job, size_t view, const struct vgg_m
 
 /* ---------------------------------------------------------------- choosing ------------------- */
 
-/* Work of a job's views that could share its next pass. */
-static uint64_t next_pass_macs(const struct vgg_job *job)
+/* Views of this shape that a pass can hold. */
+static size_t pass_views(struct vgg_shape shape, uint64_t pixels_max)
+{
+    uint64_t views = pixels_max / ((uint64_t)shape.h * shape.w);
+
+    return views < VGG_BATCH_VIEWS_MAX ? (size_t)views : VGG_BATCH_VIEWS_MAX;
+}
+
+/* Work of a job's own views in its next pass. */
+static uint64_t next_pass_macs(const struct vgg_job *job, uint64_t pixels_max)
 {
     struct vgg_shape shape = view_shape(job, next_view(job));
+    size_t left = pass_views(shape, pixels_max);
     uint64_t macs = 0;
 
-    for (size_t view = 0; view < job->views_n; view++)
-        if (fits_pass(job, view, job->model, shape))
+    for (size_t view = 0; view < job->views_n && left > 0; view++)
+        if (fits_pass(job, view, job->model, shape)) {
             macs += job->progress[view].macs;
+            left--;
+        }
     return macs;
 }
 
@@ -62,7 +73,8 @@ struct vgg_job *vgg_batch_lead(struct vgg_job *queue, const struct vgg_batch_lim
             most = 2 * job->rank;
     while (lead != NULL && lead->rank > most)
         lead = lead->next;
-    if (lead != queue && overtaken_macs / VGG_BATCH_PAST >= next_pass_macs(queue))
+    if (lead != queue &&
+        overtaken_macs / VGG_BATCH_PAST >= next_pass_macs(queue, limits->pass_pixels))
         lead = queue;
     return lead != NULL && is_within(lead, limits) ? lead : NULL;
 }
@@ -104,11 +116,8 @@ void vgg_batch_gather(struct vgg_batch *batch, struct vgg_job *lead, struct vgg_
                       const struct vgg_batch_limits *limits, uint64_t *overtaken_macs)
 {
     struct vgg_shape shape = view_shape(lead, next_view(lead));
-    uint64_t pixels = (uint64_t)shape.h * shape.w;
-    size_t fit = VGG_BATCH_VIEWS_MAX;
+    size_t fit = pass_views(shape, limits->pixels);
 
-    if (limits->pixels / pixels < fit)
-        fit = (size_t)(limits->pixels / pixels);
     assert(fit >= 1);
     *batch = (struct vgg_batch){.model = lead->model, .shape = shape};
     take(batch, lead, fit);

@@ -20,10 +20,11 @@ struct vgg_batch {
     struct vgg_shape shape;
 };
 
-/* Which jobs a batch may have views of, and how many: normally any, and those of the engine. */
+/* What a batch may hold at most. */
 struct vgg_batch_limits {
-    uint64_t rank;   /* at most, of a job */
-    uint64_t pixels; /* at most, of the batch */
+    uint64_t rank;        /* of a job; UINT64_MAX but between the layers of a pass */
+    uint64_t pixels;      /* of the batch */
+    uint64_t pass_pixels; /* of a batch that is not between layers */
 };
 
 /*
@@ -31,8 +32,8 @@ struct vgg_batch_limits {
  * that a small picture does not wait for a panorama, and equals go in order; but the oldest job as
  * soon as VGG_BATCH_PAST times the work of its next pass was done past it. So at least a fifth of
  * the work is done in order of arrival, give or take a pass, and every job ends within five times
- * the work of those up to it, whatever else arrives. NULL: there is none, or it is beyond the
- * limits.
+ * the work of those up to it and four times that of its last pass, between whose layers others may
+ * run. NULL: there is none, or it is beyond the limits.
  */
 struct vgg_job *vgg_batch_lead(struct vgg_job *queue, const struct vgg_batch_limits *limits,
                                uint64_t overtaken_macs);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "eval/arena.h"
 #include "eval/batch.h"
 #include "eval/maps.h"
@@ -71,13 +72,14 @@ static void release_arenas(struct vgg_engine *engine)
     pthread_mutex_unlock(&engine->mutex);
 }
 
-/* Bytes that each arena needs for any batch on `net`. */
-static void demand(const struct vgg_engine *engine, const struct vgg_net *net, size_t bytes[2])
+/* Bytes that each arena needs for any batch on `net`. True: they have them. */
+static bool demand(const struct vgg_engine *engine, const struct vgg_net *net, size_t bytes[2])
 {
     uint64_t pixels = engine->options.view_pixels_max;
 
     bytes[0] = vgg_arena_largest_bytes(net, pixels, engine->options.threads);
     bytes[1] = vgg_arena_largest_bytes(net, pixels / BETWEEN_PART, engine->options.threads);
+    return bytes[0] <= engine->arenas[0].bytes && bytes[1] <= engine->arenas[1].bytes;
 }
 
 enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_model *model,
@@ -86,7 +88,8 @@ enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_m
     size_t bytes[2];
     bool grown;
 
-    demand(engine, &model->net, bytes);
+    if (demand(engine, &model->net, bytes))
+        return VGG_OK;
     claim_arenas(engine);
     grown = vgg_arena_grow(&engine->arenas[0], bytes[0]) &&
             vgg_arena_grow(&engine->arenas[1], bytes[1]);
@@ -102,12 +105,13 @@ uint64_t vgg_engine_reserve_bytes(struct vgg_engine *engine, const struct vgg_mo
     uint64_t missing = 0;
     size_t bytes[2];
 
-    demand(engine, &model->net, bytes);
-    claim_arenas(engine);
-    for (size_t i = 0; i < 2; i++)
-        if (bytes[i] > engine->arenas[i].bytes)
-            missing += bytes[i] - engine->arenas[i].bytes;
-    release_arenas(engine);
+    if (demand(engine, &model->net, bytes))
+        return 0;
+    for (size_t i = 0; i < 2; i++) {
+        size_t have = engine->arenas[i].bytes;
+
+        missing += bytes[i] > have ? bytes[i] - have : 0;
+    }
     return missing;
 }
 
@@ -115,8 +119,11 @@ uint64_t vgg_engine_reserve_bytes(struct vgg_engine *engine, const struct vgg_mo
 
 static bool between_layers(void *user);
 
-/* Run a pass, leave each view's posterior in its job, and fail the jobs that get none. */
-static void run_batch(struct pass *pass)
+/*
+ * Compute a batch, leave each view's posterior in its job, and fail the jobs that get none. False:
+ * nothing was computed.
+ */
+static bool run_batch(struct pass *pass)
 {
     struct vgg_engine *engine = pass->engine;
     const struct vgg_batch *batch = &pass->batch;
@@ -126,7 +133,6 @@ static void run_batch(struct pass *pass)
     struct vgg_view_pixels pixels[VGG_BATCH_VIEWS_MAX];
     const struct vgg_forward_options options = {.between = between_layers, .user = pass};
     struct vgg_scores scores;
-    bool fits;
 
     for (size_t i = 0; i < batch->n; i++) {
         const struct vgg_views *views = batch->items[i].job->views;
@@ -140,27 +146,27 @@ static void run_batch(struct pass *pass)
         else
             pixels[i].rgb = view.image->pixels + corner;
     }
-    fits = vgg_arena_grow(arena, vgg_arena_bytes(net, batch->shape, engine->options.threads));
-    if (fits)
-        scores = vgg_forward(net, engine->pool, &batch->model->normalisation, pixels, batch->shape,
-                             (unsigned char *)arena->block + vgg_arena_means_bytes(net, batch->n),
-                             arena->block, &options);
+    if (!vgg_arena_grow(arena, vgg_arena_bytes(net, batch->shape, engine->options.threads))) {
+        for (size_t i = 0; i < batch->n; i++)
+            batch->items[i].job->status = VGG_NO_MEMORY;
+        return false;
+    }
+    scores = vgg_forward(net, engine->pool, &batch->model->normalisation, pixels, batch->shape,
+                         (unsigned char *)arena->block + vgg_arena_means_bytes(net, batch->n),
+                         arena->block, &options);
     if (pass->given_up)
-        return;
+        return false;
     for (size_t i = 0; i < batch->n; i++) {
         struct vgg_job *job = batch->items[i].job;
         double *row = job->scores + batch->items[i].view * classes;
 
-        if (!fits) {
-            job->status = VGG_NO_MEMORY;
-            continue;
-        }
         memcpy(row, (double *)arena->block + i * classes, classes * sizeof *row);
         if (!vgg_softmax(row, classes) ||
             (job->maps != NULL &&
              !vgg_maps_keep(job->maps, batch->items[i].view, pixels[i].mirror, &scores, i)))
             job->status = VGG_BAD_MODEL;
     }
+    return true;
 }
 
 /* Needs the engine's mutex. The job belongs to its waiter afterwards. */
@@ -228,34 +234,32 @@ static void report_batch(const struct pass *pass, uint64_t duration_ns)
 static void run_pass(struct pass *pass)
 {
     uint64_t start_ns = vgg_now_ns();
+    bool computed = run_batch(pass);
 
-    run_batch(pass);
-    if (!pass->given_up)
+    if (computed)
         report_batch(pass, vgg_now_ns() - start_ns - pass->between_ns);
     settle_batch(pass->engine, &pass->batch);
     if (pass->around != NULL) {
-        pass->around->between_macs += pass->macs;
+        pass->around->between_macs += computed ? pass->macs : 0;
         pass->around->between_ns += vgg_now_ns() - start_ns;
     }
 }
 
 /* ---------------------------------------------------------------- choosing ------------------- */
 
-/*
- * Needs the mutex. Drop jobs of at most this rank that nobody waits for any more; no view of theirs
- * is under way.
- */
-static void drop_jobs(struct vgg_engine *engine, uint64_t rank_max)
+/* Needs the mutex. Drop jobs that nobody waits for any more, unless they are in a pass. */
+static void drop_jobs(struct vgg_engine *engine)
 {
     uint64_t now_ns = vgg_now_ns();
     struct vgg_job **link = &engine->queue;
 
     while (*link != NULL) {
         struct vgg_job *job = *link;
+        bool in_pass = job->left != job->views_n - job->begun;
 
-        if (job->rank <= rank_max)
+        if (!in_pass)
             job->status = vgg_job_verdict(job, now_ns);
-        if (job->rank > rank_max || job->status == VGG_OK) {
+        if (in_pass || job->status == VGG_OK) {
             link = &job->next;
             continue;
         }
@@ -272,7 +276,7 @@ static bool gather(struct pass *pass, const struct vgg_batch_limits *limits)
     uint64_t now_ns = vgg_now_ns();
     struct vgg_job *lead;
 
-    drop_jobs(engine, limits->rank);
+    drop_jobs(engine);
     lead = vgg_batch_lead(engine->queue, limits, engine->overtaken_macs);
     if (lead == NULL)
         return false;
@@ -288,21 +292,6 @@ static bool gather(struct pass *pass, const struct vgg_batch_limits *limits)
             unlink_job(engine, job);
     }
     return true;
-}
-
-/*
- * Needs the mutex. What may run between the layers of a pass: jobs of at most half the rank of
- * those in it, so none of these, in half the memory.
- */
-static struct vgg_batch_limits limits_between(const struct pass *pass)
-{
-    struct vgg_batch_limits limits = {UINT64_MAX,
-                                      pass->engine->options.view_pixels_max / BETWEEN_PART};
-
-    for (size_t i = 0; i < pass->batch.n; i++)
-        if (pass->batch.items[i].job->rank / 2 < limits.rank)
-            limits.rank = pass->batch.items[i].job->rank / 2;
-    return limits;
 }
 
 /* Needs the mutex. Give a pass up if every job in it has lost its client or missed its deadline. */
@@ -322,19 +311,30 @@ static void give_up(struct pass *pass)
 }
 
 /*
- * Between two layers of a pass, on the leader's thread: much smaller jobs that have come meanwhile
- * have passes of their own, up to PAST times its work. False: the pass is not worth going on with.
+ * What may run between the layers of a pass: jobs of at most half the rank of those in it, so none
+ * of these, in half the memory.
  */
-static bool between_layers(void *user)
+static struct vgg_batch_limits limits_between(const struct pass *pass)
 {
-    struct pass *pass = user;
-    struct vgg_engine *engine = pass->engine;
-    struct vgg_batch_limits limits;
+    uint64_t pixels_max = pass->engine->options.view_pixels_max;
+    struct vgg_batch_limits limits = {UINT64_MAX, pixels_max / BETWEEN_PART, pixels_max};
 
-    pthread_mutex_lock(&engine->mutex);
-    limits = limits_between(pass);
-    while (pass->around == NULL && engine->reserving == 0 &&
-           pass->between_macs / VGG_BATCH_PAST < pass->macs) {
+    for (size_t i = 0; i < pass->batch.n; i++)
+        if (pass->batch.items[i].job->rank / 2 < limits.rank)
+            limits.rank = pass->batch.items[i].job->rank / 2;
+    return limits;
+}
+
+/*
+ * Needs the mutex, and lets go of it meanwhile. Much smaller jobs that have come during a pass have
+ * passes of their own, until they have done VGG_BATCH_PAST times its work.
+ */
+static void run_between(struct pass *pass)
+{
+    struct vgg_engine *engine = pass->engine;
+    const struct vgg_batch_limits limits = limits_between(pass);
+
+    while (engine->reserving == 0 && pass->between_macs / VGG_BATCH_PAST < pass->macs) {
         struct pass inner = {.engine = engine, .around = pass};
 
         if (!gather(&inner, &limits))
@@ -343,15 +343,27 @@ static bool between_layers(void *user)
         run_pass(&inner);
         pthread_mutex_lock(&engine->mutex);
     }
+}
+
+/* Between two layers of a pass, on the leader's thread. False: the pass is not worth going on with.
+ */
+static bool between_layers(void *user)
+{
+    struct pass *pass = user;
+
+    pthread_mutex_lock(&pass->engine->mutex);
+    if (pass->around == NULL)
+        run_between(pass);
     give_up(pass);
-    pthread_mutex_unlock(&engine->mutex);
+    pthread_mutex_unlock(&pass->engine->mutex);
     return !pass->given_up;
 }
 
 static void *leader_main(void *argument)
 {
     struct vgg_engine *engine = argument;
-    const struct vgg_batch_limits limits = {UINT64_MAX, engine->options.view_pixels_max};
+    const uint64_t pixels_max = engine->options.view_pixels_max;
+    const struct vgg_batch_limits limits = {UINT64_MAX, pixels_max, pixels_max};
 
     pthread_mutex_lock(&engine->mutex);
     for (;;) {
@@ -390,6 +402,11 @@ enum vgg_status vgg_engine_create(const struct vgg_engine_options *options, stru
         engine->options = *options;
     if (engine->options.threads == 0)
         engine->options.threads = vgg_threads_default();
+    if (engine->options.threads > VGG_POOL_THREADS_MAX) {
+        free(engine);
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "%u threads are over the limit of %d",
+                        options->threads, VGG_POOL_THREADS_MAX);
+    }
     if (engine->options.view_pixels_max == 0)
         engine->options.view_pixels_max = VIEW_PIXELS_MAX;
     pthread_mutex_init(&engine->mutex, NULL);

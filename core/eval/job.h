@@ -19,12 +19,11 @@ struct vgg_job {
     struct vgg_job_options options;
     size_t views_n;
     struct vgg_job_view *progress; /* [views_n] */
-    /* Predicted work, of the request it is part of: in pixels, whatever one costs on its model. */
+    /* Predicted work of the whole request, in pixels of a crop's cost, so that models compare. */
     uint64_t rank;
     double *scores;        /* [views_n][classes]: logits, then posteriors */
     struct vgg_maps *maps; /* owned; NULL unless asked for */
     float *posterior;      /* [classes], then [views_n][classes] for the single views */
-    uint64_t number;       /* counts the jobs of an engine */
     uint64_t submitted_ns;
     uint64_t started_ns; /* first pass; 0: none yet */
     uint64_t finished_ns;

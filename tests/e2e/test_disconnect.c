@@ -14,6 +14,9 @@
 #define LONG_QUERY "?scales=" BUSY_SCALES
 enum { LONG_VIEWS = 14 };
 
+/* One view, of one long pass. */
+#define ONE_QUERY "?scales=" BUSY_SCALE "&flip=off"
+
 #define CANCELLED(stage) "vgg_requests_cancelled_total{stage=\"" stage "\"}"
 #define VIEWS_DONE "vgg_batch_views_sum"
 
@@ -130,6 +133,41 @@ static void test_leaving_the_engine(void **state)
     fail_msg("whoever left was never noticed between views");
 }
 
+/* One that leaves between two layers of its only pass, which is given up there. */
+static bool try_leaving_a_pass(void)
+{
+    struct blob image = picture(64, 64);
+    struct server server;
+    struct raw leaver;
+    double before;
+    bool given_up;
+
+    start(&server);
+    before = server_metric(&server, VIEWS_DONE);
+    raw_open(&leaver, &server);
+    assert_true(raw_post(&leaver, ONE_QUERY, &image, image.size));
+    server_wait_begun(&server, 2, 0);
+    nap();
+    raw_close(&leaver);
+    check_at_rest(&server, 1e9);
+    given_up = server_metric(&server, CANCELLED("infer")) == 1;
+    if (given_up)
+        assert_true(server_metric(&server, VIEWS_DONE) == before);
+    check_alive(&server);
+    server_stop(&server);
+    blob_free(&image);
+    return given_up;
+}
+
+static void test_leaving_a_pass(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < BUSY_MAX; i++)
+        if (try_leaving_a_pass())
+            return;
+    fail_msg("whoever left was never noticed between layers");
+}
+
 /* Neither those who wait nor one who only said that it sends no more. */
 static void test_neighbours_are_answered(void **state)
 {
@@ -212,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leaving_the_queue),
         cmocka_unit_test(test_leaving_the_engine),
+        cmocka_unit_test(test_leaving_a_pass),
         cmocka_unit_test(test_neighbours_are_answered),
         cmocka_unit_test(test_strangers_are_answered),
     };

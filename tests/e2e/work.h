@@ -48,9 +48,11 @@ const char *model_slow(void);
  */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define BUSY_SCALES "80,88,96,104,112,120,128"
+#define BUSY_SCALE "128"
 #define BUSY_VIEW_PIXELS "16384"
 #else
 #define BUSY_SCALES "640,704,768,832,896,960,1024"
+#define BUSY_SCALE "1024"
 #define BUSY_VIEW_PIXELS "1048576"
 #endif
 

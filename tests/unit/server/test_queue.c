@@ -92,7 +92,7 @@ static void equals_in_order(void **state)
     queue_destroy(NULL);
 }
 
-/* Least work first, but the oldest as soon as as much was taken past it. */
+/* Least work first and equals in order, but the oldest as soon as as much was taken past it. */
 static void turns(void **state)
 {
     struct queue *queue = create(NS_PER_S, 0);
@@ -107,11 +107,13 @@ static void turns(void **state)
     pop(queue, &large);
     for (size_t i = 3; i < 8; i++)
         pop(queue, &small[i]);
-    /* Without others ahead the least is the first, whatever its place. */
-    assert_true(push(queue, &large, 30));
-    assert_true(push(queue, &small[0], 20));
-    assert_true(push(queue, &small[1], 10));
+    /* Without others ahead the least is the first, but the first of up to twice as much. */
+    assert_true(push(queue, &large, 50));
+    assert_true(push(queue, &small[0], 22));
+    assert_true(push(queue, &small[1], 20));
+    assert_true(push(queue, &small[2], 10));
     pop(queue, &small[1]);
+    pop(queue, &small[2]);
     pop(queue, &small[0]);
     pop(queue, &large);
     queue_destroy(queue);
@@ -149,9 +151,9 @@ static void admission_by_predicted_work(void **state)
     assert_true(push(queue, &works[2], 100000)); /* exactly 5 s ahead */
     assert_false(push(queue, &works[3], 1));
     assert_int_equal(queue_get_state(queue).depth, 3);
-    pop(queue, &works[1]);
-    assert_false(push(queue, &works[3], 1));
     pop(queue, &works[0]);
+    assert_false(push(queue, &works[3], 1));
+    pop(queue, &works[1]);
     pop(queue, &works[2]);
     assert_true(queue_get_state(queue).cost_s == 0.0);
     assert_true(push(queue, &works[3], 1));

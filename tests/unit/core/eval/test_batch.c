@@ -49,7 +49,7 @@ static struct vgg_job *add(struct queue *queue, struct vgg_model *model, bool fl
 /* Led by the oldest. */
 static void gather(struct vgg_batch *batch, struct vgg_job *first, uint64_t pixels_max)
 {
-    const struct vgg_batch_limits limits = {UINT64_MAX, pixels_max};
+    const struct vgg_batch_limits limits = {UINT64_MAX, pixels_max, pixels_max};
     uint64_t overtaken_macs = 0;
 
     vgg_batch_gather(batch, first, first, &limits, &overtaken_macs);
@@ -208,7 +208,7 @@ static void the_largest_job(void **state)
 static void a_later_job_leads(void **state)
 {
     struct queue queue = {.n = 0};
-    const struct vgg_batch_limits limits = {UINT64_MAX, 1500};
+    const struct vgg_batch_limits limits = {UINT64_MAX, 1500, 1500};
     uint64_t overtaken_macs = 0;
     struct vgg_batch batch;
 
@@ -225,7 +225,7 @@ static void a_later_job_leads(void **state)
 static void ranks_are_limited(void **state)
 {
     static const uint64_t ranks[] = {19, 5, 6, 4, 5};
-    const struct vgg_batch_limits limits = {5, 1000}, none = {3, 1000};
+    const struct vgg_batch_limits limits = {5, 1000, 1000}, none = {3, 1000, 1000};
     struct queue queue = {.n = 0};
     uint64_t overtaken_macs = 0;
     struct vgg_batch batch;
@@ -246,7 +246,7 @@ static void ranks_are_limited(void **state)
 /* The next view counts, not the largest one. */
 static void a_leads_pixels_are_limited(void **state)
 {
-    const struct vgg_batch_limits all = {UINT64_MAX, 300}, small = {UINT64_MAX, 299};
+    const struct vgg_batch_limits all = {UINT64_MAX, 300, 1000}, small = {UINT64_MAX, 299, 1000};
     struct queue queue = {.n = 0};
     uint64_t overtaken_macs = 0;
     struct vgg_batch batch;
@@ -258,6 +258,29 @@ static void a_leads_pixels_are_limited(void **state)
     assert_null(vgg_batch_lead(queue.jobs, &small, 0));
     assert_ptr_equal(vgg_batch_lead(queue.jobs, &all, 0), queue.jobs);
     assert_null(vgg_batch_lead(NULL, &all, 0));
+}
+
+/* Of an image and its mirror only one fits a pass: the oldest is due once for each, not for both.
+ */
+static void the_next_pass_is_what_fits(void **state)
+{
+    const struct vgg_batch_limits limits = {UINT64_MAX, 300, 300};
+    struct queue queue = {.n = 0};
+    struct vgg_job *large = add(&queue, &models[0], true, one), *small;
+    struct vgg_batch batch;
+    uint64_t overtaken_macs = VGG_BATCH_PAST * 10;
+
+    (void)state;
+    small = add(&queue, &models[0], false, turned);
+    large->rank = 20;
+    small->rank = 1;
+    large->progress[0].macs = large->progress[1].macs = 10;
+    assert_ptr_equal(vgg_batch_lead(queue.jobs, &limits, overtaken_macs - 1), small);
+    assert_ptr_equal(vgg_batch_lead(queue.jobs, &limits, overtaken_macs), large);
+    vgg_batch_gather(&batch, large, queue.jobs, &limits, &overtaken_macs);
+    check(&queue, &batch, 1, (const size_t[][2]){{0, 0}});
+    assert_int_equal(overtaken_macs, 0);
+    assert_ptr_equal(vgg_batch_lead(queue.jobs, &limits, overtaken_macs), small);
 }
 
 int main(void)
@@ -273,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_later_job_leads),
         cmocka_unit_test(ranks_are_limited),
         cmocka_unit_test(a_leads_pixels_are_limited),
+        cmocka_unit_test(the_next_pass_is_what_fits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

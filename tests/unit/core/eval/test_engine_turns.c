@@ -142,7 +142,7 @@ static bool try_between(void)
     small = submit(&order, 1, (const uint32_t[]){32}, 0);
     order_run(&order);
     before = small->place == 1;
-    /* Passes are counted as they end, and what ran between is not in the time of that around it. */
+    /* Passes are counted as they end. */
     assert_int_equal(small->passes, before ? 1 : 2);
     assert_int_equal(large->passes, before ? 2 : 1);
     order_fini(&order);
