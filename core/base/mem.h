@@ -8,6 +8,12 @@
 
 enum { VGG_ALIGN = 64 }; /* bytes: one cache line, one AVX-512 vector */
 
+/* The next multiple of VGG_ALIGN. */
+static inline size_t vgg_size_align(size_t bytes)
+{
+    return (bytes + VGG_ALIGN - 1) / VGG_ALIGN * VGG_ALIGN;
+}
+
 /* a * b into *product; false (and *product untouched) where it does not fit. */
 bool vgg_size_mul(size_t a, size_t b, size_t *product);
 

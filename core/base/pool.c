@@ -112,7 +112,10 @@ enum vgg_status vgg_pool_create(unsigned threads, struct vgg_pool **out, struct 
 {
     struct vgg_pool *pool;
 
-    assert(threads >= 1 && threads <= VGG_POOL_THREADS_MAX);
+    assert(threads >= 1);
+    if (threads > VGG_POOL_THREADS_MAX)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "%u threads are over the limit of %d", threads,
+                        VGG_POOL_THREADS_MAX);
     pool = vgg_calloc(1, sizeof *pool + (threads - 1) * sizeof *pool->workers);
     if (pool == NULL)
         return vgg_fail_memory(error);

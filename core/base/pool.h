@@ -18,8 +18,10 @@ struct vgg_pool;
 /* One item of a loop. `thread` < vgg_pool_threads() is for indexing per-thread scratch. */
 typedef void vgg_pool_fn(void *context, size_t item, unsigned thread);
 
-/* Start threads - 1 threads (the caller of vgg_pool_run is the last). 1 to VGG_POOL_THREADS_MAX.
- * Errors: NO_MEMORY. */
+/*
+ * Start threads - 1 threads (the caller of vgg_pool_run is the last); threads >= 1. Errors:
+ * BAD_ARGUMENT (more than VGG_POOL_THREADS_MAX), NO_MEMORY.
+ */
 enum vgg_status vgg_pool_create(unsigned threads, struct vgg_pool **pool, struct vgg_error *error);
 
 /* End and join the threads. NULL is allowed. */

@@ -31,9 +31,7 @@ bool vgg_arena_grow(struct vgg_arena *arena, size_t bytes)
 
 size_t vgg_arena_means_bytes(const struct vgg_net *net, size_t views)
 {
-    size_t bytes = views * net->classes * sizeof(double);
-
-    return (bytes + VGG_ALIGN - 1) / VGG_ALIGN * VGG_ALIGN;
+    return vgg_size_align(views * net->classes * sizeof(double));
 }
 
 size_t vgg_arena_bytes(const struct vgg_net *net, struct vgg_shape shape, unsigned threads)

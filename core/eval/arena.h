@@ -14,8 +14,7 @@ struct vgg_arena {
 
 void vgg_arena_fini(struct vgg_arena *arena);
 
-/* Have at least so many bytes; what was in it is lost. False: out of memory, nothing has changed.
- */
+/* Have at least so many bytes; what was in it is lost. False: out of memory, all is as it was. */
 bool vgg_arena_grow(struct vgg_arena *arena, size_t bytes);
 
 /* Bytes of the mean logits, doubles [views][classes], up to where the rest begins. */

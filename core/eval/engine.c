@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/pool.h"
 #include "eval/arena.h"
 #include "eval/batch.h"
 #include "eval/maps.h"
@@ -105,8 +104,7 @@ uint64_t vgg_engine_reserve_bytes(struct vgg_engine *engine, const struct vgg_mo
     uint64_t missing = 0;
     size_t bytes[2];
 
-    if (demand(engine, &model->net, bytes))
-        return 0;
+    (void)demand(engine, &model->net, bytes);
     for (size_t i = 0; i < 2; i++) {
         size_t have = engine->arenas[i].bytes;
 
@@ -402,11 +400,6 @@ enum vgg_status vgg_engine_create(const struct vgg_engine_options *options, stru
         engine->options = *options;
     if (engine->options.threads == 0)
         engine->options.threads = vgg_threads_default();
-    if (engine->options.threads > VGG_POOL_THREADS_MAX) {
-        free(engine);
-        return vgg_fail(error, VGG_BAD_ARGUMENT, "%u threads are over the limit of %d",
-                        options->threads, VGG_POOL_THREADS_MAX);
-    }
     if (engine->options.view_pixels_max == 0)
         engine->options.view_pixels_max = VIEW_PIXELS_MAX;
     pthread_mutex_init(&engine->mutex, NULL);

@@ -132,14 +132,9 @@ static size_t buffers_of(unsigned threads)
     return threads == 1 ? 1 : (size_t)threads + 2;
 }
 
-static size_t buffer_bytes(size_t chunk_bytes)
-{
-    return (chunk_bytes + VGG_ALIGN - 1) / VGG_ALIGN * VGG_ALIGN;
-}
-
 size_t vgg_pipeline_bytes(size_t chunk_bytes, unsigned threads)
 {
-    return buffers_of(threads) * buffer_bytes(chunk_bytes);
+    return buffers_of(threads) * vgg_size_align(chunk_bytes);
 }
 
 enum vgg_status vgg_pipeline_run(const struct vgg_pipeline *pipeline, struct vgg_pool *pool,
@@ -147,7 +142,7 @@ enum vgg_status vgg_pipeline_run(const struct vgg_pipeline *pipeline, struct vgg
 {
     struct run run = {.pipeline = pipeline, .last = &run.first};
     unsigned threads = vgg_pool_threads(pool);
-    size_t buffers = buffers_of(threads), bytes = buffer_bytes(pipeline->chunk_bytes);
+    size_t buffers = buffers_of(threads), bytes = vgg_size_align(pipeline->chunk_bytes);
 
     run.buffers = vgg_calloc(buffers, sizeof *run.buffers);
     run.bytes = vgg_alloc_aligned(buffers, bytes);

@@ -13,15 +13,10 @@ struct layout {
     size_t scratch;
 };
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + VGG_ALIGN - 1) / VGG_ALIGN * VGG_ALIGN;
-}
-
 static void grow(size_t *size, size_t bytes)
 {
-    if (aligned(bytes) > *size)
-        *size = aligned(bytes);
+    if (vgg_size_align(bytes) > *size)
+        *size = vgg_size_align(bytes);
 }
 
 static struct layout plan(const struct vgg_net *net, struct vgg_shape shape, unsigned threads)

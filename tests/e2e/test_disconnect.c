@@ -100,8 +100,11 @@ static void test_leaving_the_queue(void **state)
     fail_msg("whoever left was never noticed while queued");
 }
 
-/* One that leaves between its views: those that were not begun are dropped. */
-static bool try_leaving_the_engine(void)
+/*
+ * One that leaves its request for so many views: after the first, or in the pass of an only one.
+ * What was not begun is dropped, and the pass given up.
+ */
+static bool try_leaving_the_engine(const char *query, double views)
 {
     struct blob image = picture(64, 64);
     struct server server;
@@ -112,60 +115,42 @@ static bool try_leaving_the_engine(void)
     start(&server);
     before = server_metric(&server, VIEWS_DONE);
     raw_open(&leaver, &server);
-    assert_true(raw_post(&leaver, LONG_QUERY, &image, image.size));
-    server_wait_metric_reaches(&server, VIEWS_DONE, before + 1);
+    assert_true(raw_post(&leaver, query, &image, image.size));
+    if (views > 1)
+        server_wait_metric_reaches(&server, VIEWS_DONE, before + 1);
+    else {
+        server_wait_begun(&server, 2, 0);
+        nap();
+    }
     raw_close(&leaver);
     check_at_rest(&server, 1e9);
     dropped = server_metric(&server, CANCELLED("infer")) == 1;
     if (dropped)
-        assert_true(server_metric(&server, VIEWS_DONE) - before < LONG_VIEWS);
+        assert_true(server_metric(&server, VIEWS_DONE) - before < views);
+    check_alive(&server);
     server_stop(&server);
     blob_free(&image);
     return dropped;
 }
 
+static void leave_until_noticed(const char *query, double views)
+{
+    for (size_t i = 0; i < BUSY_MAX; i++)
+        if (try_leaving_the_engine(query, views))
+            return;
+    fail_msg("whoever left %s was never noticed", query);
+}
+
 static void test_leaving_the_engine(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < BUSY_MAX; i++)
-        if (try_leaving_the_engine())
-            return;
-    fail_msg("whoever left was never noticed between views");
-}
-
-/* One that leaves between two layers of its only pass, which is given up there. */
-static bool try_leaving_a_pass(void)
-{
-    struct blob image = picture(64, 64);
-    struct server server;
-    struct raw leaver;
-    double before;
-    bool given_up;
-
-    start(&server);
-    before = server_metric(&server, VIEWS_DONE);
-    raw_open(&leaver, &server);
-    assert_true(raw_post(&leaver, ONE_QUERY, &image, image.size));
-    server_wait_begun(&server, 2, 0);
-    nap();
-    raw_close(&leaver);
-    check_at_rest(&server, 1e9);
-    given_up = server_metric(&server, CANCELLED("infer")) == 1;
-    if (given_up)
-        assert_true(server_metric(&server, VIEWS_DONE) == before);
-    check_alive(&server);
-    server_stop(&server);
-    blob_free(&image);
-    return given_up;
+    leave_until_noticed(LONG_QUERY, LONG_VIEWS);
 }
 
 static void test_leaving_a_pass(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < BUSY_MAX; i++)
-        if (try_leaving_a_pass())
-            return;
-    fail_msg("whoever left was never noticed between layers");
+    leave_until_noticed(ONE_QUERY, 1);
 }
 
 /* Neither those who wait nor one who only said that it sends no more. */

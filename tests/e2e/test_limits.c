@@ -43,6 +43,17 @@ static void wait_served(void)
     assert_true(served);
 }
 
+/* An answer tells that the connection was let in: those are not counted in their order. */
+static void ask_alive(struct raw *raw)
+{
+    struct answer answer;
+
+    assert_true(raw_text(raw, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_true(raw_answer(raw, &answer));
+    assert_int_equal(answer.status, 200);
+    answer_free(&answer);
+}
+
 static void test_connections(void **state)
 {
     struct raw raws[ALLOWED], late;
@@ -52,9 +63,7 @@ static void test_connections(void **state)
     start("--max-connections", "5", "--header-timeout", "60s");
     for (size_t i = 0; i < ALLOWED; i++) {
         raw_open(&raws[i], &server);
-        assert_true(raw_text(&raws[i], "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"));
-        assert_true(raw_answer(&raws[i], &answer));
-        answer_free(&answer);
+        ask_alive(&raws[i]);
     }
     for (int i = 0; i < 3; i++) {
         raw_open(&late, &server);
@@ -66,10 +75,7 @@ static void test_connections(void **state)
     assert_int_equal(answer.status, 200);
     answer_free(&answer);
     for (size_t i = 0; i < ALLOWED; i++) {
-        assert_true(raw_text(&raws[i], "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"));
-        assert_true(raw_answer(&raws[i], &answer));
-        assert_int_equal(answer.status, 200);
-        answer_free(&answer);
+        ask_alive(&raws[i]);
         raw_close(&raws[i]);
     }
     wait_served();
@@ -89,17 +95,6 @@ static void open_from(struct raw *raw, const char *address)
     assert_int_equal(inet_pton(AF_INET, address, &own.sin_addr), 1);
     assert_int_equal(bind(raw->fd, (struct sockaddr *)&own, sizeof own), 0);
     assert_int_equal(connect(raw->fd, (struct sockaddr *)&peer, sizeof peer), 0);
-}
-
-/* An answer tells that the connection was let in: those are not counted in their order. */
-static void ask_alive(struct raw *raw)
-{
-    struct answer answer;
-
-    assert_true(raw_text(raw, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"));
-    assert_true(raw_answer(raw, &answer));
-    assert_int_equal(answer.status, 200);
-    answer_free(&answer);
 }
 
 static void test_connections_of_an_address(void **state)

@@ -152,6 +152,17 @@ static void destroy_takes_null_and_idle_pools(void **state)
         vgg_pool_destroy(create(1 + round % THREADS_MAX));
 }
 
+static void too_many_threads(void **state)
+{
+    struct vgg_error error = {0};
+    struct vgg_pool *pool = NULL;
+
+    (void)state;
+    assert_int_equal(vgg_pool_create(VGG_POOL_THREADS_MAX + 1, &pool, &error), VGG_BAD_ARGUMENT);
+    assert_int_equal(error.status, VGG_BAD_ARGUMENT);
+    assert_null(pool);
+}
+
 /* A thread's own memory is allocated too, so creating threads fails on the way. */
 static void creation_fails_cleanly(void **state)
 {
@@ -185,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(creation_fails_cleanly), /* first: later threads reuse their memory */
+        cmocka_unit_test(too_many_threads),
         cmocka_unit_test(every_item_once),
         cmocka_unit_test(thousands_of_loops),
         cmocka_unit_test(loops_are_ordered),

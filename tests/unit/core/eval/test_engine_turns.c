@@ -54,12 +54,21 @@ static void order_init(struct order *order)
     order->engine = make_engine(&options);
 }
 
+/* Polled before a pass, and then between its layers. */
+static bool on_poll(void *user)
+{
+    struct entry *entry = user;
+
+    entry->polls++;
+    return false;
+}
+
 /* A picture of 64 x 50 at the first n of these scales; no other job has their shapes. */
 static struct entry *submit(struct order *order, size_t n, const uint32_t *scales, uint64_t macs)
 {
     struct entry *entry = &order->entries[order->n++];
     struct vgg_job_options options = {
-        .macs = macs, .on_view = on_view, .on_done = on_done, .user = entry};
+        .macs = macs, .cancelled = on_poll, .on_view = on_view, .on_done = on_done, .user = entry};
     struct vgg_request request = {.scales_n = n, .flip = true};
 
     assert_true(order->n <= JOBS_MAX);
@@ -109,34 +118,16 @@ static void small_waits_for_one_pass_of_large(void **state)
 
 enum { TRIES = 50, WAVES = 15, WAVE = 12 };
 
-/* Polled before a pass, and then between its layers. */
-static bool note_poll(void *user)
-{
-    struct entry *entry = user;
-
-    entry->polls++;
-    return false;
-}
-
 /* A small job that comes while a large one's only pass is under way; had it its own before? */
 static bool try_between(void)
 {
-    const struct vgg_request request = {.scales = {300}, .scales_n = 1, .flip = true};
     struct order order;
     struct entry *large, *small;
     bool before;
 
     order_init(&order);
     gate_set(&order.gate, false);
-    large = &order.entries[order.n++];
-    large->order = &order;
-    assert_int_equal(vgg_engine_submit(order.engine, model, make_views(64, 64, 1, &request),
-                                       &(struct vgg_job_options){.cancelled = note_poll,
-                                                                 .on_view = on_view,
-                                                                 .on_done = on_done,
-                                                                 .user = large},
-                                       &large->job, NULL),
-                     VGG_OK);
+    large = submit(&order, 1, (const uint32_t[]){300}, 0);
     while (large->polls < 2)
         sched_yield();
     small = submit(&order, 1, (const uint32_t[]){32}, 0);
@@ -208,8 +199,7 @@ static bool storm_end(struct vgg_engine *engine, struct storm_job *job)
     return status == VGG_OK;
 }
 
-/* Whatever ran between the layers of what, or was given up there, the answers are the same bytes.
- */
+/* Whatever ran between the layers of what, or was given up, the answers are the same bytes. */
 static void answers_do_not_depend_on_what_ran_between(void **state)
 {
     struct vgg_engine *engine = make_engine(&(struct vgg_engine_options){.threads = 2});
