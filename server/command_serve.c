@@ -32,7 +32,7 @@ enum {
     BODIES_HELD = 16,       /* largest bodies that all requests together may hold */
     DRAIN_STEP_MS = 20,
     QUIET_STEPS = 3, /* without a request before the network threads are stopped */
-    MAPPED_BYTES = 256 << 10,
+    MAPPED_BYTES = 64 << 10,
     ARENAS = 2
 };
 
@@ -358,7 +358,7 @@ static void raise_descriptor_limit(uint32_t connections_max)
 
 /*
  * Pictures and weights go back to the system when they are freed, and do not stay in an arena of
- * whichever thread had them.
+ * whichever thread had them, where what is left between them decides whether the next ones fit.
  */
 static void bound_heap(void)
 {

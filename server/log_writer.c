@@ -74,12 +74,18 @@ static void write_line(const char *line, size_t size)
 
 /* ---------------------------------------------------------------- the ring ------------------- */
 
-/* Copy between the ring and a line, around its end. Needs the mutex. */
+/*
+ * Copy between the ring and a line, around its end. Needs the mutex. An empty ring begins anew, so
+ * that only as much of its memory is touched as lines have ever waited.
+ */
 static void copy_in(const char *line, size_t size)
 {
-    size_t at = (writer.first + writer.used) % RING_BYTES;
-    size_t before_end = size < RING_BYTES - at ? size : RING_BYTES - at;
+    size_t at, before_end;
 
+    if (writer.used == 0)
+        writer.first = 0;
+    at = (writer.first + writer.used) % RING_BYTES;
+    before_end = size < RING_BYTES - at ? size : RING_BYTES - at;
     memcpy(writer.ring + at, line, before_end);
     memcpy(writer.ring, line + before_end, size - before_end);
     writer.used += size;
