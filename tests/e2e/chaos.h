@@ -41,7 +41,7 @@ void times_print(struct times *times, const char *name);
 /* ---------------------------------------------------------------- threads -------------------- */
 
 struct threads {
-    pthread_t items[96];
+    pthread_t items[300];
     size_t n;
 };
 
