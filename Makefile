@@ -245,6 +245,11 @@ fuzz: $(BUILD)/vgg
 bench: $(BUILD)/vgg
 	$(Q)$(BUILD)/vgg bench --sizes 224x224,384x384,512x512
 
+## bench-peers  VGG-16 beside PyTorch and ONNX Runtime, in turn (minutes, 6 GiB of memory)
+bench-peers: $(BUILD)/vgg
+	$(Q)sh docker/deps.sh peers
+	$(Q)sh tests/peers/run.sh $(BUILD)
+
 ## load       photographs under wrk, as a table (MODEL=, LOAD_ARGS='--connections 1,8 --seconds 20')
 load:
 	$(Q)sh docker/deps.sh test $(if $(filter vgg%,$(MODEL)),fetch)
@@ -300,7 +305,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all run test_programs test check-long page-check docker-check neon-check bench load asan ubsan tsan fuzz \
+.PHONY: all run test_programs test check-long page-check docker-check neon-check bench bench-peers load asan ubsan tsan fuzz \
     fuzzers format format-check list install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

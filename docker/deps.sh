@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what vgg needs and lacks from the packages of Debian 12, Ubuntu 22.04 or later.
 #
-#   docker/deps.sh build|test|long|page|fetch|docker...
+#   docker/deps.sh build|test|long|page|peers|fetch|docker...
 #
 # Prints nothing and asks for nothing when everything is there. VGG_DEPS=skip skips the check, for
 # systems where the same libraries came from somewhere else.
@@ -14,6 +14,7 @@ test_packages='g++ libcmocka-dev libcurl4-openssl-dev|libcurl4-gnutls-dev curl p
     python3-numpy wrk clang-format pkgconf|pkg-config'
 fetch_packages='curl ca-certificates'
 long_packages='prometheus' # not for tests: where there is systemd, it starts a daemon
+peers_packages='python3-torch python3-numpy python3-pil nodejs'
 page_packages='chromium fonts-liberation nodejs'
 # For another architecture, which is added to dpkg's when something is missing.
 neon_packages='gcc-aarch64-linux-gnu qemu-user python3-pil libmicrohttpd-dev:arm64
@@ -36,10 +37,11 @@ packages_of() {
         long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
         # npm comes with Node.js or in a package of its own.
         page) printf '%s ' "$build_packages $page_packages $(command -v npm >/dev/null || echo npm)" ;;
+        peers) printf '%s ' "$peers_packages $(command -v npm >/dev/null || echo npm)" ;;
         neon) printf '%s ' "$neon_packages" ;;
         docker) printf '%s ' "$docker_packages" ;;
         *)
-            say "unknown group '$group'; usage: deps.sh build|test|long|page|fetch|docker..."
+            say "unknown group '$group'; usage: deps.sh build|test|long|page|peers|fetch|docker..."
             return 2
             ;;
         esac
@@ -95,7 +97,7 @@ install_packages() {
 
 main() {
     if [ $# -eq 0 ]; then
-        say "usage: deps.sh build|test|long|page|fetch|docker..."
+        say "usage: deps.sh build|test|long|page|peers|fetch|docker..."
         return 2
     fi
     list=$(packages_of "$@")

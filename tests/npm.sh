@@ -12,7 +12,7 @@ npm_install() {
     fi
     mkdir -p "$2"
     cp "$1/package.json" "$1/package-lock.json" "$2/"
-    (cd "$2" && npm ci --no-audit --no-fund) >&2 || {
+    (cd "$2" && npm ci --ignore-scripts --no-audit --no-fund) >&2 || {
         rm -f "$2/package-lock.json"
         skip "npm could not install its packages"
     }
