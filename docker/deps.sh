@@ -27,6 +27,11 @@ say() {
     printf 'deps: %s\n' "$*" >&2
 }
 
+# npm comes with Node.js or in a package of its own.
+npm_package() {
+    command -v npm >/dev/null || echo npm
+}
+
 # The packages of the groups "$@", in the notation above.
 packages_of() {
     for group in "$@"; do
@@ -35,9 +40,8 @@ packages_of() {
         test) printf '%s ' "$build_packages $test_packages" ;;
         fetch) printf '%s ' "$fetch_packages" ;;
         long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
-        # npm comes with Node.js or in a package of its own.
-        page) printf '%s ' "$build_packages $page_packages $(command -v npm >/dev/null || echo npm)" ;;
-        peers) printf '%s ' "$peers_packages $(command -v npm >/dev/null || echo npm)" ;;
+        page) printf '%s ' "$build_packages $page_packages $(npm_package)" ;;
+        peers) printf '%s ' "$peers_packages $(npm_package)" ;;
         neon) printf '%s ' "$neon_packages" ;;
         docker) printf '%s ' "$docker_packages" ;;
         *)

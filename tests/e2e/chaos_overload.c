@@ -13,7 +13,6 @@
 enum { CLIENTS = 256, MEASURING = 8, TIMES = 10, NAP_MS = 50 };
 
 #define TARGET "/classify?scales=256,384"
-#define REFUSED "vgg_requests_shed_total{reason=\"queue_full\"}"
 
 struct overload {
     const struct server *server;

@@ -57,6 +57,7 @@ void server_wait_metric_reaches(const struct server *server, const char *series,
 void server_wait_begun(const struct server *server, double n, double answered);
 
 #define CLASSIFIED "vgg_http_requests_total{route=\"/classify\",code=\"200\"}"
+#define REFUSED "vgg_requests_shed_total{reason=\"queue_full\"}"
 
 /* ---------------------------------------------------------------- health -------------------- */
 

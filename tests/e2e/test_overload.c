@@ -52,8 +52,7 @@ static bool try_queue_full(void)
     assert_true(slow.answered);
     assert_int_equal(slow.answer.status, 200);
     answer_free(&slow.answer);
-    assert_int_equal(server_metric(&server, "vgg_requests_shed_total{reason=\"queue_full\"}"),
-                     full);
+    assert_int_equal(server_metric(&server, REFUSED), full);
     server_wait_metric(&server, "vgg_queue_cost_seconds", 0);
     check_alive(&server); /* an empty queue admits it */
     server_stop(&server);
@@ -98,7 +97,7 @@ static void test_503_in_a_crowd(void **state)
         answer_free(&crowd[i].answer);
     }
     assert_true(served >= 1);
-    server_wait_metric(&server, "vgg_requests_shed_total{reason=\"queue_full\"}", shed);
+    server_wait_metric(&server, REFUSED, shed);
     server_wait_metric(&server, "vgg_http_requests_total{route=\"/classify\",code=\"503\"}", shed);
     server_wait_metric(&server, CLASSIFIED, served);
     check_alive(&server);

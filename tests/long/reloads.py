@@ -70,7 +70,7 @@ def main(vgg):
         prober.start()
         wrk = server.start_wrk(CONNECTIONS, 3600, picture)
         time.sleep(1)
-        good, took, resident = 0, [], []
+        good, took, resident = 0, [], {}
         for i in range(RELOADS):
             start = time.monotonic()
             status, body = reload(server, models[i % 2])
@@ -80,14 +80,14 @@ def main(vgg):
                 print(f"reload {i + 1}: {status} {body.decode()}")
             if i + 1 in (10, RELOADS):
                 wrk.send_signal(signal.SIGSTOP)
-                resident.append(resident_at_rest(server))
+                resident[i + 1] = resident_at_rest(server)
                 wrk.send_signal(signal.SIGCONT)
         time.sleep(1)  # wrk's main thread must be asleep again, or SIGINT does not end it
         wrk.send_signal(signal.SIGINT)
         report = report_of(wrk)
         prober.end = True
         prober.join()
-        tenth, last = resident
+        tenth, last = resident[min(10, RELOADS)], resident[RELOADS]
         after = server.metrics()
 
         def grown(series):

@@ -16,6 +16,7 @@ let session, feeds;
 async function load({load: file, shape, input}) {
   const [batch, , height, width] = shape;
   const bytes = fs.readFileSync(input);
+  const floats = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 
   await session?.release();
   session = await ort.InferenceSession.create(file, {
@@ -24,7 +25,7 @@ async function load({load: file, shape, input}) {
     intraOpNumThreads: Number(threads),
     freeDimensionOverrides: {batch, height, width},
   });
-  feeds = {x: new ort.Tensor('float32', new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4), shape)};
+  feeds = {x: new ort.Tensor('float32', floats, shape)};
   return {};
 }
 
@@ -42,6 +43,6 @@ async function run({repeats}) {
 for await (const line of readline.createInterface({input: process.stdin})) {
   const request = JSON.parse(line);
   const answer = request.load ? await load(request) : request.repeats ? await run(request)
-    : {version: ort.env.versions?.node ?? ort.env.versions?.common};
+    : {version: ort.env.versions.node};
   console.log(JSON.stringify(answer));
 }
