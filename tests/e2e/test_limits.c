@@ -14,7 +14,7 @@
 #include "work.h"
 
 #define CUT(reason) "vgg_connections_cut_total{reason=\"" reason "\"}"
-#define REFUSED(reason) "vgg_connections_refused_total{reason=\"" reason "\"}"
+#define CONNECTIONS_REFUSED(reason) "vgg_connections_refused_total{reason=\"" reason "\"}"
 
 enum { ALLOWED = 5, HEADER_BYTES = 4096, TRIES = 20 };
 
@@ -79,7 +79,7 @@ static void test_connections(void **state)
         raw_close(&raws[i]);
     }
     wait_served();
-    assert_true(server_metric(&server, REFUSED("limit")) >= 3);
+    assert_true(server_metric(&server, CONNECTIONS_REFUSED("limit")) >= 3);
     server_wait_metric(&server, "vgg_connections_open", 1); /* the one that asks */
     server_stop(&server);
 }
@@ -117,7 +117,7 @@ static void test_connections_of_an_address(void **state)
         raw_close(&late);
     }
     check_alive(&server); /* from a third address */
-    assert_int_equal(server_metric(&server, REFUSED("address_limit")), 3);
+    assert_int_equal(server_metric(&server, CONNECTIONS_REFUSED("address_limit")), 3);
     raw_close(&raws[0]);
     server_wait_metric(&server, "vgg_connections_open", 6); /* with the one that asks */
     open_from(&raws[0], "127.0.0.2");
