@@ -141,6 +141,7 @@ struct vgg_model_info {
     bool batch_norm;   /* the file held batch-norm, folded into the convolutions */
     const char *dtype; /* of the file's weights: "F32", "F16", "BF16" or "mixed" */
     uint32_t classes;
+    uint32_t features;   /* units of the last hidden layer */
     uint32_t crop;       /* pixels: the side that gives one position (224 for the published nets) */
     uint64_t parameters; /* weights and biases of the network as evaluated */
     uint64_t file_bytes;
@@ -340,8 +341,9 @@ struct vgg_job_options {
     void (*on_view)(void *user, uint64_t macs);
     /* vgg_job_wait will return at once. Must not call the engine. */
     void (*on_done)(void *user);
-    void *user; /* of the callbacks, which the engine's thread calls */
-    bool maps;  /* keep the class score maps, for vgg_job_map */
+    void *user;    /* of the callbacks, which the engine's thread calls */
+    bool maps;     /* keep the class score maps, for vgg_job_map */
+    bool features; /* keep the image features, for vgg_job_features */
 };
 
 /* One image's views on their way through the engine, then its posteriors. */
@@ -398,6 +400,14 @@ const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view);
  */
 void vgg_score_map_log_sums(const struct vgg_score_map *map, float *sums);
 
+/*
+ * Image features (paper, appendix B): the activations of the last hidden layer, after its ReLU,
+ * averaged over positions, then over views as the posterior is; [vgg_model_info.features], rounded
+ * once. The paper then scales them to unit length. Of a finished job whose options asked for them;
+ * valid until vgg_job_destroy. Else NULL.
+ */
+const float *vgg_job_features(const struct vgg_job *job);
+
 /* Free a job that was waited for. NULL is allowed. */
 void vgg_job_destroy(struct vgg_job *job);
 
@@ -406,42 +416,6 @@ void vgg_job_destroy(struct vgg_job *job);
  * `classes`. Returns how many were written to top[]. O(classes * log k). Pure.
  */
 size_t vgg_top_k(const float *posterior, uint32_t classes, size_t k, uint32_t *top);
-
-/* ---------------------------------------------------------------- measuring ------------------ */
-
-/* What the machine can do with `threads` threads, measured by loops that do nothing else. */
-struct vgg_machine {
-    const char *isa; /* the instructions that were measured: "avx2", ... */
-    unsigned threads;
-    double fma_gflops; /* fused multiply-adds of floats, as two operations each */
-    double read_gbps;  /* 1e9 bytes a second, of blocks larger than the caches */
-};
-
-/* Errors: NO_MEMORY. Takes about a second. */
-enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machine,
-                                    struct vgg_error *error);
-
-enum { VGG_BENCH_LAYERS_MAX = 19 };
-
-/* The best of several passes, for each part by itself. */
-struct vgg_bench {
-    double total_ms, conv_ms, fc_ms; /* of whole passes; their convolutions; their FC layers */
-    size_t layers_n;
-    struct {
-        const char *name, *algorithm;
-        double ms;
-        double gflop;         /* as direct convolution, of the batch */
-        double weights_bytes; /* packed */
-    } layers[VGG_BENCH_LAYERS_MAX];
-};
-
-/*
- * Time passes of `batch` views of width x height pixels, `repeats` of them after a warm-up. Errors:
- * BAD_ARGUMENT (below the crop), NO_MEMORY.
- */
-enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uint32_t height,
-                              uint32_t batch, unsigned threads, unsigned repeats,
-                              struct vgg_bench *bench, struct vgg_error *error);
 
 #ifdef __cplusplus
 }

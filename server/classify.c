@@ -18,6 +18,7 @@ enum parameter {
     PARAMETER_FLIP,
     PARAMETER_VIEWS,
     PARAMETER_MAP,
+    PARAMETER_FEATURES,
     PARAMETERS_N
 };
 
@@ -68,6 +69,9 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
     case PARAMETER_MAP:
         snprintf(reason, reason_size, "1 or 0");
         return parse_switch(value, &query->params->map);
+    case PARAMETER_FEATURES:
+        snprintf(reason, reason_size, "1 or 0");
+        return parse_switch(value, &query->params->features);
     case PARAMETERS_N:
         break;
     }
@@ -76,7 +80,8 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
 
 static bool on_parameter(void *context, const char *name, const char *value)
 {
-    static const char *const names[PARAMETERS_N] = {"top_k", "scales", "flip", "views", "map"};
+    static const char *const names[PARAMETERS_N] = {"top_k", "scales", "flip",
+                                                    "views", "map",    "features"};
     struct query *query = context;
     char reason[160] = "";
     size_t i = 0;
@@ -85,9 +90,10 @@ static bool on_parameter(void *context, const char *name, const char *value)
         i++;
     query->valid = false;
     if (i == PARAMETERS_N)
-        problem_set(&query->problem, PROBLEM_BAD_PARAMETER,
-                    "unknown parameter \"%.40s\": there are top_k, scales, flip, views and map",
-                    name);
+        problem_set(
+            &query->problem, PROBLEM_BAD_PARAMETER,
+            "unknown parameter \"%.40s\": there are top_k, scales, flip, views, map and features",
+            name);
     else if (query->seen[i])
         problem_set(&query->problem, PROBLEM_BAD_PARAMETER, "parameter %s is repeated", name);
     else if (!set_parameter(query, (enum parameter)i, value != NULL ? value : "", reason,

@@ -17,7 +17,7 @@ enum { FLIGHTS_MAX = 16 };
 struct classify_options {
     const char *model;
     struct option_scales scales;
-    bool flip, fc_half, json, csv, views, map;
+    bool flip, fc_half, json, csv, views, map, features;
     uint32_t top_k, threads;
     uint64_t body_max, pixels_max, view_pixels_max;
 };
@@ -38,6 +38,7 @@ static const struct option options[] = {
     {"csv", NULL, OPTION_FLAG, FIELD(csv), 0, 0, "comma-separated values, one line a class"},
     {"views", NULL, OPTION_FLAG, FIELD(views), 0, 0, "with --json: the classes of each view"},
     {"map", NULL, OPTION_FLAG, FIELD(map), 0, 0, "with --json: the class score maps"},
+    {"features", NULL, OPTION_FLAG, FIELD(features), 0, 0, "with --json: the image features"},
     {"max-body", "SIZE", OPTION_SIZE, FIELD(body_max), 1, UINT32_MAX, "bytes of a file [16MiB]"},
     {"max-pixels", "N", OPTION_SIZE, FIELD(pixels_max), 1, UINT32_MAX, "pixels of a picture [64M]"},
     {"max-view-pixels", "N", OPTION_SIZE, FIELD(view_pixels_max), 1, 1 << 28,
@@ -147,6 +148,7 @@ static bool open_session(struct session *session, const struct classify_options 
     session->params.top_k = given->top_k;
     session->params.views = given->views;
     session->params.map = given->map;
+    session->params.features = given->features;
     if (model_open(given->model, &load, &session->model, &error) != VGG_OK ||
         vgg_engine_create(&engine, &session->engine, &error) != VGG_OK) {
         fprintf(stderr, "vgg: %s\n", error.text);

@@ -141,6 +141,7 @@ void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
     if (options != NULL)
         job_options = *options;
     job_options.maps = params->map;
+    job_options.features = params->features;
     if (vgg_engine_submit(engine, model, views, &job_options, &evaluation->job, &error) == VGG_OK)
         return;
     vgg_views_destroy(views);

@@ -14,8 +14,9 @@ struct evaluation_params {
     struct vgg_request request; /* scales and flip, complete */
     uint32_t grid;              /* crops a side of each scale; 0: whole views */
     uint32_t top_k;
-    bool views; /* show each view's top-k */
-    bool map;   /* show each view's class score map, of at most EVALUATION_MAP_CLASSES classes */
+    bool views;    /* show each view's top-k */
+    bool map;      /* show each view's class score map, of at most EVALUATION_MAP_CLASSES classes */
+    bool features; /* show the image features */
 };
 
 /* One image on its way. Zero-initialise. */

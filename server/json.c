@@ -280,6 +280,10 @@ static int set_evaluation(json_t *object, const struct json_answer *answer,
         failed += json_object_set_new(object, "views", views_array(answer, evaluation));
     if (answer->params->map)
         failed += json_object_set_new(object, "map", map_array(answer, evaluation->job));
+    if (answer->params->features)
+        failed += json_object_set_new(object, "features",
+                                      floats_array(vgg_job_features(evaluation->job),
+                                                   vgg_model_get_info(answer->model)->features));
     failed += json_object_set_new(object, "timing_ms", timing_object(answer, evaluation));
     return failed;
 }
@@ -341,6 +345,7 @@ static int set_model(json_t *root, const struct vgg_model_info *info, const uint
     failed += set_string(root, "version", info->version);
     failed += json_object_set_new(root, "trained", json_boolean(info->trained));
     failed += json_object_set_new(root, "classes", json_integer(info->classes));
+    failed += json_object_set_new(root, "features", json_integer(info->features));
     failed += json_object_set_new(root, "parameters", json_integer((json_int_t)info->parameters));
     failed += json_object_set_new(root, "crop", json_integer(info->crop));
     failed += json_object_set_new(root, "scales", scales_array(scales, scales_n));

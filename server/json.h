@@ -5,6 +5,7 @@
 
 #include "evaluate.h"
 #include "http.h"
+#include "vgg_bench.h"
 
 /* Each returns a malloc'ed line that ends in "\n", its length in *size; NULL when out of memory. */
 

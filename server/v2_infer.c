@@ -58,6 +58,8 @@ static struct task *make_task(struct server *server, const struct parse *parse,
     }
     if (data->has_flip)
         task->params.request.flip = data->flip;
+    for (size_t i = 0; i < data->outputs_n; i++)
+        task->params.features = task->params.features || data->outputs[i].features;
     if (data->timeout_us != 0 &&
         data->timeout_us < (task->deadline_ns - parse->request->received_ns) / 1000)
         task->deadline_ns = parse->request->received_ns + data->timeout_us * 1000;

@@ -135,8 +135,7 @@ static bool read_parameters(struct v2_context *context, struct json_slice object
 
 /* Of an array, each element by `read`. */
 static bool read_elements(struct v2_context *context, struct json_slice array,
-                          bool (*read)(struct v2_context *context, struct json_slice element,
-                                       size_t i))
+                          bool (*read)(struct v2_context *context, struct json_slice element))
 {
     struct json_reader reader = json_reader_at(&context->reader, array);
     struct json_slice element;
@@ -144,34 +143,55 @@ static bool read_elements(struct v2_context *context, struct json_slice array,
 
     if (!scan_begin(&reader, '['))
         return v2_malformed(context, &reader);
-    for (size_t i = 0; scan_element(&reader, &first); i++)
+    while (scan_element(&reader, &first))
         if (!scan_value(&reader, &element))
             break;
-        else if (!read(context, element, i))
+        else if (!read(context, element))
             return false;
     return reader.error[0] == '\0' || v2_malformed(context, &reader);
 }
 
-static bool read_output(struct v2_context *context, struct json_slice object, size_t i)
+/* The next of request->outputs, by its name. */
+static bool name_output(struct v2_context *context, struct json_slice name)
+{
+    struct v2_request *request = context->request;
+    bool features = name.bytes != NULL && scan_is(name, V2_FEATURES);
+
+    if (!features && (name.bytes == NULL || !scan_is(name, V2_POSTERIORS)))
+        return v2_refuse(context,
+                         "an output is asked for that there is not: there are " V2_POSTERIORS
+                         " and " V2_FEATURES);
+    for (size_t i = 0; i < request->outputs_n; i++)
+        if (request->outputs[i].features == features)
+            return v2_refuse(context, "an output is asked for more than once");
+    request->outputs[request->outputs_n++] =
+        (struct v2_output){.features = features, .binary = request->binary};
+    return true;
+}
+
+static bool read_output(struct v2_context *context, struct json_slice object)
 {
     enum { NAME, PARAMETERS, MEMBERS };
     enum { BINARY, CLASSIFICATION, PARAMETERS_N };
     struct member members[MEMBERS] = {{.name = "name"}, {.name = "parameters"}};
     struct member parameters[PARAMETERS_N] = {{.name = "binary_data"}, {.name = "classification"}};
+    struct v2_output *output;
 
     if (!members_at(context, object, members, MEMBERS, NULL) ||
         !members_at(context, members[PARAMETERS].value, parameters, PARAMETERS_N,
                     "output parameter"))
         return false;
-    if (members[NAME].value.bytes == NULL || !scan_is(members[NAME].value, V2_POSTERIORS))
-        return v2_refuse(context,
-                         "an output is asked for that there is not: there is " V2_POSTERIORS);
-    if (i != 0)
-        return v2_refuse(context, "output " V2_POSTERIORS " is asked for more than once");
-    if (!read_bool(context, &parameters[BINARY], &context->request->binary) ||
-        !read_whole(context, &parameters[CLASSIFICATION], &context->request->classification))
+    if (!name_output(context, members[NAME].value))
         return false;
-    if (parameters[CLASSIFICATION].value.bytes != NULL && context->request->classification == 0)
+    output = &context->request->outputs[context->request->outputs_n - 1];
+    if (!read_bool(context, &parameters[BINARY], &output->binary) ||
+        !read_whole(context, &parameters[CLASSIFICATION], &output->classification))
+        return false;
+    if (parameters[CLASSIFICATION].value.bytes == NULL)
+        return true;
+    if (output->features)
+        return v2_refuse(context, "classification is of " V2_POSTERIORS);
+    if (output->classification == 0)
         return v2_refuse(context, "classification: expected a number of classes, at least 1");
     return true;
 }
@@ -245,7 +265,7 @@ static bool read_input_parameters(struct v2_context *context, struct json_slice 
             v2_refuse(context, "content_type is base64 for pictures, np for tensors"));
 }
 
-static bool read_input(struct v2_context *context, struct json_slice object, size_t i)
+static bool read_input(struct v2_context *context, struct json_slice object)
 {
     enum { NAME, SHAPE, DATATYPE, PARAMETERS, DATA, N };
     struct member members[N] = {{.name = "name"},
@@ -263,7 +283,7 @@ static bool read_input(struct v2_context *context, struct json_slice object, siz
     tensor.pixels = scan_is(members[NAME].value, V2_PIXELS);
     if (!tensor.pixels && !scan_is(members[NAME].value, V2_IMAGE))
         return v2_refuse(context, "an input is unknown: there are " V2_IMAGE " and " V2_PIXELS);
-    if (i != 0)
+    if (context->request->n != 0)
         return v2_refuse(context, "there is one input: " V2_IMAGE " or " V2_PIXELS ", once");
     if (!scan_is(members[DATATYPE].value, tensor.pixels ? "FP32" : "BYTES"))
         return v2_refuse(context, tensor.pixels ? "input " V2_PIXELS " has the datatype FP32"
@@ -328,10 +348,12 @@ bool v2_request_read(struct v2_request *request, const uint8_t *body, size_t siz
         return v2_refuse(&context, "Inference-Header-Content-Length is larger than the body");
     context.binary = body != NULL ? body + json_size : NULL;
     context.binary_size = size - json_size;
-    if (json_size == 0 && size != 0)
-        return read_raw(&context);
     json_reader_init(&context.reader, (struct json_slice){(const char *)body, json_size});
-    return read_root(&context);
+    if (!(json_size == 0 && size != 0 ? read_raw(&context) : read_root(&context)))
+        return false;
+    if (request->outputs_n == 0)
+        request->outputs[request->outputs_n++] = (struct v2_output){.binary = request->binary};
+    return true;
 }
 
 void v2_request_fini(struct v2_request *request)

@@ -13,6 +13,7 @@
 #define V2_IMAGE "image"           /* BYTES [N] or [N,1]: encoded pictures */
 #define V2_PIXELS "pixels"         /* FP32 [N,3,H,W]: normalised, in the model's channel order */
 #define V2_POSTERIORS "posteriors" /* FP32 [N,classes], or BYTES [N,k] */
+#define V2_FEATURES "features"     /* FP32 [N,features]: image features, where asked for */
 
 /* One picture of a batch. */
 struct v2_item {
@@ -20,6 +21,15 @@ struct v2_item {
     size_t size;
     const void *pixels; /* [3][height][width] floats at any address; or NULL */
     char *decoded;      /* owned; what `bytes` points to if it came as base64 */
+};
+
+enum { V2_OUTPUTS_MAX = 2 };
+
+/* One output of the answer. */
+struct v2_output {
+    bool features;           /* else posteriors */
+    bool binary;             /* as binary data */
+    uint64_t classification; /* 0: posteriors; else that many classes */
 };
 
 /* Zero-initialise. */
@@ -34,8 +44,9 @@ struct v2_request {
     uint32_t width, height; /* of pixels */
     float *values;          /* owned; pixels that came as JSON */
 
-    bool binary;             /* the output as binary data */
-    uint64_t classification; /* 0: posteriors; else that many classes */
+    bool binary;                              /* outputs as binary data unless they say otherwise */
+    struct v2_output outputs[V2_OUTPUTS_MAX]; /* each kind at most once, in the order asked for */
+    size_t outputs_n;                         /* at least 1 */
 };
 
 /*

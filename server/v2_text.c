@@ -51,8 +51,9 @@ char *v2_text_model(const struct vgg_model *model, size_t *size)
                "{\"name\":\"" V2_IMAGE "\",\"datatype\":\"BYTES\",\"shape\":[-1]},"
                "{\"name\":\"" V2_PIXELS "\",\"datatype\":\"FP32\",\"shape\":[-1,3,-1,-1]}],"
                "\"outputs\":[{\"name\":\"" V2_POSTERIORS "\",\"datatype\":\"FP32\","
-               "\"shape\":[-1,%u]}]}\n",
-               info->classes);
+               "\"shape\":[-1,%u]},"
+               "{\"name\":\"" V2_FEATURES "\",\"datatype\":\"FP32\",\"shape\":[-1,%u]}]}\n",
+               info->classes, info->features);
     return text_take(&text, size);
 }
 
@@ -84,26 +85,27 @@ struct writer {
     const struct v2_request *request;
     const struct vgg_model *model;
     const struct evaluation *evaluations;
+    const struct v2_output *output; /* that is being written */
     struct text json, binary;
 };
 
-static void write_posteriors(struct writer *writer)
+/* A row of n floats for each picture. */
+static void write_floats(struct writer *writer, const float *(*row)(const struct vgg_job *job),
+                         uint32_t n)
 {
-    uint32_t classes = vgg_model_get_info(writer->model)->classes;
-    bool binary = writer->request->binary;
+    bool binary = writer->output->binary;
 
-    text_print(&writer->json, "\"datatype\":\"FP32\",\"shape\":[%zu,%u],", writer->request->n,
-               classes);
+    text_print(&writer->json, "\"datatype\":\"FP32\",\"shape\":[%zu,%u],", writer->request->n, n);
     if (!binary)
         text_print(&writer->json, "\"data\":[");
     for (size_t i = 0; i < writer->request->n; i++) {
-        const float *posterior = vgg_job_posterior(writer->evaluations[i].job);
+        const float *values = row(writer->evaluations[i].job);
 
         if (binary)
-            text_append(&writer->binary, posterior, classes * sizeof *posterior);
-        for (size_t c = 0; c < classes && !binary; c++)
-            text_print(&writer->json, "%s%.*g", i + c != 0 ? "," : "", FLOAT_DIGITS,
-                       (double)posterior[c]);
+            text_append(&writer->binary, values, n * sizeof *values);
+        for (size_t j = 0; j < n && !binary; j++)
+            text_print(&writer->json, "%s%.*g", i + j != 0 ? "," : "", FLOAT_DIGITS,
+                       (double)values[j]);
     }
 }
 
@@ -122,7 +124,7 @@ static void write_class(struct writer *writer, const char *separator, float scor
     bytes = text_take(&element, &size);
     if (bytes == NULL)
         writer->json.failed = true;
-    else if (writer->request->binary) {
+    else if (writer->output->binary) {
         const uint32_t length = (uint32_t)size - 1;
 
         text_append(&writer->binary, &length, sizeof length);
@@ -137,8 +139,8 @@ static void write_class(struct writer *writer, const char *separator, float scor
 static void write_classification(struct writer *writer)
 {
     uint32_t classes = vgg_model_get_info(writer->model)->classes, *top;
-    size_t k = writer->request->classification < classes ? (size_t)writer->request->classification
-                                                         : classes;
+    size_t k =
+        writer->output->classification < classes ? (size_t)writer->output->classification : classes;
 
     top = malloc(k * sizeof *top);
     if (top == NULL) {
@@ -146,7 +148,7 @@ static void write_classification(struct writer *writer)
         return;
     }
     text_print(&writer->json, "\"datatype\":\"BYTES\",\"shape\":[%zu,%zu],", writer->request->n, k);
-    if (!writer->request->binary)
+    if (!writer->output->binary)
         text_print(&writer->json, "\"data\":[");
     for (size_t i = 0; i < writer->request->n; i++) {
         const float *posterior = vgg_job_posterior(writer->evaluations[i].job);
@@ -158,12 +160,34 @@ static void write_classification(struct writer *writer)
     free(top);
 }
 
+/* The writer's output. */
+static void write_output(struct writer *writer)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(writer->model);
+    const struct v2_output *output = writer->output;
+    size_t before = writer->binary.size;
+
+    text_print(&writer->json, "{\"name\":\"%s\",", output->features ? V2_FEATURES : V2_POSTERIORS);
+    if (output->features)
+        write_floats(writer, vgg_job_features, info->features);
+    else if (output->classification != 0)
+        write_classification(writer);
+    else
+        write_floats(writer, vgg_job_posterior, info->classes);
+    if (output->binary)
+        text_print(&writer->json, "\"parameters\":{\"binary_data_size\":%zu}}",
+                   writer->binary.size - before);
+    else
+        text_print(&writer->json, "]}");
+}
+
 char *v2_text_answer(const struct v2_request *request, const struct vgg_model *model,
                      const struct evaluation *evaluations, size_t *size, size_t *json_size)
 {
     const struct vgg_model_info *info = vgg_model_get_info(model);
-    struct writer writer = {request, model, evaluations, {0}, {0}};
+    struct writer writer = {request, model, evaluations, NULL, {0}, {0}};
     struct text *json = &writer.json;
+    bool any_binary = false;
     size_t binary_size;
     char *binary;
 
@@ -177,16 +201,15 @@ char *v2_text_answer(const struct v2_request *request, const struct vgg_model *m
     }
     text_print(json, "\"parameters\":{\"version\":\"%s\",\"kernel\":\"%s\"},", info->version,
                info->kernel);
-    text_print(json, "\"outputs\":[{\"name\":\"" V2_POSTERIORS "\",");
-    if (request->classification != 0)
-        write_classification(&writer);
-    else
-        write_posteriors(&writer);
-    if (request->binary)
-        text_print(json, "\"parameters\":{\"binary_data_size\":%zu}}]}", writer.binary.size);
-    else
-        text_print(json, "]}]}\n");
-    *json_size = request->binary ? json->size : 0;
+    text_print(json, "\"outputs\":[");
+    for (size_t i = 0; i < request->outputs_n; i++) {
+        writer.output = &request->outputs[i];
+        any_binary = any_binary || writer.output->binary;
+        text_print(json, "%s", i != 0 ? "," : "");
+        write_output(&writer);
+    }
+    text_print(json, any_binary ? "]}" : "]}\n");
+    *json_size = any_binary ? json->size : 0;
     json->failed = json->failed || writer.binary.failed;
     binary = text_take(&writer.binary, &binary_size);
     if (binary != NULL)

@@ -31,7 +31,7 @@ bool vgg_arena_grow(struct vgg_arena *arena, size_t bytes)
 
 size_t vgg_arena_means_bytes(const struct vgg_net *net, size_t views)
 {
-    return vgg_size_align(views * net->classes * sizeof(double));
+    return vgg_size_align(views * (net->classes + vgg_net_features(net)) * sizeof(double));
 }
 
 size_t vgg_arena_bytes(const struct vgg_net *net, struct vgg_shape shape, unsigned threads)

@@ -1,4 +1,4 @@
-/* The working memory of a pass: mean logits of its views, then what the forward pass needs. */
+/* The working memory of a pass: means of its views, then what the forward pass needs. */
 #ifndef VGG_CORE_EVAL_ARENA_H
 #define VGG_CORE_EVAL_ARENA_H
 
@@ -17,7 +17,10 @@ void vgg_arena_fini(struct vgg_arena *arena);
 /* Have at least so many bytes; what was in it is lost. False: out of memory, all is as it was. */
 bool vgg_arena_grow(struct vgg_arena *arena, size_t bytes);
 
-/* Bytes of the mean logits, doubles [views][classes], up to where the rest begins. */
+/*
+ * Bytes of the means over positions, doubles [views][classes] of the logits and then
+ * [views][features] of the last hidden layer, up to where the rest begins.
+ */
 size_t vgg_arena_means_bytes(const struct vgg_net *net, size_t views);
 
 /* Bytes for a batch of this shape on a pool of `threads`. */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "model/model.h"
 #include "nn/forward.h"
+#include "vgg_bench.h"
 
 _Static_assert((int)VGG_BENCH_LAYERS_MAX == (int)VGG_LAYERS_MAX,
                "the public array holds every layer");

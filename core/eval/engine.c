@@ -7,17 +7,14 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "eval/arena.h"
 #include "eval/batch.h"
-#include "eval/maps.h"
-#include "eval/posterior.h"
+#include "eval/compute.h"
 #include "image/image.h"
-#include "nn/forward.h"
 
 static const uint64_t VIEW_PIXELS_MAX = 1 << 20; /* the default limit: one view at 1024 x 1024 */
 
@@ -117,56 +114,6 @@ uint64_t vgg_engine_reserve_bytes(struct vgg_engine *engine, const struct vgg_mo
 
 static bool between_layers(void *user);
 
-/*
- * Compute a batch, leave each view's posterior in its job, and fail the jobs that get none. False:
- * nothing was computed.
- */
-static bool run_batch(struct pass *pass)
-{
-    struct vgg_engine *engine = pass->engine;
-    const struct vgg_batch *batch = &pass->batch;
-    const struct vgg_net *net = &batch->model->net;
-    struct vgg_arena *arena = &engine->arenas[pass->around != NULL];
-    size_t classes = net->classes;
-    struct vgg_view_pixels pixels[VGG_BATCH_VIEWS_MAX];
-    const struct vgg_forward_options options = {.between = between_layers, .user = pass};
-    struct vgg_scores scores;
-
-    for (size_t i = 0; i < batch->n; i++) {
-        const struct vgg_views *views = batch->items[i].job->views;
-        struct vgg_view view = vgg_views_get(views, batch->items[i].view);
-        size_t stride = (size_t)3 * view.image->info.width;
-        size_t corner = view.y * stride + (size_t)3 * view.x;
-
-        pixels[i] = (struct vgg_view_pixels){.stride = stride, .mirror = view.mirror};
-        if (views->input != NULL)
-            pixels[i].input = views->input;
-        else
-            pixels[i].rgb = view.image->pixels + corner;
-    }
-    if (!vgg_arena_grow(arena, vgg_arena_bytes(net, batch->shape, engine->options.threads))) {
-        for (size_t i = 0; i < batch->n; i++)
-            batch->items[i].job->status = VGG_NO_MEMORY;
-        return false;
-    }
-    scores = vgg_forward(net, engine->pool, &batch->model->normalisation, pixels, batch->shape,
-                         (unsigned char *)arena->block + vgg_arena_means_bytes(net, batch->n),
-                         arena->block, &options);
-    if (pass->given_up)
-        return false;
-    for (size_t i = 0; i < batch->n; i++) {
-        struct vgg_job *job = batch->items[i].job;
-        double *row = job->scores + batch->items[i].view * classes;
-
-        memcpy(row, (double *)arena->block + i * classes, classes * sizeof *row);
-        if (!vgg_softmax(row, classes) ||
-            (job->maps != NULL &&
-             !vgg_maps_keep(job->maps, batch->items[i].view, pixels[i].mirror, &scores, i)))
-            job->status = VGG_BAD_MODEL;
-    }
-    return true;
-}
-
 /* Needs the engine's mutex. The job belongs to its waiter afterwards. */
 static void finish_job(struct vgg_job *job)
 {
@@ -231,12 +178,14 @@ static void report_batch(const struct pass *pass, uint64_t duration_ns)
 
 static void run_pass(struct pass *pass)
 {
+    struct vgg_engine *engine = pass->engine;
+    struct vgg_arena *arena = &engine->arenas[pass->around != NULL];
     uint64_t start_ns = vgg_now_ns();
-    bool computed = run_batch(pass);
+    bool computed = vgg_batch_compute(&pass->batch, engine->pool, arena, between_layers, pass);
 
     if (computed)
         report_batch(pass, vgg_now_ns() - start_ns - pass->between_ns);
-    settle_batch(pass->engine, &pass->batch);
+    settle_batch(engine, &pass->batch);
     if (pass->around != NULL) {
         pass->around->between_macs += computed ? pass->macs : 0;
         pass->around->between_ns += vgg_now_ns() - start_ns;

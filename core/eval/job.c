@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -30,7 +31,7 @@ struct vgg_job *vgg_job_create(struct vgg_engine *engine, struct vgg_model *mode
                                struct vgg_views *views, const struct vgg_job_options *options)
 {
     struct vgg_job *job = vgg_calloc(1, sizeof *job);
-    size_t classes = model->net.classes;
+    size_t classes = model->net.classes, features = vgg_net_features(&model->net);
 
     if (job == NULL)
         return NULL;
@@ -46,9 +47,14 @@ struct vgg_job *vgg_job_create(struct vgg_engine *engine, struct vgg_model *mode
     job->posterior = vgg_alloc((job->views_n + 1) * classes, sizeof *job->posterior);
     if (job->options.maps)
         job->maps = vgg_maps_create(&model->net, views);
+    if (job->options.features) {
+        job->view_features = vgg_alloc(job->views_n * features, sizeof *job->view_features);
+        job->features = vgg_alloc(features, sizeof *job->features);
+    }
     pthread_cond_init(&job->finished, NULL);
     if (job->progress == NULL || job->scores == NULL || job->posterior == NULL ||
-        (job->options.maps && job->maps == NULL)) {
+        (job->options.maps && job->maps == NULL) ||
+        (job->options.features && (job->view_features == NULL || job->features == NULL))) {
         vgg_job_destroy(job);
         return NULL;
     }
@@ -67,12 +73,26 @@ enum vgg_status vgg_job_verdict(const struct vgg_job *job, uint64_t now_ns)
     return VGG_OK;
 }
 
+bool vgg_job_take(struct vgg_job *job, size_t view, const double *logits, const double *features)
+{
+    size_t classes = job->model->net.classes, features_n = vgg_net_features(&job->model->net);
+    double *row = job->scores + view * classes;
+
+    memcpy(row, logits, classes * sizeof *row);
+    if (job->features != NULL)
+        memcpy(job->view_features + view * features_n, features, features_n * sizeof *features);
+    return vgg_softmax(row, classes);
+}
+
 void vgg_job_average(struct vgg_job *job)
 {
-    size_t classes = job->model->net.classes;
+    const uint32_t *order = vgg_views_order(job->views);
+    size_t classes = job->model->net.classes, asked = vgg_views_asked(job->views);
 
-    vgg_mean_rows(job->scores, vgg_views_order(job->views), vgg_views_asked(job->views), classes,
-                  job->posterior);
+    vgg_mean_rows(job->scores, order, asked, classes, job->posterior);
+    if (job->features != NULL)
+        vgg_mean_rows(job->view_features, order, asked, vgg_net_features(&job->model->net),
+                      job->features);
     for (size_t view = 0; view < job->views_n; view++)
         vgg_mean_rows(job->scores + view * classes, NULL, 1, classes,
                       job->posterior + (view + 1) * classes);
@@ -115,6 +135,11 @@ const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view)
     return job->maps != NULL ? vgg_maps_get(job->maps, vgg_views_find(job->views, view)) : NULL;
 }
 
+const float *vgg_job_features(const struct vgg_job *job)
+{
+    return job->features;
+}
+
 void vgg_job_destroy(struct vgg_job *job)
 {
     if (job == NULL)
@@ -126,5 +151,7 @@ void vgg_job_destroy(struct vgg_job *job)
     free(job->scores);
     free(job->maps);
     free(job->posterior);
+    free(job->view_features);
+    free(job->features);
     free(job);
 }

@@ -24,6 +24,8 @@ struct vgg_job {
     double *scores;        /* [views_n][classes]: logits, then posteriors */
     struct vgg_maps *maps; /* owned; NULL unless asked for */
     float *posterior;      /* [classes], then [views_n][classes] for the single views */
+    double *view_features; /* [views_n][features]; NULL unless asked for */
+    float *features;       /* [features]; NULL unless asked for */
     uint64_t submitted_ns;
     uint64_t started_ns; /* first pass; 0: none yet */
     uint64_t finished_ns;
@@ -42,7 +44,14 @@ struct vgg_job *vgg_job_create(struct vgg_engine *engine, struct vgg_model *mode
 /* Why a job should not go on: VGG_CANCELLED, VGG_DEADLINE, or VGG_OK. */
 enum vgg_status vgg_job_verdict(const struct vgg_job *job, uint64_t now_ns);
 
-/* Turn the scores of the single views into posteriors, theirs and the job's. */
+/*
+ * Take the means of one view over its positions: logits[classes] and, if the job keeps them,
+ * features. False where the posterior is not finite (a broken model); an infinite feature would
+ * leave no logit finite.
+ */
+bool vgg_job_take(struct vgg_job *job, size_t view, const double *logits, const double *features);
+
+/* Turn what the single views gave into posteriors, theirs and the job's, and its features. */
 void vgg_job_average(struct vgg_job *job);
 
 /* Have all views of a job been given to a pass? */

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "kernels/kernels.h"
+#include "vgg_bench.h"
 
 enum {
     ROUNDS = 1 << 21,      /* multiply-adds of each chain */

@@ -181,6 +181,7 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
         .batch_norm = loaded->batch_norm,
         .dtype = weights_dtype(header),
         .classes = model->net.classes,
+        .features = vgg_net_features(&model->net),
         .crop = vgg_net_crop(&model->net),
         .parameters = vgg_net_parameters(&model->net),
         .file_bytes = loaded->file_bytes,

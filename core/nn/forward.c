@@ -70,12 +70,15 @@ struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
     for (; step(options, i, i == net->layers_n, &start_ns); i++) {
         const struct vgg_layer *layer = &net->layers[i];
 
+        if (i + 1 == net->layers_n && options != NULL && options->features != NULL)
+            kernels->spatial_mean(map[i % 2], shape, options->features);
         kernels->conv(pool, &layer->conv, layer->packed, layer->bias, map[i % 2], shape,
                       map[(i + 1) % 2], scratch);
         shape = vgg_conv_output(&layer->conv, shape);
         assert(shape.h != 0 && shape.w != 0);
     }
-    if (i == net->layers_n)
-        kernels->spatial_mean(map[i % 2], shape, mean);
+    if (i < net->layers_n)
+        return (struct vgg_scores){0};
+    kernels->spatial_mean(map[i % 2], shape, mean);
     return (struct vgg_scores){kernels, map[i % 2], shape};
 }

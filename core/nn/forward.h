@@ -22,6 +22,7 @@ struct vgg_scores {
 
 struct vgg_forward_options {
     uint64_t *layer_ns; /* [1 + net->layers_n]: of the input and of each layer; or NULL */
+    double *features;   /* [n][vgg_net_features]: spatial mean of the last hidden layer; or NULL */
     /* Called after the input and each layer but the last, or NULL; false ends the pass there. */
     bool (*between)(void *user);
     void *user;
@@ -31,8 +32,8 @@ struct vgg_forward_options {
  * Evaluate views[shape.n], each of shape.h x shape.w pixels, both at least the crop. `arena` is
  * aligned to VGG_ALIGN and of at least vgg_forward_arena_bytes. Writes the spatial mean of the
  * class score map, mean[n][classes], in double. Allocates nothing, cannot fail. `options` may
- * be NULL. Returns the map itself, which stays until the arena is used again; of a pass that was
- * ended neither means anything.
+ * be NULL. Returns the map itself, which stays until the arena is used again, or, of a pass that
+ * was ended, one of NULL; what was written then means nothing.
  */
 struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
                               const struct vgg_normalisation *normalisation,

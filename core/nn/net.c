@@ -115,6 +115,11 @@ void vgg_net_fini(struct vgg_net *net)
     }
 }
 
+uint32_t vgg_net_features(const struct vgg_net *net)
+{
+    return net->layers[net->layers_n - 1].conv.in;
+}
+
 uint64_t vgg_net_bytes(const struct vgg_net *net)
 {
     uint64_t bytes = 0;

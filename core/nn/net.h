@@ -48,6 +48,9 @@ enum vgg_status vgg_net_allocate(struct vgg_net *net, struct vgg_error *error);
 /* Free the weights. A zeroed or described net is allowed. */
 void vgg_net_fini(struct vgg_net *net);
 
+/* Units of the last hidden layer. */
+uint32_t vgg_net_features(const struct vgg_net *net);
+
 /* Bytes that vgg_net_allocate takes. */
 uint64_t vgg_net_bytes(const struct vgg_net *net);
 

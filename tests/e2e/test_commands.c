@@ -185,13 +185,13 @@ static void test_classify_fc_weights(void **state)
     output_free(&output);
 }
 
-/* Views and maps as the server gives them. */
-static void test_classify_map(void **state)
+/* Views, maps and features as the server gives them. */
+static void test_classify_all(void **state)
 {
     const char *file = picture_file("photo.jpg", 80, 60);
     struct output output =
-        run((const char *[]){"classify", "--json", "--views", "--map", "--model", model_narrow(),
-                             "--scales", "64,96", "--top-k", "10", file, NULL});
+        run((const char *[]){"classify", "--json", "--views", "--map", "--features", "--model",
+                             model_narrow(), "--scales", "64,96", "--top-k", "10", file, NULL});
     json_t *line = json_loads(output.out, JSON_REJECT_DUPLICATES, NULL);
     struct blob image = work_read(file);
     struct server server;
@@ -200,9 +200,10 @@ static void test_classify_map(void **state)
     (void)state;
     assert_int_equal(output.status, 0);
     server_start_model(&server, model_narrow());
-    classify(&server, "?top_k=10&views=1&map=1", &image, &answer);
+    classify(&server, "?top_k=10&views=1&map=1&features=1", &image, &answer);
     assert_true(json_equal(member(line, "map"), member(answer.json, "map")));
     assert_true(json_equal(member(line, "views"), member(answer.json, "views")));
+    assert_true(json_equal(member(line, "features"), member(answer.json, "features")));
     answer_free(&answer);
     server_stop(&server);
     blob_free(&image);
@@ -440,7 +441,7 @@ int main(void)
         cmocka_unit_test(test_classify_table),
         cmocka_unit_test(test_classify_json),
         cmocka_unit_test(test_classify_fc_weights),
-        cmocka_unit_test(test_classify_map),
+        cmocka_unit_test(test_classify_all),
         cmocka_unit_test(test_classify_bad_file_among_good_ones),
         cmocka_unit_test(test_classify_standard_input),
         cmocka_unit_test(test_classify_refuses_bad_scales),

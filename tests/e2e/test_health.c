@@ -114,7 +114,7 @@ static void test_systemd(void **state)
     int length = snprintf(address.sun_path, sizeof address.sun_path, "@vgg-e2e-%d", (int)getpid());
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     struct server server;
-    char variable[64];
+    char variable[sizeof address.sun_path + sizeof "NOTIFY_SOCKET="];
 
     (void)state;
     snprintf(variable, sizeof variable, "NOTIFY_SOCKET=%s", address.sun_path);

@@ -1,4 +1,4 @@
-/* The parameters of /classify: top_k, scales, flip, views and map. */
+/* The parameters of /classify: top_k, scales, flip, views, map and features. */
 #include "check.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "narrow_server.h"
 #include "work.h"
 
-enum { CLASSES = 10 };
+enum { CLASSES = 10, FEATURES = 16 };
 
 /* An answer to a query about the same picture. */
 static void ask_query(const char *query, struct answer *answer)
@@ -298,6 +298,77 @@ static void test_map_of_many_classes(void **state)
     blob_free(&image);
 }
 
+/* ---------------------------------------------------------------- features ------------------- */
+
+static void read_features(const json_t *result, double features[FEATURES])
+{
+    const json_t *array = member(result, "features");
+    double sum = 0;
+
+    assert_int_equal(json_array_size(array), FEATURES);
+    for (size_t i = 0; i < FEATURES; i++) {
+        features[i] = json_number_value(json_array_get(array, i));
+        assert_true(features[i] >= 0);
+        sum += features[i];
+    }
+    assert_true(sum > 0);
+}
+
+static void ask_features(const char *query, double features[FEATURES])
+{
+    struct answer answer;
+
+    ask_query(query, &answer);
+    read_features(answer.json, features);
+    answer_free(&answer);
+}
+
+/* They are the mean over views, and change nothing else. */
+static void test_features(void **state)
+{
+    double both[FEATURES], small[FEATURES], large[FEATURES];
+    struct answer plain, asking;
+    char *expected, *got;
+
+    (void)state;
+    ask_query("?features=0", &plain);
+    ask_query("?features=1", &asking);
+    assert_null(json_object_get(plain.json, "features"));
+    read_features(asking.json, both);
+    expected = top_bytes(&plain, 0);
+    got = top_bytes(&asking, 0);
+    assert_string_equal(got, expected);
+    free(expected);
+    free(got);
+    answer_free(&plain);
+    answer_free(&asking);
+    ask_features("?features=true&scales=64", small);
+    ask_features("?features=on&scales=96&map=1&views=1", large);
+    assert_memory_not_equal(small, large, sizeof small);
+    for (size_t i = 0; i < FEATURES; i++)
+        assert_true(fabs(both[i] - (small[i] + large[i]) / 2) <= 1e-6 * fabs(both[i]));
+}
+
+static void test_features_of_several_files(void **state)
+{
+    struct blob image = picture(80, 60);
+    const struct part parts[] = {{"a.jpg", image.bytes, image.size}, {"b.jpg", "no", 2}};
+    double alone[FEATURES], features[FEATURES];
+    const json_t *results;
+    struct answer answer;
+
+    (void)state;
+    ask_features("?features=1", alone);
+    classify_parts(&server, "?features=1", parts, 2, &answer);
+    assert_int_equal(answer.status, 200);
+    results = member(answer.json, "results");
+    read_features(json_array_get(results, 0), features);
+    assert_memory_equal(features, alone, sizeof alone);
+    assert_null(json_object_get(json_array_get(results, 1), "features"));
+    answer_free(&answer);
+    blob_free(&image);
+}
+
 /* ---------------------------------------------------------------- bad ones ------------------- */
 
 static void test_bad_parameters(void **state)
@@ -345,6 +416,9 @@ static void test_bad_parameters(void **state)
         "?map=",
         "?map",
         "?map=1&map=1",
+        "?features=2",
+        "?features=",
+        "?features=1&features=0",
         "?views=2",
         "?views=yes",
     };
@@ -410,6 +484,8 @@ int main(void)
         cmocka_unit_test(test_map),
         cmocka_unit_test(test_map_of_several_files),
         cmocka_unit_test(test_map_of_many_classes),
+        cmocka_unit_test(test_features),
+        cmocka_unit_test(test_features_of_several_files),
         cmocka_unit_test(test_bad_parameters),
         cmocka_unit_test(test_zero_byte_in_parameter),
         cmocka_unit_test(test_strange_parameters_are_quoted),

@@ -65,6 +65,7 @@ static void check_model(bool admin)
     assert_int_equal(strncmp(string_member(answer.json, "version"), "sha256:", 7), 0);
     assert_false(bool_member(answer.json, "trained"));
     assert_int_equal(integer_member(answer.json, "classes"), 10);
+    assert_int_equal(integer_member(answer.json, "features"), 16);
     assert_true(integer_member(answer.json, "parameters") > 0);
     check_scales(answer.json, (const int[]){64, 96}, 2);
     assert_true(bool_member(answer.json, "flip"));

@@ -38,6 +38,7 @@ staged_files() {
     cat >"$work/expected" <<'LIST'
 ./opt/vgg/bin/vgg
 ./opt/vgg/include/vgg.h
+./opt/vgg/include/vgg_bench.h
 ./opt/vgg/include/vgg_train.h
 ./opt/vgg/lib/libvgg.a
 ./opt/vgg/lib/pkgconfig/vgg.pc

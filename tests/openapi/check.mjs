@@ -224,10 +224,10 @@ await test("other methods and paths", async () => {
 
 await test("POST /classify", async () => {
   for (const query of ["", "?top_k=2", "?scales=32,64&flip=off", "?views=1&top_k=3&flip=1",
-    "?map=1&views=true&scales=40"])
+    "?map=1&views=true&scales=40&features=1"])
     await call(server, post("/classify" + query, picture), 200);
   await call(server, post("/classify", ...multipart([picture])), 200);
-  await call(server, post("/classify?map=1", ...multipart([picture, png(40, 48, 3), picture.subarray(9)])),
+  await call(server, post("/classify?map=1&features=on", ...multipart([picture, png(40, 48, 3), picture.subarray(9)])),
     200);
   for (const bad of ["?top_k=0", "?scales=7", "?scale=64", "?flip=on&flip=on", "?map=1&top_k=200"])
     await call(server, post("/classify" + bad, picture), 400);
@@ -255,6 +255,8 @@ await test("POST infer", async () => {
         outputs: asked({ classification: 2, binary_data: true }) },
       { inputs: [{ ...image(picture), parameters: { content_type: "base64" } }],
         parameters: { scales: "32,64", flip: false, timeout: 100000000 } },
+      { inputs: [image(picture)], outputs: [{ name: "features" }, ...asked({ binary_data: true })] },
+      { inputs: [image(picture)], outputs: [{ name: "features", parameters: { binary_data: true } }] },
       { inputs: [image(picture)], parameters: { scales: 40, flip: "on" } }])
       await call(server, post(path, infer(body)), 200);
     const binary = infer({ inputs: [{ name: "image", datatype: "BYTES", shape: [1],
@@ -287,7 +289,8 @@ await test("requests of the wrong bytes are not described", () => {
     { ...good, outputs: [{ name: "x" }] }, { inputs: [{ ...image(picture), shape: [0] }] },
     { inputs: [{ ...image(picture), shape: [1, 2] }] },
     { inputs: [{ ...image(picture), datatype: "FP32" }] },
-    { ...good, outputs: [{ name: "posteriors", parameters: { classification: 0 } }] }])
+    { ...good, outputs: [{ name: "posteriors", parameters: { classification: 0 } }] },
+    { ...good, outputs: [{ name: "features", parameters: { classification: 1 } }] }])
     assert.throws(() => contract.checkRequest(found, request(bad)), JSON.stringify(bad).slice(0, 200));
 });
 

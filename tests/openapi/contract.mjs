@@ -113,7 +113,7 @@ export class Contract {
       const length = Number(headers["inference-header-content-length"]);
       const json = JSON.parse(body.subarray(0, length));
       this.check(media["x-json-part"], json, "JSON part");
-      const binary = json.outputs.reduce((sum, o) => sum + o.parameters.binary_data_size, 0);
+      const binary = json.outputs.reduce((sum, o) => sum + (o.parameters?.binary_data_size ?? 0), 0);
       assert.equal(length + binary, body.length);
     } else if (media.schema)
       this.check(media.schema, type.includes("json") ? JSON.parse(body) : body.toString(), "body");

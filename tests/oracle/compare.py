@@ -220,6 +220,16 @@ def check_map(answer, path, net, scales, flip, expected):
     return f"{worst:.1e}"
 
 
+def check_features(answer, expected):
+    found, expected = answer["features"], np.array(expected)
+    for value in found:
+        check_printed(value)
+    gate = 1e-4 * np.sqrt((expected ** 2).mean())
+    gap = np.abs(np.array(found, float) - expected).max()
+    assert gap <= gate, f"off by {gap:.2g}, gate {gate:.2g}"
+    return f"{gap / gate * 1e-4:.1e}"
+
+
 def check_labels(answer, labels):
     for entry in answer["top"]:
         label = labels[entry["index"]] if labels else {}
@@ -336,6 +346,13 @@ def compare_net(vgg, oracle, name, path, net, labels, pictures, lively):
                 return note
             check(f"{name}: flip {flip}: alone, top 3 and their maps", compare_alone)
 
+            def compare_features():
+                picture = pictures[0]
+                answer = ask_vgg(vgg, path, [picture], scales, flip, "--features")[picture]
+                expected = run_oracle(oracle, path, picture, scales, flip, "--features")
+                return check_features(answer, expected["features"])
+            check(f"{name}: flip {flip}: features", compare_features)
+
 
 def assert_lively(posterior):
     """Neither uniform nor saturated: else a comparison would say little."""
@@ -404,6 +421,10 @@ def self_test(oracle, folder):
                     posterior, views = ask_oracle(oracle, path, picture, scales, flip)
                     assert_lively(posterior)
                     arrays = [rescaled(picture, scale)[0] for scale in sorted(set(scales))]
+                    features = run_oracle(oracle, path, picture, scales, flip, "--features")
+                    wanted = nets.features(net, arrays, flip == "on")
+                    gap = np.abs(np.array(features["features"]) - wanted).max() / wanted.max()
+                    assert gap < 1e-10, f"features differ from numpy's by {gap:.3g}"
                     expected = nets.evaluate(net, arrays, flip == "on")
                     worst = max(np.abs(posterior - expected[0]).max(),
                                 np.abs(views - expected[1]).max())

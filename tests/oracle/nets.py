@@ -74,9 +74,9 @@ def run_layer(layer, x, wrong=None):
     return x
 
 
-def evaluate(net, pictures, flip, wrong=None):
-    """(posterior, views) of rescaled pictures [h][w][3] uint8, as the protocol has them."""
-    scores = []
+def run_layers(net, layers, pictures, flip, wrong=None):
+    """The map after `layers` of each view of rescaled pictures [h][w][3] uint8."""
+    maps = []
     for picture in pictures:
         for mirrored in [False, True] if flip else [False]:
             x = picture.astype(np.float64).transpose(2, 0, 1) / 255
@@ -87,9 +87,15 @@ def evaluate(net, pictures, flip, wrong=None):
             if wrong == "mean and std in RGB order":
                 mean, std = mean[::-1], std[::-1]
             x = (x - mean[:, None, None]) / std[:, None, None]
-            for layer in net["layers"]:
+            for layer in layers:
                 x = run_layer(layer, x, wrong)
-            scores.append(x)
+            maps.append(x)
+    return maps
+
+
+def evaluate(net, pictures, flip, wrong=None):
+    """(posterior, views) of rescaled pictures, as the protocol has them."""
+    scores = run_layers(net, net["layers"], pictures, flip, wrong)
     if wrong == "soft-max before the spatial mean":
         views = [softmax(x).mean((1, 2)) for x in scores]
     else:
@@ -97,6 +103,12 @@ def evaluate(net, pictures, flip, wrong=None):
     if wrong == "logits averaged over views":
         return softmax(sum(x.mean((1, 2)) for x in scores) / len(scores)), views
     return sum(views) / len(views), views
+
+
+def features(net, pictures, flip):
+    """The image features: the last hidden layer, averaged over positions, then over views."""
+    views = [x.mean((1, 2)) for x in run_layers(net, net["layers"][:-1], pictures, flip)]
+    return sum(views) / len(views)
 
 
 # Mistakes that the comparison must be able to see, and what a network needs for it.

@@ -108,4 +108,14 @@ void oracle_net_view(const struct oracle_net *net, const struct oracle_picture *
 void oracle_net_posterior(const struct oracle_net *net, const struct oracle_picture *pictures,
                           size_t n, bool flip, double *posterior, double *views);
 
+/* Units of the last hidden layer. */
+size_t oracle_net_features_n(const struct oracle_net *net);
+
+/*
+ * Image features: the last hidden layer, its mean over positions, then over pictures[n] and, with
+ * flip, their mirror images: features[oracle_net_features_n].
+ */
+void oracle_net_features(const struct oracle_net *net, const struct oracle_picture *pictures,
+                         size_t n, bool flip, double *features);
+
 #endif

@@ -1,11 +1,12 @@
 /*
  * The oracle as a program:
  *
- *     oracle [--maps] MODEL.safetensors on|off WIDTHxHEIGHT:FILE...
+ *     oracle [--maps|--features] MODEL.safetensors on|off WIDTHxHEIGHT:FILE...
  *
  * Each FILE holds the raw RGB bytes of one rescaled picture; on|off says whether mirror images are
  * evaluated too. Prints {"posterior":[...],"views":[[...],...]}, with --maps also the score map of
- * each view, "maps":[{"rows":N,"columns":N,"logits":[...]},...]. Exit status 2 on any failure.
+ * each view, "maps":[{"rows":N,"columns":N,"logits":[...]},...], with --features the image
+ * features, "features":[...]. Exit status 2 on any failure.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,8 +63,25 @@ static void print_map(const struct oracle_net *net, const struct oracle_picture 
     free(map.logits);
 }
 
+static bool print_features(const struct oracle_net *net, const struct oracle_picture *pictures,
+                           size_t n, bool flip)
+{
+    size_t units = oracle_net_features_n(net);
+    double *features = calloc(units, sizeof(*features));
+
+    if (!features) {
+        fprintf(stderr, "oracle: out of memory\n");
+        return false;
+    }
+    oracle_net_features(net, pictures, n, flip, features);
+    printf(",\"features\":");
+    print_array(features, units);
+    free(features);
+    return true;
+}
+
 static bool run(const struct oracle_net *net, const struct oracle_picture *pictures, size_t n,
-                bool flip, bool maps)
+                bool flip, bool maps, bool features)
 {
     for (size_t i = 0; i < n; i++) {
         if (!oracle_net_fits(net, &pictures[i])) {
@@ -91,19 +109,23 @@ static bool run(const struct oracle_net *net, const struct oracle_picture *pictu
         printf(i == 0 ? ",\"maps\":[" : ",");
         print_map(net, &pictures[flip ? i / 2 : i], flip && i % 2 == 1);
     }
-    printf(maps ? "]}\n" : "}\n");
+    printf(maps ? "]" : "");
+    bool good = !features || print_features(net, pictures, n, flip);
+    printf("}\n");
     free(posterior);
-    return true;
+    return good;
 }
 
 int main(int argc, char **argv)
 {
     bool maps = argc > 1 && strcmp(argv[1], "--maps") == 0;
-    argv += maps;
-    argc -= maps;
+    bool features = argc > 1 && strcmp(argv[1], "--features") == 0;
+    argv += maps || features;
+    argc -= maps || features;
     bool flip = argc > 2 && strcmp(argv[2], "on") == 0;
     if (argc < 4 || argc > 3 + PICTURES_MAX || (!flip && strcmp(argv[2], "off") != 0)) {
-        fprintf(stderr, "usage: oracle [--maps] MODEL.safetensors on|off WIDTHxHEIGHT:FILE...\n");
+        fprintf(stderr, "usage: oracle [--maps|--features] MODEL.safetensors on|off "
+                        "WIDTHxHEIGHT:FILE...\n");
         return 2;
     }
     struct oracle_net net;
@@ -117,7 +139,7 @@ int main(int argc, char **argv)
     while (n < (size_t)argc - 3 && read_picture(argv[3 + n], &pictures[n])) {
         n++;
     }
-    bool good = n == (size_t)argc - 3 && run(&net, pictures, n, flip, maps);
+    bool good = n == (size_t)argc - 3 && run(&net, pictures, n, flip, maps, features);
     for (size_t i = 0; i < n; i++) {
         free((void *)pictures[i].pixels);
     }

@@ -120,3 +120,29 @@ void oracle_net_posterior(const struct oracle_net *net, const struct oracle_pict
     }
     free(view);
 }
+
+size_t oracle_net_features_n(const struct oracle_net *net)
+{
+    return net->layers[net->layers_n - 1].in;
+}
+
+void oracle_net_features(const struct oracle_net *net, const struct oracle_picture *pictures,
+                         size_t n, bool flip, double *features)
+{
+    struct oracle_net hidden = *net;
+    size_t units = oracle_net_features_n(net);
+    size_t sides = flip ? 2 : 1;
+    double *view = new_array(units);
+    hidden.layers_n--;
+    memset(features, 0, units * sizeof(*features));
+    for (size_t i = 0; i < n * sides; i++) {
+        struct oracle_map map;
+        oracle_net_map(&hidden, &pictures[i / sides], i % sides == 1, &map);
+        oracle_mean(map.logits, units, map.height * map.width, view);
+        for (size_t j = 0; j < units; j++) {
+            features[j] += view[j] / (double)(n * sides);
+        }
+        free(map.logits);
+    }
+    free(view);
+}

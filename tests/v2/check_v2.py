@@ -25,7 +25,7 @@ import zlib
 
 from specified_client import Client, Input, Refused, read_answer
 
-CLASSES, SCALE = 10, 64
+CLASSES, FEATURES, SCALE = 10, 16, 64
 passed, failed = 0, 0
 
 
@@ -140,7 +140,8 @@ def health_and_metadata(client, name):
         assert {(t["name"], t["datatype"], tuple(t["shape"])) for t in model["inputs"]} == \
             {("image", "BYTES", (-1,)), ("pixels", "FP32", (-1, 3, -1, -1))}
         assert model["outputs"] == \
-            [{"name": "posteriors", "datatype": "FP32", "shape": [-1, CLASSES]}]
+            [{"name": "posteriors", "datatype": "FP32", "shape": [-1, CLASSES]},
+             {"name": "features", "datatype": "FP32", "shape": [-1, FEATURES]}]
         assert client.model_ready(name, version)
 
 
@@ -226,6 +227,28 @@ def classification_has_labels(client, name):
     values = client.infer(name, [images(PICTURES[:1])], asked)["values"]["posteriors"]
     assert [element.split(":", 2)[1:] for element in values] == \
         [[str(entry["index"]), entry["label"]] for entry in top]
+
+
+def features(client, name):
+    """With the posteriors or alone, in either order, each as JSON or as binary data."""
+    rows = []
+    for picture in PICTURES:
+        _, _, body = client.send("POST", "/classify?features=1", picture.png())
+        rows.append([single(value) for value in json.loads(body)["features"]])
+        assert len(rows[-1]) == FEATURES
+    expected = posteriors(client.infer(name, [images(PICTURES)]), 3)
+    for binary in ({"features": True, "posteriors": False}, {"features": False, "posteriors": True}):
+        for names in (["features"], ["features", "posteriors"], ["posteriors", "features"]):
+            asked = [{"name": n, "parameters": {"binary_data": binary[n]}} for n in names]
+            answer = client.infer(name, [images(PICTURES)], asked)
+            assert [output["name"] for output in answer["outputs"]] == names
+            for output in answer["outputs"]:
+                wanted = rows if output["name"] == "features" else expected
+                assert ("binary_data_size" in output.get("parameters", {})) == \
+                    binary[output["name"]]
+                assert output["datatype"] == "FP32" and output["shape"] == [3, len(wanted[0])]
+                assert [single(value) for value in answer["values"][output["name"]]] == \
+                    [value for row in wanted for value in row]
 
 
 def column_of_pictures(client, name):
@@ -344,6 +367,8 @@ def bad_requests(client, name):
     refused(client, name, 400, [one, one])
     refused(client, name, 400, [one, Input("pixels", "FP32", [1, 3, 40, 40], [0.5] * 4800)])
     for outputs in ([{"name": "other"}], [{}], [{"name": "posteriors"}] * 2, {}, [5],
+                    [{"name": "features"}, {"name": "posteriors"}, {"name": "features"}],
+                    [{"name": "features", "parameters": {"classification": 5}}],
                     [{"name": "posteriors", "parameters": {"classification": 0}}],
                     [{"name": "posteriors", "parameters": {"classification": "5"}}],
                     [{"name": "posteriors", "parameters": {"classification": -1}}],
@@ -527,7 +552,7 @@ def run(vgg, directory):
     with server as client:
         name = client.get("/model")["name"]
         for test in (health_and_metadata, same_as_classify, defaults_are_the_servers,
-                     tensors_are_the_same_bits, a_batch_of_tensors, classification,
+                     tensors_are_the_same_bits, a_batch_of_tensors, classification, features,
                      column_of_pictures, a_raw_picture, other_ways_to_write_it, names_and_versions,
                      bad_shapes, bad_datatypes, bad_values, bad_requests, bad_pictures, headers,
                      binary_sizes, bad_json, random_damage, a_deadline, a_crowd):

@@ -66,8 +66,9 @@ static void pictures_as_json(void **state)
     assert_int_equal(request->items[1].size, 1);
     assert_memory_equal(request->items[1].bytes, "f", 1);
     assert_null(request->items[0].pixels);
-    assert_true(request->binary);
-    assert_int_equal(request->classification, 3);
+    assert_int_equal(request->outputs_n, 1);
+    assert_true(request->outputs[0].binary && !request->outputs[0].features);
+    assert_int_equal(request->outputs[0].classification, 3);
     reading_end(&reading);
 }
 
@@ -88,8 +89,29 @@ static void pixels_as_json(void **state)
         assert_true(first[i] == (float)(i + 1));
         assert_true(second[i] == (i == 5 ? -12.5F : (float)(i + 7)));
     }
-    assert_false(reading.request.binary);
+    assert_int_equal(reading.request.outputs_n, 1);
+    assert_false(reading.request.outputs[0].binary || reading.request.outputs[0].features);
     assert_null(reading.request.id.bytes);
+    reading_end(&reading);
+}
+
+/* In the order asked for; the request says whether they are binary, or each of them does. */
+static void outputs(void **state)
+{
+    static const char body[] = "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":["
+                               "1],\"data\":[\"Zg==\"]}],"
+                               "\"outputs\":[{\"name\":\"features\"},"
+                               "{\"name\":\"posteriors\",\"parameters\":{\"binary_data\":false}}],"
+                               "\"parameters\":{\"binary_data_output\":true}}";
+    struct reading reading;
+    const struct v2_output *output = reading.request.outputs;
+
+    (void)state;
+    read_body(&reading, body, sizeof body - 1, sizeof body - 1);
+    assert_true(reading.good);
+    assert_int_equal(reading.request.outputs_n, 2);
+    assert_true(output[0].features && output[0].binary);
+    assert_true(!output[1].features && !output[1].binary);
     reading_end(&reading);
 }
 
@@ -258,9 +280,13 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pictures_as_json), cmocka_unit_test(pixels_as_json),
-        cmocka_unit_test(binary_data),      cmocka_unit_test(the_body_is_the_picture),
-        cmocka_unit_test(shapes),           cmocka_unit_test(damage),
+        cmocka_unit_test(pictures_as_json),
+        cmocka_unit_test(pixels_as_json),
+        cmocka_unit_test(outputs),
+        cmocka_unit_test(binary_data),
+        cmocka_unit_test(the_body_is_the_picture),
+        cmocka_unit_test(shapes),
+        cmocka_unit_test(damage),
         cmocka_unit_test(without_memory),
     };
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "kernels/kernels.h"
+#include "vgg_bench.h"
 
 enum { ROUNDS = 1 << 21, CHAINS = 10, TURNS = 5 };
 

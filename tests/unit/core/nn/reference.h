@@ -83,16 +83,16 @@ static inline void reference_conv(struct maker *maker, size_t index, struct refe
 }
 
 /*
- * The class score map of one view, rgb[height][width][3], both sides at least the crop. `maker`
- * says preprocessing and weights. free() the values.
+ * The last hidden layer's map of one view, rgb[height][width][3], both sides at least the crop.
+ * `maker` says preprocessing and weights. free() the values.
  */
-static inline struct reference_map reference_scores(struct maker *maker, const uint8_t *rgb,
+static inline struct reference_map reference_hidden(struct maker *maker, const uint8_t *rgb,
                                                     size_t width, size_t height, bool mirror)
 {
-    static const char *const modules[2][3] = {{"classifier.0", "classifier.3", "classifier.6"},
-                                              {"pre_logits.fc1", "pre_logits.fc2", "head.fc"}};
+    static const char *const modules[2][2] = {{"classifier.0", "classifier.3"},
+                                              {"pre_logits.fc1", "pre_logits.fc2"}};
     const struct maker_spec *spec = &maker->spec;
-    const unsigned out[3] = {spec->fc1, spec->fc2, spec->classes};
+    const unsigned out[2] = {spec->fc1, spec->fc2};
     struct reference_map map = {reference_doubles(3 * height * width), 3, height, width};
 
     for (size_t c = 0; c < 3; c++)
@@ -106,11 +106,31 @@ static inline struct reference_map reference_scores(struct maker *maker, const u
             }
     for (size_t i = 0; i < maker->convs_n; i++)
         reference_conv(maker, i, &map);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 2; i++) {
         reference_convolve(maker, modules[spec->timm][i], out[i], i == 0 ? spec->side : 1, 0, &map);
-        if (i != 2)
-            oracle_relu(map.values, map.c * map.h * map.w);
+        oracle_relu(map.values, map.c * map.h * map.w);
     }
+    return map;
+}
+
+/* Its mean over positions: features[fc2]. */
+static inline void reference_features(struct maker *maker, const uint8_t *rgb, size_t width,
+                                      size_t height, bool mirror, double *features)
+{
+    struct reference_map map = reference_hidden(maker, rgb, width, height, mirror);
+
+    oracle_mean(map.values, map.c, map.h * map.w, features);
+    free(map.values);
+}
+
+/* The class score map. */
+static inline struct reference_map reference_scores(struct maker *maker, const uint8_t *rgb,
+                                                    size_t width, size_t height, bool mirror)
+{
+    struct reference_map map = reference_hidden(maker, rgb, width, height, mirror);
+
+    reference_convolve(maker, maker->spec.timm ? "head.fc" : "classifier.6", maker->spec.classes, 1,
+                       0, &map);
     return map;
 }
 

@@ -262,7 +262,8 @@ static void a_pass_can_be_ended(void **state)
     for (unsigned at = 1; at <= net.layers_n + 1; at++) {
         uint64_t layer_ns[1 + VGG_LAYERS_MAX] = {0};
         unsigned left = at;
-        const struct vgg_forward_options options = {layer_ns, count_down, &left};
+        const struct vgg_forward_options options = {
+            .layer_ns = layer_ns, .between = count_down, .user = &left};
 
         memset(mean, 0, sizeof mean);
         vgg_forward(&net, pools[2], &normalisation, &view, shape, arena, mean, &options);
