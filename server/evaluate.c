@@ -96,14 +96,29 @@ void evaluation_check(struct evaluation *evaluation, const struct vgg_model *mod
         evaluation->view_pixels = count_view_pixels(&evaluation->info, &params->request);
 }
 
+/* As the engine goes by, between decoding and rescaling as between views. */
+static enum vgg_status check_wanted(const struct vgg_job_options *options, struct vgg_error *error)
+{
+    enum vgg_status status = VGG_OK;
+
+    if (options->cancelled != NULL && options->cancelled(options->user))
+        status = VGG_CANCELLED;
+    else if (options->deadline_ns != 0 && now_ns() >= options->deadline_ns)
+        status = VGG_DEADLINE;
+    return status == VGG_OK ? VGG_OK : vgg_fail(error, status, "%s", vgg_status_text(status));
+}
+
 static enum vgg_status make_views(struct evaluation *evaluation, const struct vgg_model *model,
                                   const struct evaluation_params *params,
-                                  const struct vgg_image_limits *limits, struct vgg_views **views,
+                                  const struct vgg_image_limits *limits,
+                                  const struct vgg_job_options *options, struct vgg_views **views,
                                   struct vgg_error *error)
 {
     struct vgg_image *image = NULL;
-    enum vgg_status status;
+    enum vgg_status status = check_wanted(options, error);
 
+    if (status != VGG_OK)
+        return status;
     if (evaluation->pixels != NULL)
         return vgg_views_create_input(evaluation->pixels, evaluation->info.width,
                                       evaluation->info.height, views, error);
@@ -112,10 +127,12 @@ static enum vgg_status make_views(struct evaluation *evaluation, const struct vg
         return status;
     evaluation->info = vgg_image_get_info(image);
     evaluation->decode_ns = now_ns() - evaluation->begun_ns;
-    status = params->grid == 0
-                 ? vgg_views_create(image, &params->request, views, error)
-                 : vgg_views_create_crops(image, &params->request, vgg_model_get_info(model)->crop,
-                                          params->grid, views, error);
+    status = check_wanted(options, error);
+    if (status == VGG_OK)
+        status = params->grid == 0 ? vgg_views_create(image, &params->request, views, error)
+                                   : vgg_views_create_crops(image, &params->request,
+                                                            vgg_model_get_info(model)->crop,
+                                                            params->grid, views, error);
     vgg_image_destroy(image);
     return status;
 }
@@ -130,18 +147,18 @@ void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
 
     if (evaluation->failed)
         return;
+    if (options != NULL)
+        job_options = *options;
+    job_options.maps = params->map;
+    job_options.features = params->features;
     evaluation->begun_ns = now_ns();
-    if (make_views(evaluation, model, params, limits, &views, &error) != VGG_OK) {
+    if (make_views(evaluation, model, params, limits, &job_options, &views, &error) != VGG_OK) {
         fail(evaluation, &error);
         return;
     }
     evaluation->submitted_ns = now_ns();
     evaluation->rescale_ns =
         evaluation->submitted_ns - evaluation->begun_ns - evaluation->decode_ns;
-    if (options != NULL)
-        job_options = *options;
-    job_options.maps = params->map;
-    job_options.features = params->features;
     if (vgg_engine_submit(engine, model, views, &job_options, &evaluation->job, &error) == VGG_OK)
         return;
     vgg_views_destroy(views);

@@ -43,7 +43,11 @@ void evaluation_check(struct evaluation *evaluation, const struct vgg_model *mod
                       const struct evaluation_params *params, const struct vgg_image_limits *limits,
                       uint64_t view_pixels_max);
 
-/* Decode, rescale and submit. Does nothing where it has failed already. */
+/*
+ * Decode, rescale and submit; less of it where the deadline of `options` passes meanwhile, or they
+ * say that nobody waits (PROBLEM_DEADLINE, PROBLEM_DRAINING). Does nothing where it has failed
+ * already.
+ */
 void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
                       struct vgg_model *model, const struct evaluation_params *params,
                       const struct vgg_image_limits *limits, const struct vgg_job_options *options);

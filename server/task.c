@@ -206,15 +206,11 @@ static void on_done(void *user)
         queue_computed(task->server->queue, &task->item);
 }
 
-/* Nothing is computed for a request whose deadline has passed, or whose client has gone. */
-static void drop(struct task *task, struct evaluation *evaluation)
+/* Left out, its deadline having passed or its client having gone. */
+static bool is_dropped(const struct evaluation *evaluation)
 {
-    evaluation->failed = true;
-    if (is_cancelled(task))
-        problem_set(&evaluation->problem, PROBLEM_DRAINING, "dropped while it was queued");
-    else
-        problem_set(&evaluation->problem, PROBLEM_DEADLINE,
-                    "the deadline passed while the request was queued");
+    return evaluation->failed && (evaluation->problem.kind == PROBLEM_DEADLINE ||
+                                  evaluation->problem.kind == PROBLEM_DRAINING);
 }
 
 static void decode(struct task *task, struct evaluation *evaluation)
@@ -228,7 +224,7 @@ static void decode(struct task *task, struct evaluation *evaluation)
                                             .on_done = on_done,
                                             .user = task};
     uint64_t pixels = (uint64_t)evaluation->info.width * evaluation->info.height;
-    bool large = task->item.lane == QUEUE_LARGE;
+    bool large = task->item.lane == QUEUE_LARGE && !task_dead(&task->item);
 
     if (large)
         budget_take(&server->decode_budget, pixels);
@@ -253,11 +249,8 @@ void task_decode(struct server *server, struct queue_item *item)
 
         if (evaluation->failed)
             continue;
-        whole = !task_dead(item);
-        if (whole)
-            decode(task, evaluation);
-        else
-            drop(task, evaluation);
+        decode(task, evaluation);
+        whole = whole && !is_dropped(evaluation);
     }
     queue_decoded(server->queue, item, whole ? now_ns() - start_ns : 0);
     on_done(task);
