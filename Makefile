@@ -205,7 +205,8 @@ cross := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-
 neon-check: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh neon
 	$(Q)$(MAKE) --no-print-directory $(cross) BUILD=$(BUILD)/neon \
-	    $(BUILD)/neon/tests/unit/core/kernels/test_conv $(BUILD)/neon/vgg-bare
+	    $(BUILD)/neon/tests/unit/core/kernels/test_conv \
+	    $(BUILD)/neon/tests/unit/core/kernels/test_first $(BUILD)/neon/vgg-bare
 	$(Q)sh tests/run.sh $(BUILD) neon
 
 ## docker-check  build docker/Dockerfile with buildah, run the image as a container runs (root)

@@ -53,32 +53,37 @@ void vgg_blocked_clear_frame(struct vgg_pool *pool, struct vgg_shape shape, size
 
 /* ---------------------------------------------------------------- input ---------------------- */
 
+void vgg_input_row(const struct vgg_view_pixels *view, size_t h, size_t w, size_t y,
+                   const struct vgg_normalisation *normalisation, size_t step, float *out)
+{
+    const unsigned *source;
+    const uint8_t *pixel;
+    ptrdiff_t next = view->mirror ? -3 : 3;
+
+    if (view->input != NULL) {
+        for (size_t c = 0; c < 3; c++)
+            for (size_t x = 0; x < w; x++)
+                out[x * step + c] = view->input[(c * h + y) * w + x];
+        return;
+    }
+    source = normalisation->source;
+    pixel = vgg_view_row(view, y, w) + (view->mirror ? (w - 1) * 3 : 0);
+    for (size_t x = 0; x < w; x++, pixel += next, out += step)
+        for (size_t c = 0; c < 3; c++)
+            out[c] = normalisation->table[c][pixel[source[c]]];
+}
+
 /* Item: one row of one view. */
 static void input_row(void *context, size_t item, unsigned thread)
 {
     const struct map_loop *loop = context;
     const struct vgg_blocked *map = &loop->map;
-    size_t n = item / map->h, y = item % map->h, w = map->w;
-    const struct vgg_view_pixels *view = &loop->views[n];
-    const uint8_t *row;
+    size_t n = item / map->h, y = item % map->h;
     float *out = loop->out + vgg_blocked_at(map, n, 0, y, 0);
 
     (void)thread;
-    memset(out, 0, w * map->lanes * sizeof *out);
-    if (view->input != NULL) {
-        for (size_t c = 0; c < 3; c++)
-            for (size_t x = 0; x < w; x++)
-                out[x * map->lanes + c] = view->input[(c * map->h + y) * w + x];
-        return;
-    }
-    row = vgg_view_row(view, y, w);
-    for (size_t x = 0; x < w; x++) {
-        const uint8_t *pixel = row + (view->mirror ? w - 1 - x : x) * 3;
-
-        for (size_t c = 0; c < 3; c++)
-            out[x * map->lanes + c] =
-                loop->normalisation->table[c][pixel[loop->normalisation->source[c]]];
-    }
+    memset(out, 0, map->w * map->lanes * sizeof *out);
+    vgg_input_row(&loop->views[n], map->h, map->w, y, loop->normalisation, map->lanes, out);
 }
 
 void vgg_blocked_input(struct vgg_pool *pool, const struct vgg_view_pixels *views,

@@ -61,6 +61,13 @@ size_t vgg_blocked_bytes(struct vgg_shape shape, size_t lanes);
 void vgg_blocked_clear_frame(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes,
                              void *map);
 
+/*
+ * Row y of a view of h x w pixels, normalised and mirrored: channel c of pixel x goes to
+ * out[x * step + c], where nothing else is written.
+ */
+void vgg_input_row(const struct vgg_view_pixels *view, size_t h, size_t w, size_t y,
+                   const struct vgg_normalisation *normalisation, size_t step, float *out);
+
 /* The kernels that work on blocked maps and need no instruction set of their own. */
 void vgg_blocked_input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
                        struct vgg_shape shape, const struct vgg_normalisation *normalisation,

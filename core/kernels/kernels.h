@@ -92,7 +92,15 @@ struct vgg_kernels {
     void (*input)(struct vgg_pool *pool, const struct vgg_view_pixels *views,
                   struct vgg_shape shape, const struct vgg_normalisation *normalisation, void *out);
 
-    /* Bytes of scratch that conv() needs for a batch of shape `in` with a pool of `threads`. */
+    /*
+     * The first layer of a network: what input() and then conv() give, bit for bit, without the map
+     * between them. NULL where there is no faster way.
+     */
+    void (*first)(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+                  const float *bias, const struct vgg_view_pixels *views, struct vgg_shape shape,
+                  const struct vgg_normalisation *normalisation, void *out, void *scratch);
+
+    /* Bytes of scratch that conv() or first() needs for a batch of shape `in`, on `threads`. */
     size_t (*conv_scratch_bytes)(const struct vgg_conv *conv, struct vgg_shape in,
                                  unsigned threads);
 

@@ -6,8 +6,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-/* The arena: map[0], map[1], scratch, each aligned. The input is map[0], layer i writes map[(i + 1)
- * % 2]. */
+/*
+ * The arena: map[0], map[1], scratch, each aligned. The input is map[0] unless the first layer
+ * reads the pictures itself; layer i writes map[(i + 1) % 2].
+ */
 struct layout {
     size_t map[2];
     size_t scratch;
@@ -24,7 +26,8 @@ static struct layout plan(const struct vgg_net *net, struct vgg_shape shape, uns
     const struct vgg_kernels *kernels = net->kernels;
     struct layout sizes = {{0, 0}, 0};
 
-    grow(&sizes.map[0], kernels->map_bytes(shape));
+    if (kernels->first == NULL)
+        grow(&sizes.map[0], kernels->map_bytes(shape));
     for (size_t i = 0; i < net->layers_n; i++) {
         grow(&sizes.scratch, kernels->conv_scratch_bytes(&net->layers[i].conv, shape, threads));
         shape = vgg_conv_output(&net->layers[i].conv, shape);
@@ -66,14 +69,19 @@ struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
     uint64_t start_ns = vgg_now_ns();
     size_t i = 0;
 
-    kernels->input(pool, views, shape, normalisation, map[0]);
+    if (kernels->first == NULL)
+        kernels->input(pool, views, shape, normalisation, map[0]);
     for (; step(options, i, i == net->layers_n, &start_ns); i++) {
         const struct vgg_layer *layer = &net->layers[i];
 
         if (i + 1 == net->layers_n && options != NULL && options->features != NULL)
             kernels->spatial_mean(map[i % 2], shape, options->features);
-        kernels->conv(pool, &layer->conv, layer->packed, layer->bias, map[i % 2], shape,
-                      map[(i + 1) % 2], scratch);
+        if (i == 0 && kernels->first != NULL)
+            kernels->first(pool, &layer->conv, layer->packed, layer->bias, views, shape,
+                           normalisation, map[1], scratch);
+        else
+            kernels->conv(pool, &layer->conv, layer->packed, layer->bias, map[i % 2], shape,
+                          map[(i + 1) % 2], scratch);
         shape = vgg_conv_output(&layer->conv, shape);
         assert(shape.h != 0 && shape.w != 0);
     }

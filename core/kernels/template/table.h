@@ -72,11 +72,38 @@ static size_t table_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape 
         return winograd_scratch_bytes(conv, in, tile_of(conv), threads);
     if (needs_full_map(conv))
         bytes = vgg_blocked_bytes(vgg_conv_unpooled(conv, in), LANES);
-    if (!is_first(conv))
-        bytes += direct_scratch_bytes(conv, in, threads);
+    bytes +=
+        is_first(conv) ? first_scratch_bytes(in, threads) : direct_scratch_bytes(conv, in, threads);
     if (is_window7(conv, in) && window7_scratch_bytes(conv, in, threads) > bytes)
         bytes = window7_scratch_bytes(conv, in, threads);
     return bytes;
+}
+
+/* What follows a layer that wrote its full map: to `out`, or in place. */
+static void finish_map(struct vgg_pool *pool, const struct vgg_conv *conv, struct vgg_shape in,
+                       float *map, void *out)
+{
+    struct vgg_shape full = vgg_conv_unpooled(conv, in);
+
+    if (conv->lrn)
+        vgg_blocked_lrn(pool, full, LANES, map);
+    if (conv->pool) {
+        vgg_blocked_clear_frame(pool, vgg_conv_output(conv, in), LANES, out);
+        vgg_blocked_pool(pool, full, LANES, map, out);
+    }
+}
+
+static void table_first(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+                        const float *bias, const struct vgg_view_pixels *views,
+                        struct vgg_shape shape, const struct vgg_normalisation *normalisation,
+                        void *out, void *scratch)
+{
+    float *map = needs_full_map(conv) ? scratch : out;
+
+    if (needs_full_map(conv))
+        scratch = (char *)scratch + vgg_blocked_bytes(vgg_conv_unpooled(conv, shape), LANES);
+    first_views(pool, conv, packed, bias, views, shape, normalisation, map, scratch);
+    finish_map(pool, conv, shape, map, out);
 }
 
 static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
@@ -100,12 +127,7 @@ static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const
         first_conv(pool, conv, packed, bias, in, in_shape, map);
     else
         direct_conv(pool, conv, packed, bias, in, in_shape, map, scratch);
-    if (conv->lrn)
-        vgg_blocked_lrn(pool, full, LANES, map);
-    if (conv->pool) {
-        vgg_blocked_clear_frame(pool, vgg_conv_output(conv, in_shape), LANES, out);
-        vgg_blocked_pool(pool, full, LANES, map, out);
-    }
+    finish_map(pool, conv, in_shape, map, out);
 }
 
 static void table_spatial_mean(const void *map, struct vgg_shape shape, double *mean)
@@ -124,7 +146,7 @@ static const struct vgg_gradients gradients = GRADIENTS;
     {                                                                                              \
         .name = isa, .lanes = LANES, .algorithm = table_algorithm, .map_bytes = table_map_bytes,   \
         .weights_bytes = table_weights_bytes, .pack_rows = PANEL,                                  \
-        .weights_pack = table_weights_pack, .input = table_input,                                  \
+        .weights_pack = table_weights_pack, .input = table_input, .first = table_first,            \
         .conv_scratch_bytes = table_scratch_bytes, .conv = table_conv,                             \
         .spatial_mean = table_spatial_mean, .scores = table_scores, .peak_lanes = LANES,           \
         .peak_fma = peak_fma, .peak_read = peak_read, .gradients = &gradients,                     \
