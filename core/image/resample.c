@@ -18,9 +18,7 @@
 enum {
     CHANNELS = VGG_RESAMPLE_CHANNELS,
     STEP = VGG_RESAMPLE_STEP,
-    OVERREAD_BYTES = (STEP - 1) * CHANNELS, /* by the horizontal loop, after the end of a row */
-    REPEAT_VERTICAL = 1,
-    REPEAT_HORIZONTAL = CHANNELS
+    OVERREAD_BYTES = VGG_RESAMPLE_OVERREAD
 };
 
 static const uint32_t SIDE_MAX = 1u << 24;
@@ -70,8 +68,7 @@ static void axis_fini(struct vgg_resample_axis *axis)
 
 /* The outputs first .. first + n - 1 of an axis. */
 static enum vgg_status axis_init(struct vgg_resample_axis *axis, uint32_t in, uint32_t out,
-                                 uint32_t first, uint32_t n, unsigned repeat,
-                                 struct vgg_error *error)
+                                 uint32_t first, uint32_t n, struct vgg_error *error)
 {
     double scale = (double)in / out;
     size_t taps_max = (size_t)ceil(scale < 1.0 ? 1.0 : scale) * 2 + 1;
@@ -79,7 +76,7 @@ static enum vgg_status axis_init(struct vgg_resample_axis *axis, uint32_t in, ui
     size_t count;
 
     *axis = (struct vgg_resample_axis){.out = n};
-    axis->stride = (taps_max + STEP - 1) / STEP * STEP * repeat;
+    axis->stride = (taps_max + STEP - 1) / STEP * STEP;
     axis->windows = vgg_alloc(n, sizeof *axis->windows);
     if (vgg_size_mul(n, axis->stride, &count))
         axis->weights = vgg_calloc(count, sizeof *axis->weights);
@@ -90,8 +87,7 @@ static enum vgg_status axis_init(struct vgg_resample_axis *axis, uint32_t in, ui
 
         axis->windows[i] = weigh(in, out, first + i, exact);
         for (uint32_t tap = 0; tap < axis->windows[i].taps; tap++)
-            for (unsigned c = 0; c < repeat; c++)
-                *weights++ = to_fixed(exact[tap]);
+            weights[tap] = to_fixed(exact[tap]);
     }
     free(exact);
     return VGG_OK;
@@ -175,8 +171,7 @@ static enum vgg_status resample(const struct vgg_resample_kernels *kernels, cons
     enum vgg_status status = VGG_OK;
 
     if (down) {
-        status =
-            axis_init(&vertical, height, out_height, part->y, part->height, REPEAT_VERTICAL, error);
+        status = axis_init(&vertical, height, out_height, part->y, part->height, error);
         if (status != VGG_OK)
             return status;
         first = vertical.windows[0].first;
@@ -184,8 +179,9 @@ static enum vgg_status resample(const struct vgg_resample_kernels *kernels, cons
         between = NULL;
     }
     if (across) {
-        status = axis_init(&horizontal, width, out_width, part->x, part->width, REPEAT_HORIZONTAL,
-                           error);
+        status = axis_init(&horizontal, width, out_width, part->x, part->width, error);
+        if (status == VGG_OK && kernels->order != NULL)
+            kernels->order(horizontal.weights, horizontal.out * horizontal.stride);
         if (status == VGG_OK && down && (between = vgg_alloc_aligned(rows, row_bytes)) == NULL)
             status = vgg_fail_memory(error);
         if (status == VGG_OK)

@@ -10,7 +10,8 @@
 
 enum {
     VGG_RESAMPLE_CHANNELS = 3,
-    VGG_RESAMPLE_STEP = 8,          /* taps that the horizontal loop takes at a time */
+    VGG_RESAMPLE_STEP = 4,          /* taps that the horizontal loop takes at a time */
+    VGG_RESAMPLE_OVERREAD = 13,     /* bytes that it reads past a window */
     VGG_RESAMPLE_FRACTION_BITS = 22 /* of a weight: 32 bits less 8 of the pixel, less 2 spare */
 };
 
@@ -21,9 +22,8 @@ struct vgg_resample_window {
 };
 
 /*
- * One axis: `out` windows, and for each of them `stride` weights that sum up to about 1. Along the
- * horizontal axis a weight is repeated for each channel and zeros fill up the last step; along the
- * vertical axis there is one number per tap. Weights are fixed-point and never negative.
+ * One axis: `out` windows, and for each of them `stride` weights that sum up to about 1, zeros
+ * filling up the last step. Weights are fixed-point and never negative.
  */
 struct vgg_resample_axis {
     uint32_t out;
@@ -35,9 +35,12 @@ struct vgg_resample_axis {
 struct vgg_resample_kernels {
     const char *name;
 
+    /* Put weights[n], n a multiple of VGG_RESAMPLE_STEP, into horizontal's order; NULL: as is. */
+    void (*order)(int32_t *weights, size_t n);
+
     /*
-     * Two rows: dst[0..1][axis->out][3] from src[0..1]. Where a window's taps are no multiple of
-     * VGG_RESAMPLE_STEP, up to 7 pixels after it are read and multiplied by zero.
+     * Two rows: dst[0..1][axis->out][3] from src[0..1]. Up to VGG_RESAMPLE_OVERREAD bytes after a
+     * window are read, and multiplied by zero.
      */
     void (*horizontal)(const struct vgg_resample_axis *axis, const uint8_t *const src[2],
                        uint8_t *const dst[2]);

@@ -1,9 +1,9 @@
 /*
- * The inner loops of resample.c for AVX2: 8 sums of 32 bits in a register.
+ * The inner loops of resample.c for AVX2: sums of 32 bits.
  *
- * Horizontally 8 pixels are 24 bytes are 3 registers, whose lanes then belong to the channels
- * 0 1 2 0 1 2 ... throughout; the weights are stored in the same pattern, and the lanes are summed
- * up by channel once for each output pixel. Two rows share each load of the weights.
+ * Horizontally two taps of a channel are a pair of 16 bits, for the instruction that multiplies and
+ * adds pairs. Weights of 23 bits do not fit into 16, so the sums of their upper and of their lower
+ * halves are put together once for each output pixel, which gives the same number.
  */
 #ifdef __x86_64__
 
@@ -18,11 +18,12 @@ enum {
     CHANNELS = VGG_RESAMPLE_CHANNELS,
     LANES = 8,
     STEP_BYTES = VGG_RESAMPLE_STEP * CHANNELS,
+    LOW_BITS = 11,           /* of a weight, which has at most 23 */
     BLOCK_BYTES = 4 * LANES, /* of a row, in the vertical loop */
     HALF = 1 << (VGG_RESAMPLE_FRACTION_BITS - 1)
 };
 
-/* sum + 8 bytes from src on, times 8 weights. */
+/* sum + 8 bytes from src on, times their weights. */
 AVX2 static inline __m256i add_product(__m256i sum, const uint8_t *src, __m256i weights)
 {
     __m256i pixels = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)src));
@@ -30,62 +31,64 @@ AVX2 static inline __m256i add_product(__m256i sum, const uint8_t *src, __m256i 
     return _mm256_add_epi32(sum, _mm256_mullo_epi32(pixels, weights));
 }
 
-AVX2 static inline __m256i load_weights(const int32_t *weights)
+/* Of four weights the upper halves of 12 bits, as two pairs, then the lower ones of 11. */
+AVX2 static void order(int32_t *weights, size_t n)
 {
-    return _mm256_loadu_si256((const __m256i *)weights);
+    const __m128i low = _mm_set1_epi32((1 << LOW_BITS) - 1);
+
+    for (size_t i = 0; i < n; i += VGG_RESAMPLE_STEP) {
+        __m128i *four = (__m128i *)(weights + i);
+        __m128i w = _mm_loadu_si128(four);
+
+        _mm_storeu_si128(four, _mm_packs_epi32(_mm_srli_epi32(w, LOW_BITS), _mm_and_si128(w, low)));
+    }
 }
 
-/* Write the pixel whose 24 partial sums are the lanes of s0, s1, s2. */
-AVX2 static inline void store_pixel(__m256i s0, __m256i s1, __m256i s2, uint8_t *dst)
+/* sum + the products of pairs of taps, of each channel, with a pair of weights. */
+AVX2 static inline __m256i add_pairs(__m256i sum, __m256i pairs, int32_t weights)
 {
-    /* Lanes that are 12 apart share a channel, which leaves q0 = 0120, q1 = 1201, q2 = 2012. */
-    __m128i q0 = _mm_add_epi32(_mm256_castsi256_si128(s0), _mm256_extracti128_si256(s1, 1));
-    __m128i q1 = _mm_add_epi32(_mm256_extracti128_si256(s0, 1), _mm256_castsi256_si128(s2));
-    __m128i q2 = _mm_add_epi32(_mm256_castsi256_si128(s1), _mm256_extracti128_si256(s2, 1));
-    /* Cut those 12 lanes into four threes, each in lanes 0 to 2. */
-    __m128i outer = _mm_add_epi32(q0, _mm_srli_si128(q2, 4));
-    __m128i inner = _mm_add_epi32(_mm_alignr_epi8(q1, q0, 12), _mm_alignr_epi8(q2, q1, 8));
-    __m128i sum = _mm_add_epi32(_mm_add_epi32(outer, inner), _mm_set1_epi32(HALF));
-    __m128i words = _mm_srai_epi32(sum, VGG_RESAMPLE_FRACTION_BITS);
-    int32_t pixel;
-
-    words = _mm_packs_epi32(words, words);
-    pixel = _mm_cvtsi128_si32(_mm_packus_epi16(words, words)); /* clips to 0..255 */
-    memcpy(dst, &pixel, CHANNELS);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi32(weights)));
 }
 
+/* One row in either half of the registers. */
 AVX2 static void horizontal(const struct vgg_resample_axis *axis, const uint8_t *const src[2],
                             uint8_t *const dst[2])
 {
+    /* Of 16 bytes, taps 0 and 1 of each channel as pairs of 16 bits, and taps 2 and 3. */
+    const __m256i first = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1));
+    const __m256i second = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1));
+
     for (uint32_t x = 0; x < axis->out; x++) {
         struct vgg_resample_window window = axis->windows[x];
         const int32_t *weights = axis->weights + x * axis->stride;
-        const uint8_t *a = src[0] + (size_t)window.first * CHANNELS;
-        const uint8_t *b = src[1] + (size_t)window.first * CHANNELS;
-        __m256i a0 = _mm256_setzero_si256();
-        __m256i a1 = a0;
-        __m256i a2 = a0;
-        __m256i b0 = a0;
-        __m256i b1 = a0;
-        __m256i b2 = a0;
+        size_t at = (size_t)window.first * CHANNELS;
+        __m256i high = _mm256_setzero_si256(), low = _mm256_set1_epi32(HALF), words;
 
-        for (uint32_t tap = 0; tap < window.taps; tap += VGG_RESAMPLE_STEP) {
-            __m256i w0 = load_weights(weights);
-            __m256i w1 = load_weights(weights + LANES);
-            __m256i w2 = load_weights(weights + 2 * LANES);
+        for (uint32_t tap = 0; tap < window.taps; tap += VGG_RESAMPLE_STEP, at += STEP_BYTES) {
+            __m256i pixels = _mm256_inserti128_si256(
+                _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(src[0] + at))),
+                _mm_loadu_si128((const __m128i *)(src[1] + at)), 1);
+            __m256i pairs = _mm256_shuffle_epi8(pixels, first);
 
-            a0 = add_product(a0, a, w0);
-            a1 = add_product(a1, a + LANES, w1);
-            a2 = add_product(a2, a + 2 * LANES, w2);
-            b0 = add_product(b0, b, w0);
-            b1 = add_product(b1, b + LANES, w1);
-            b2 = add_product(b2, b + 2 * LANES, w2);
-            weights += STEP_BYTES;
-            a += STEP_BYTES;
-            b += STEP_BYTES;
+            high = add_pairs(high, pairs, weights[0]);
+            low = add_pairs(low, pairs, weights[2]);
+            pairs = _mm256_shuffle_epi8(pixels, second);
+            high = add_pairs(high, pairs, weights[1]);
+            low = add_pairs(low, pairs, weights[3]);
+            weights += VGG_RESAMPLE_STEP;
         }
-        store_pixel(a0, a1, a2, dst[0] + (size_t)x * CHANNELS);
-        store_pixel(b0, b1, b2, dst[1] + (size_t)x * CHANNELS);
+        words = _mm256_srai_epi32(_mm256_add_epi32(_mm256_slli_epi32(high, LOW_BITS), low),
+                                  VGG_RESAMPLE_FRACTION_BITS);
+        words = _mm256_packs_epi32(words, words);
+        words = _mm256_packus_epi16(words, words); /* clips to 0..255 */
+        for (unsigned i = 0; i < 2; i++) {
+            int32_t pixel =
+                i == 0 ? _mm256_extract_epi32(words, 0) : _mm256_extract_epi32(words, 4);
+
+            memcpy(dst[i] + (size_t)x * CHANNELS, &pixel, CHANNELS);
+        }
     }
 }
 
@@ -137,7 +140,7 @@ AVX2 static void vertical(const uint8_t *src, size_t row_bytes, const int32_t *w
 }
 
 const struct vgg_resample_kernels vgg_resample_avx2 = {
-    .name = "avx2", .horizontal = horizontal, .vertical = vertical};
+    .name = "avx2", .order = order, .horizontal = horizontal, .vertical = vertical};
 
 #else
 typedef int vgg_resample_avx2_is_not_for_this_machine; /* ISO C wants no empty file */

@@ -26,17 +26,15 @@ static void horizontal_row(const struct vgg_resample_axis *axis, const uint8_t *
 {
     for (uint32_t x = 0; x < axis->out; x++, dst += CHANNELS) {
         const uint8_t *pixel = src + (size_t)axis->windows[x].first * CHANNELS;
-        const int32_t *weights = axis->weights + x * axis->stride;
+        const int32_t *weight = axis->weights + x * axis->stride;
         int32_t red = HALF;
         int32_t green = HALF;
         int32_t blue = HALF;
 
-        for (uint32_t tap = 0; tap < axis->windows[x].taps; tap++) {
-            red += pixel[0] * weights[0];
-            green += pixel[1] * weights[1];
-            blue += pixel[2] * weights[2];
-            pixel += CHANNELS;
-            weights += CHANNELS;
+        for (uint32_t tap = 0; tap < axis->windows[x].taps; tap++, pixel += CHANNELS, weight++) {
+            red += pixel[0] * *weight;
+            green += pixel[1] * *weight;
+            blue += pixel[2] * *weight;
         }
         dst[0] = to_byte(red);
         dst[1] = to_byte(green);
