@@ -31,17 +31,16 @@ static void clear_plane(void *context, size_t item, unsigned thread)
 {
     const struct map_loop *loop = context;
     const struct vgg_blocked *map = &loop->map;
-    size_t row = map->wp * map->lanes, right = (map->wp - VGG_FRAME - map->w) * map->lanes;
-    float *plane = loop->out + item * vgg_blocked_plane(map);
+    size_t row = map->wp * map->lanes, pixels = map->w * map->lanes;
+    size_t first = (map->wp + 1) * VGG_FRAME * map->lanes; /* pixel */
+    float *plane = loop->out + item * vgg_blocked_plane(map), *last;
 
     (void)thread;
-    memset(plane, 0, row * sizeof *plane);
-    for (size_t y = VGG_FRAME; y < VGG_FRAME + map->h; y++) {
-        memset(plane + y * row, 0, VGG_FRAME * map->lanes * sizeof *plane);
-        memset(plane + (y + 1) * row - right, 0, right * sizeof *plane);
-    }
-    memset(plane + (VGG_FRAME + map->h) * row, 0,
-           (map->hp - VGG_FRAME - map->h) * row * sizeof *plane);
+    memset(plane, 0, first * sizeof *plane);
+    for (size_t y = 0; y + 1 < map->h; y++) /* from the end of a row to the next one */
+        memset(plane + first + y * row + pixels, 0, (row - pixels) * sizeof *plane);
+    last = plane + first + (map->h - 1) * row + pixels;
+    memset(last, 0, (vgg_blocked_plane(map) - (size_t)(last - plane)) * sizeof *plane);
 }
 
 void vgg_blocked_clear_frame(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, void *out)

@@ -1,6 +1,6 @@
 /*
  * The first layer straight from pictures, of every table that has one: the bits of input() and then
- * conv(), frames of the maps and all, for any number of threads.
+ * conv(), for any number of threads; and whole frames around what either writes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -69,6 +69,20 @@ static struct weights make_weights(const struct vgg_kernels *kernels, const stru
     return weights;
 }
 
+/* Zeros around the picture and in channels past the last, whatever was there before. */
+static void check_frame(const struct vgg_kernels *kernels, struct vgg_shape shape, const void *map)
+{
+    size_t bytes = kernels->map_bytes(shape);
+    float *plain = layer_block(shape_floats(shape), sizeof *plain);
+    void *framed = layer_block(bytes, 1);
+
+    map_read(kernels, shape, map, plain);
+    map_write(kernels, shape, plain, framed);
+    assert_memory_equal(map, framed, bytes);
+    free(plain);
+    free(framed);
+}
+
 static void check(const struct vgg_kernels *kernels, const struct vgg_conv *conv,
                   const struct weights *weights, const struct vgg_view_pixels *views,
                   struct vgg_shape shape)
@@ -80,9 +94,12 @@ static void check(const struct vgg_kernels *kernels, const struct vgg_conv *conv
     void *expected = vgg_alloc_aligned(bytes, 1);
 
     assert_true(scratch != NULL && input != NULL && expected != NULL);
+    memset(input, 0xFF, kernels->map_bytes(shape));
     memset(expected, 0xFF, bytes);
     kernels->input(pools[1], views, shape, &normalisation, input);
+    check_frame(kernels, shape, input);
     kernels->conv(pools[1], conv, weights->packed, weights->bias, input, shape, expected, scratch);
+    check_frame(kernels, vgg_conv_output(conv, shape), expected);
     for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
         struct guard map, room;
 
