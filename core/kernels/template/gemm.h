@@ -25,11 +25,13 @@ TARGET static inline vec load_weights(const void *b, size_t i, const bool half)
 /*
  * c[panels][rows][PANEL] (+)= a[depth][rows][LANES] * b[panels][depth * LANES][PANEL], with strides
  * in floats. All loops over rows and panels have constant bounds, so that the sums stay in
- * registers. Each is one chain of FMAs in ascending order of the depth.
+ * registers. Each is one chain of FMAs in ascending order of the depth. Meanwhile weights that are
+ * needed later are asked for, ahead_step bytes further at each term.
  */
 TARGET ALWAYS_INLINE void micro(const size_t rows, const size_t panels, const bool half,
                                 const float *a, size_t a_stride, const void *b, size_t b_stride,
-                                size_t depth, float *c, size_t c_stride, bool add)
+                                const char *ahead, size_t ahead_step, size_t depth, float *c,
+                                size_t c_stride, bool add)
 {
     vec sums[ROWS_MAX * PANEL_VECTORS];
     const size_t vectors = panels * PANEL_VECTORS;
@@ -40,7 +42,8 @@ TARGET ALWAYS_INLINE void micro(const size_t rows, const size_t panels, const bo
         sums[i] = vec_zero();
     }
     for (size_t block = 0; block < depth; block++, a += a_stride)
-        UNROLL_TERMS for (size_t i = 0; i < LANES; i++, b = (const char *)b + PANEL * unit)
+        UNROLL_TERMS for (size_t i = 0; i < LANES;
+                          i++, b = (const char *)b + PANEL * unit, ahead += ahead_step)
         {
             vec weights[PANELS_MAX * PANEL_VECTORS];
 
@@ -53,8 +56,7 @@ TARGET ALWAYS_INLINE void micro(const size_t rows, const size_t panels, const bo
                 }
                 UNROLL for (size_t line = 0; line < PANEL * unit; line += LINE_BYTES)
                 {
-                    __builtin_prefetch((const char *)b + (p * b_stride + PREFETCH * PANEL) * unit +
-                                       line);
+                    __builtin_prefetch(ahead + p * b_stride * unit + line);
                 }
             }
             UNROLL for (size_t r = 0; r < rows; r++)
@@ -80,8 +82,9 @@ TARGET ALWAYS_INLINE void micro(const size_t rows, const size_t panels, const bo
     }
 }
 
-typedef void micro_fn(const float *a, size_t a_stride, const void *b, size_t b_stride, size_t depth,
-                      float *c, size_t c_stride, bool add);
+typedef void micro_fn(const float *a, size_t a_stride, const void *b, size_t b_stride,
+                      const char *ahead, size_t ahead_step, size_t depth, float *c, size_t c_stride,
+                      bool add);
 
 /* The kernels of one number of rows: for PANELS_FOR(rows) panels and for one; float and half b. */
 struct micro {
@@ -91,9 +94,11 @@ struct micro {
 
 #define MICRO_FUNCTION(name, rows, panels, half)                                                   \
     TARGET static void name(const float *a, size_t a_stride, const void *b, size_t b_stride,       \
-                            size_t depth, float *c, size_t c_stride, bool add)                     \
+                            const char *ahead, size_t ahead_step, size_t depth, float *c,          \
+                            size_t c_stride, bool add)                                             \
     {                                                                                              \
-        micro(rows, panels, half, a, a_stride, b, b_stride, depth, c, c_stride, add);              \
+        micro(rows, panels, half, a, a_stride, b, b_stride, ahead, ahead_step, depth, c, c_stride, \
+              add);                                                                                \
     }
 #define MICRO_FUNCTIONS(rows)                                                                      \
     MICRO_FUNCTION(micro_many_##rows, rows, PANELS_FOR(rows), false)                               \
@@ -109,7 +114,7 @@ FOR_EACH_ROWS(MICRO_FUNCTIONS)
 
 static const struct micro micros[ROWS_MAX] = {FOR_EACH_ROWS(MICRO_ENTRY)};
 
-/* A product, or a part of one: see gemm(). */
+/* A product: see gemm(). */
 struct product {
     const float *a;
     size_t a_rows, rows;
@@ -119,33 +124,72 @@ struct product {
     size_t depth, panels;
     float *c;
     size_t c_stride;
-    bool add; /* to what c holds */
+    bool add;         /* to what c holds */
+    const void *next; /* b of the product after it, as near as is known; or NULL */
 };
 
-/* All rows of panels [panel, panel + panels), terms [from, from + depth) in blocks of LANES. */
-TARGET static void multiply_part(const struct product *product, size_t panel, size_t panels,
-                                 size_t from, size_t depth)
+static size_t unit_of(const struct product *product)
+{
+    return product->half ? sizeof(uint16_t) : sizeof(float);
+}
+
+/* Some panels by some terms, in blocks of LANES. */
+struct part {
+    size_t panel, panels;
+    size_t from, depth;
+    const char *b, *next; /* its weights, and those that come after them */
+};
+
+/*
+ * All rows of a part, in groups that share each panel one after the other. A lone group reads its
+ * weights from memory as it goes; of several the first would wait for them and the others leave the
+ * memory idle, so each asks for its share of the next part's.
+ */
+TARGET static void multiply_part(const struct product *product, const struct part *part)
 {
     /* Groups of nearly equal size: 13 rows of at most 6 are 5 + 4 + 4. */
     size_t groups = vgg_ceil_div(product->rows, ROWS_MAX), row = 0;
-    size_t unit = product->half ? sizeof(uint16_t) : sizeof(float);
+    size_t term = PANEL * unit_of(product), panel_bytes = part->depth * LANES * term;
 
     for (size_t group = 0; group < groups; group++) {
-        size_t rows = product->rows / groups + (group < product->rows % groups), p = panel;
+        size_t rows = product->rows / groups + (group < product->rows % groups), p = 0;
         const struct micro *micro = &micros[rows - 1];
 
-        while (p < panel + panels) {
-            bool many = p + micro->panels <= panel + panels;
+        while (p < part->panels) {
+            bool many = p + micro->panels <= part->panels;
+            const char *b = part->b + p * product->b_stride * unit_of(product);
+            const char *ahead = b + PREFETCH * term;
+            size_t step = term;
 
+            if (groups > 1 && part->next != NULL) {
+                ahead = part->next + panel_bytes * group / groups;
+                step = term / groups;
+            }
             (many ? micro->many : micro->one)[product->half](
-                product->a + (from * product->a_rows + row) * LANES, product->a_rows * LANES,
-                (const char *)product->b + (p * product->b_stride + from * LANES * PANEL) * unit,
-                product->b_stride, depth, product->c + p * product->c_stride + row * PANEL,
-                product->c_stride, product->add || from != 0);
+                product->a + (part->from * product->a_rows + row) * LANES, product->a_rows * LANES,
+                b, product->b_stride, ahead, step, part->depth,
+                product->c + (part->panel + p) * product->c_stride + row * PANEL, product->c_stride,
+                product->add || part->from != 0);
             p += many ? micro->panels : 1;
         }
         row += rows;
     }
+}
+
+/* Part i of a product, of which there are `chains` along the depth and `groups` of panels. */
+static struct part part_of(const struct product *product, size_t i, size_t chains, size_t groups,
+                           size_t together)
+{
+    /* A short a stays in cache while the panels stream past it; of a long one, one chain's part. */
+    bool is_short = product->rows * product->depth * LANES * sizeof(float) <= A_BYTES_SHORT;
+    struct part part = {.panel = (is_short ? i / chains : i % groups) * together,
+                        .from = (is_short ? i % chains : i / groups) * DEPTH_MAX};
+
+    part.panels = vgg_min_size(product->panels - part.panel, together);
+    part.depth = vgg_min_size(product->depth - part.from, DEPTH_MAX);
+    part.b = (const char *)product->b +
+             (part.panel * product->b_stride + part.from * LANES * PANEL) * unit_of(product);
+    return part;
 }
 
 /*
@@ -153,22 +197,21 @@ TARGET static void multiply_part(const struct product *product, size_t panel, si
  * first `rows` are used), b[panel][depth * LANES][PANEL] (panels b_stride elements apart; half
  * precision where `half`), c_stride floats from one panel of c to the next. Each element is one
  * fixed sequence of FMAs, whatever the other fields.
- *
- * A short a stays in cache while the panels stream past it; of a long one, one chain's part does.
- * Several groups of rows share a panel one after the other.
  */
 TARGET static void gemm(const struct product *product)
 {
-    bool is_short = product->rows * product->depth * LANES * sizeof(float) <= A_BYTES_SHORT;
     size_t together = product->rows > ROWS_MAX ? 1 : PANELS_MAX;
-    size_t steps = vgg_ceil_div(product->depth, DEPTH_MAX);
+    size_t chains = vgg_ceil_div(product->depth, DEPTH_MAX);
     size_t groups = vgg_ceil_div(product->panels, together);
+    struct part part = part_of(product, 0, chains, groups, together);
 
-    for (size_t i = 0; i < steps * groups; i++) {
-        size_t from = (is_short ? i % steps : i / groups) * DEPTH_MAX;
-        size_t panel = (is_short ? i / steps : i % groups) * together;
+    for (size_t i = 1; i < chains * groups; i++) {
+        struct part next = part_of(product, i, chains, groups, together);
 
-        multiply_part(product, panel, vgg_min_size(product->panels - panel, together), from,
-                      vgg_min_size(product->depth - from, DEPTH_MAX));
+        part.next = next.b;
+        multiply_part(product, &part);
+        part = next;
     }
+    part.next = product->next;
+    multiply_part(product, &part);
 }

@@ -13,7 +13,8 @@
 enum {
     IN_MAX = VGG_WINOGRAD_TILE_MAX + 2,
     LOCAL_TILES_MIN = ROWS_MAX * 2,
-    SHARED_TILES_MAX = ROWS_MAX * 16
+    SHARED_TILES_MAX = ROWS_MAX * 16,
+    RUNS = 8 /* of panels, for each of the threads that share a product */
 };
 
 /* ---------------------------------------------------------------- geometry ------------------- */
@@ -27,7 +28,8 @@ struct winograd {
     size_t tiles_y, tiles_x, tiles; /* of all views */
     size_t depth, panels;
     size_t block;        /* tiles of one block */
-    size_t first, count; /* the block under way, where the threads share it */
+    size_t first, count; /* the block under way, where the threads share it, */
+    size_t run;          /* and the panels that one takes at a time */
     float *scratch;
 };
 
@@ -421,20 +423,23 @@ TARGET static void transform_output(const struct winograd *layer, size_t block, 
 
 /* ---------------------------------------------------------------- the layer ------------------ */
 
+/* Some panels of one point; those of the next one, or of the rest of this, come after them. */
 static void multiply_point(const struct winograd *layer, size_t point, size_t panel, size_t panels,
                            size_t count, const float *v, float *m)
 {
-    size_t floats = panel_floats(layer);
+    size_t floats = panel_floats(layer), at = point * layer->panels + panel;
     const struct product product = {
         .a = v + point * v_stride(layer),
         .a_rows = layer->block,
         .rows = count,
-        .b = layer->packed + (point * layer->panels + panel) * floats,
+        .b = layer->packed + at * floats,
         .b_stride = floats,
         .depth = layer->depth,
         .panels = panels,
         .c = m + point * m_stride(layer) + panel * layer->block * PANEL,
         .c_stride = layer->block * PANEL,
+        .next = at + panels < layer->points * layer->panels ? layer->packed + (at + panels) * floats
+                                                            : NULL,
     };
 
     gemm(&product);
@@ -469,23 +474,33 @@ static void winograd_shared_input(void *context, size_t item, unsigned thread)
     transform_input(layer, item, layer->first, layer->count, layer->scratch);
 }
 
-enum { WINOGRAD_PANELS_AT_A_TIME = 128 / PANEL };
-
-static size_t panel_groups(const struct winograd *layer)
+/*
+ * Panels that a thread takes at a time: those of some points, or a part of one's. They lie behind
+ * each other, so that each can ask for the next one's weights.
+ */
+static size_t run_of(const struct winograd *layer, unsigned threads)
 {
-    return vgg_ceil_div(layer->panels, WINOGRAD_PANELS_AT_A_TIME);
+    size_t run = vgg_ceil_div(layer->points * layer->panels, (size_t)RUNS * threads);
+
+    return run >= layer->panels ? run / layer->panels * layer->panels
+                                : vgg_ceil_div(layer->panels, vgg_ceil_div(layer->panels, run));
 }
 
-/* Items: a point and some panels. */
+/* Items: runs of panels. */
 static void winograd_shared_multiply(void *context, size_t item, unsigned thread)
 {
     const struct winograd *layer = context;
-    size_t groups = panel_groups(layer), panel = item % groups * WINOGRAD_PANELS_AT_A_TIME;
+    size_t all = layer->points * layer->panels, at = item * layer->run;
+    size_t end = vgg_min_size(at + layer->run, all);
 
     (void)thread;
-    multiply_point(layer, item / groups, panel,
-                   vgg_min_size(WINOGRAD_PANELS_AT_A_TIME, layer->panels - panel), layer->count,
-                   layer->scratch, m_of(layer, layer->scratch));
+    while (at < end) {
+        size_t panel = at % layer->panels, panels = vgg_min_size(layer->panels - panel, end - at);
+
+        multiply_point(layer, at / layer->panels, panel, panels, layer->count, layer->scratch,
+                       m_of(layer, layer->scratch));
+        at += panels;
+    }
 }
 
 /* Items: blocks of output channels. */
@@ -514,10 +529,12 @@ static void winograd_conv(struct vgg_pool *pool, const struct vgg_conv *conv, si
         vgg_pool_run(pool, winograd_local_item, &layer, vgg_ceil_div(layer.tiles, layer.block));
         return;
     }
+    layer.run = run_of(&layer, vgg_pool_threads(pool));
     for (layer.first = 0; layer.first < layer.tiles; layer.first += layer.block) {
         layer.count = vgg_min_size(layer.block, layer.tiles - layer.first);
         vgg_pool_run(pool, winograd_shared_input, &layer, layer.depth);
-        vgg_pool_run(pool, winograd_shared_multiply, &layer, layer.points * panel_groups(&layer));
+        vgg_pool_run(pool, winograd_shared_multiply, &layer,
+                     vgg_ceil_div(layer.points * layer.panels, layer.run));
         vgg_pool_run(pool, winograd_shared_output, &layer, layer.out_map.blocks);
     }
 }
