@@ -125,7 +125,7 @@ struct product {
     float *c;
     size_t c_stride;
     bool add;         /* to what c holds */
-    const void *next; /* b of the product after it, as near as is known; or NULL */
+    const void *next; /* the weights that are read after b, as near as is known; or NULL */
 };
 
 static size_t unit_of(const struct product *product)

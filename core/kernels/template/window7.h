@@ -15,8 +15,8 @@ enum {
     WINDOW7_IN = WINDOW7_SIDE + WINDOW7_TILE - 1,
     WINDOW7_POINTS = WINDOW7_IN * WINDOW7_IN,
     WINDOW7_BLOCKS = WINDOW7_TERMS / LANES,
-    WINDOW7_TILES_MIN = 8,  /* of a view: fewer do not pay for the filters' transform */
-    WINDOW7_TILES_MAX = 54, /* of a block */
+    WINDOW7_POSITIONS_MIN = 32, /* of a view: fewer do not pay for the filters' transform */
+    WINDOW7_TILES_MAX = 54,     /* of a block */
     WINDOW7_U_STRIDE = WINDOW7_TERMS * PANEL + LINE_BYTES / (int)sizeof(float)
 };
 
@@ -32,9 +32,7 @@ static bool is_window7(const struct vgg_conv *conv, struct vgg_shape in)
     struct vgg_shape out = vgg_conv_output(conv, in);
 
     return conv->kernel == WINDOW7_SIDE && conv->pad == 0 && conv->in % WINDOW7_TERMS == 0 &&
-           !conv->pool && !conv->lrn &&
-           vgg_ceil_div(out.h, WINDOW7_TILE) * vgg_ceil_div(out.w, WINDOW7_TILE) >=
-               WINDOW7_TILES_MIN;
+           !conv->pool && !conv->lrn && out.h * out.w >= WINDOW7_POSITIONS_MIN;
 }
 
 static struct window7 window7_of(const struct vgg_conv *conv, struct vgg_shape in)
@@ -146,26 +144,24 @@ TARGET static void window7_filter_half(const void *g, float *u)
     window7_filter(g, LANES * PANEL, true, u);
 }
 
-/* Filters of `panel`, blocks [block, block + WINDOW7_BLOCKS) of input channels, into u. */
-TARGET static void window7_filters(const struct direct *direct, size_t panel, size_t block,
-                                   float *u)
+/* Bytes of the packed filters of one input channel and one panel. */
+static size_t window7_term_bytes(const struct direct *direct)
 {
-    const bool half = direct->conv->half;
-    const size_t unit = half ? sizeof(uint16_t) : sizeof(float);
-    const size_t term_bytes = WINDOW7_SIDE * WINDOW7_SIDE * PANEL * unit;
-    const char *b =
-        (const char *)direct->packed + (panel * direct->in_map.blocks + block) * LANES * term_bytes;
+    return WINDOW7_SIDE * WINDOW7_SIDE * PANEL * direct_unit(direct->conv);
+}
 
-    for (size_t term = 0; term < WINDOW7_TERMS; term++, b += term_bytes) {
+/* Those of WINDOW7_TERMS channels, packed at `g`, into u. */
+TARGET static void window7_filters(const struct direct *direct, const char *g, float *u)
+{
+    const size_t term_bytes = window7_term_bytes(direct), unit = direct_unit(direct->conv);
+
+    for (size_t term = 0; term < WINDOW7_TERMS; term++, g += term_bytes) {
         /* Of this block of channels; a filter's elements lie LANES terms apart. */
-        const char *first = b - term % LANES * (term_bytes - PANEL * unit);
+        const char *first = g - term % LANES * (term_bytes - PANEL * unit);
 
-        /* No prefetcher follows that: ask for the next block, a part at each term. */
-        for (size_t line = 0; line < term_bytes; line += LINE_BYTES)
-            __builtin_prefetch(b + LANES * term_bytes + line);
         for (size_t v = 0; v < PANEL_VECTORS; v++)
-            (half ? window7_filter_half : window7_filter_float)(first + v * LANES * unit,
-                                                                u + term * PANEL + v * LANES);
+            (direct->conv->half ? window7_filter_half : window7_filter_float)(
+                first + v * LANES * unit, u + term * PANEL + v * LANES);
     }
 }
 
@@ -217,26 +213,34 @@ TARGET static void window7_output(const struct window7 *layer, size_t block, con
     }
 }
 
-/* Item: one panel. */
+/* Item: one panel. While some channels are multiplied, the filters of the next ones are asked for.
+ */
 static void window7_panel(void *context, size_t item, unsigned thread)
 {
     const struct window7 *layer = context;
     const struct direct *direct = &layer->direct;
+    const size_t filters_bytes = WINDOW7_TERMS * window7_term_bytes(direct);
+    const size_t parts = direct->in_map.blocks / WINDOW7_BLOCKS;
+    const char *g = (const char *)direct->packed + item * parts * filters_bytes;
     float *u = layer->local + thread * window7_local_floats(layer);
     float *m = u + WINDOW7_POINTS * WINDOW7_U_STRIDE;
 
-    for (size_t block = 0; block < direct->in_map.blocks; block += WINDOW7_BLOCKS) {
-        window7_filters(direct, item, block, u);
+    for (size_t part = 0; part < parts; part++) {
+        const float *v = layer->v + part * WINDOW7_BLOCKS * layer->block * LANES;
+
+        window7_filters(direct, g, u);
+        g += filters_bytes;
         for (size_t point = 0; point < WINDOW7_POINTS; point++) {
             const struct product product = {
-                .a = layer->v + point * window7_v_stride(layer) + block * layer->block * LANES,
+                .a = v + point * window7_v_stride(layer),
                 .a_rows = layer->block,
                 .rows = layer->count,
                 .b = u + point * WINDOW7_U_STRIDE,
                 .depth = WINDOW7_BLOCKS,
                 .panels = 1,
                 .c = m + point * window7_m_stride(layer),
-                .add = block != 0,
+                .add = part != 0,
+                .next = g + filters_bytes / WINDOW7_POINTS * point,
             };
 
             gemm(&product);
