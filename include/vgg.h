@@ -346,6 +346,12 @@ struct vgg_job_options {
     bool features; /* keep the image features, for vgg_job_features */
 };
 
+/*
+ * Is a job of these options still wanted? CANCELLED, DEADLINE where it has passed by now_ns
+ * (CLOCK_MONOTONIC), or OK. Calls `cancelled`.
+ */
+enum vgg_status vgg_job_verdict(const struct vgg_job_options *options, uint64_t now_ns);
+
 /* One image's views on their way through the engine, then its posteriors. */
 struct vgg_job;
 

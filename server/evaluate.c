@@ -99,12 +99,8 @@ void evaluation_check(struct evaluation *evaluation, const struct vgg_model *mod
 /* As the engine goes by, between decoding and rescaling as between views. */
 static enum vgg_status check_wanted(const struct vgg_job_options *options, struct vgg_error *error)
 {
-    enum vgg_status status = VGG_OK;
+    enum vgg_status status = vgg_job_verdict(options, now_ns());
 
-    if (options->cancelled != NULL && options->cancelled(options->user))
-        status = VGG_CANCELLED;
-    else if (options->deadline_ns != 0 && now_ns() >= options->deadline_ns)
-        status = VGG_DEADLINE;
     return status == VGG_OK ? VGG_OK : vgg_fail(error, status, "%s", vgg_status_text(status));
 }
 

@@ -224,6 +224,7 @@ static void decode(struct task *task, struct evaluation *evaluation)
                                             .on_done = on_done,
                                             .user = task};
     uint64_t pixels = (uint64_t)evaluation->info.width * evaluation->info.height;
+    /* What is dead will not be decoded, so it does not wait for room either. */
     bool large = task->item.lane == QUEUE_LARGE && !task_dead(&task->item);
 
     if (large)

@@ -205,7 +205,7 @@ static void drop_jobs(struct vgg_engine *engine)
         bool in_pass = job->left != job->views_n - job->begun;
 
         if (!in_pass)
-            job->status = vgg_job_verdict(job, now_ns);
+            job->status = vgg_job_verdict(&job->options, now_ns);
         if (in_pass || job->status == VGG_OK) {
             link = &job->next;
             continue;
@@ -248,7 +248,7 @@ static void give_up(struct pass *pass)
     uint64_t now_ns = vgg_now_ns();
 
     for (size_t i = 0; i < pass->batch.n; i++) {
-        verdicts[i] = vgg_job_verdict(pass->batch.items[i].job, now_ns);
+        verdicts[i] = vgg_job_verdict(&pass->batch.items[i].job->options, now_ns);
         if (verdicts[i] == VGG_OK)
             return;
     }

@@ -64,11 +64,11 @@ struct vgg_job *vgg_job_create(struct vgg_engine *engine, struct vgg_model *mode
     return job;
 }
 
-enum vgg_status vgg_job_verdict(const struct vgg_job *job, uint64_t now_ns)
+enum vgg_status vgg_job_verdict(const struct vgg_job_options *options, uint64_t now_ns)
 {
-    if (job->options.cancelled != NULL && job->options.cancelled(job->options.user))
+    if (options->cancelled != NULL && options->cancelled(options->user))
         return VGG_CANCELLED;
-    if (job->options.deadline_ns != 0 && now_ns >= job->options.deadline_ns)
+    if (options->deadline_ns != 0 && now_ns >= options->deadline_ns)
         return VGG_DEADLINE;
     return VGG_OK;
 }

@@ -41,9 +41,6 @@ struct vgg_job {
 struct vgg_job *vgg_job_create(struct vgg_engine *engine, struct vgg_model *model,
                                struct vgg_views *views, const struct vgg_job_options *options);
 
-/* Why a job should not go on: VGG_CANCELLED, VGG_DEADLINE, or VGG_OK. */
-enum vgg_status vgg_job_verdict(const struct vgg_job *job, uint64_t now_ns);
-
 /*
  * Take the means of one view over its positions: logits[classes] and, if the job keeps them,
  * features. False where the posterior is not finite (a broken model); an infinite feature would

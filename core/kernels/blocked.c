@@ -32,7 +32,7 @@ static void clear_plane(void *context, size_t item, unsigned thread)
     const struct map_loop *loop = context;
     const struct vgg_blocked *map = &loop->map;
     size_t row = map->wp * map->lanes, pixels = map->w * map->lanes;
-    size_t first = (map->wp + 1) * VGG_FRAME * map->lanes; /* pixel */
+    size_t first = vgg_blocked_at(map, 0, 0, 0, 0); /* pixel of the plane */
     float *plane = loop->out + item * vgg_blocked_plane(map), *last;
 
     (void)thread;

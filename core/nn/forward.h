@@ -21,7 +21,7 @@ struct vgg_scores {
 };
 
 struct vgg_forward_options {
-    uint64_t *layer_ns; /* [1 + net->layers_n]: of the input and of each layer; or NULL */
+    uint64_t *layer_ns; /* [1 + net->layers_n]: of the input's map and of each layer; or NULL */
     double *features;   /* [n][vgg_net_features]: spatial mean of the last hidden layer; or NULL */
     /* Called after the input and each layer but the last, or NULL; false ends the pass there. */
     bool (*between)(void *user);

@@ -44,15 +44,10 @@ static size_t direct_depth(const struct vgg_conv *conv)
                            : window_size(conv) * vgg_ceil_div(conv->in, LANES);
 }
 
-/* Bytes of one packed weight. */
-static size_t direct_unit(const struct vgg_conv *conv)
-{
-    return conv->half ? sizeof(uint16_t) : sizeof(float);
-}
-
 static size_t direct_weights_bytes(const struct vgg_conv *conv)
 {
-    return vgg_ceil_div(conv->out, PANEL) * direct_depth(conv) * LANES * PANEL * direct_unit(conv);
+    return vgg_ceil_div(conv->out, PANEL) * direct_depth(conv) * LANES * PANEL *
+           weight_bytes(conv->half);
 }
 
 static bool is_direct_shared(const struct vgg_conv *conv)
@@ -186,7 +181,7 @@ static void multiply_panels(const struct direct *layer, size_t panel, size_t pan
         .a = a,
         .a_rows = layer->block,
         .rows = count,
-        .b = (const char *)layer->packed + panel * weights * direct_unit(layer->conv),
+        .b = (const char *)layer->packed + panel * weights * weight_bytes(layer->conv->half),
         .b_stride = weights,
         .half = layer->conv->half,
         .depth = layer->depth,

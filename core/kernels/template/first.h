@@ -187,15 +187,13 @@ static void first_band_item(void *context, size_t item, unsigned thread)
 static struct first first_of(const struct vgg_conv *conv, const float *packed, const float *bias,
                              struct vgg_shape in, float *out)
 {
-    struct vgg_shape out_shape = {in.n, conv->out, in.h, in.w};
-
     return (struct first){
         .conv = conv,
         .packed = packed,
         .bias = bias,
         .out = out,
         .in_map = vgg_blocked_of(in, LANES),
-        .out_map = vgg_blocked_of(out_shape, LANES),
+        .out_map = vgg_blocked_of(vgg_conv_unpooled(conv, in), LANES),
         .panels = vgg_ceil_div(conv->out, PANEL),
         .panel_floats = direct_depth(conv) * LANES * PANEL,
     };

@@ -16,6 +16,12 @@ enum {
 /* Panels of one pass for a number of rows: a power of two, as many as the registers hold. */
 #define PANELS_FOR(rows) ((rows)*4 <= ROWS_MAX ? 4 : (rows)*2 <= ROWS_MAX ? 2 : 1)
 
+/* Bytes of one packed weight. */
+ALWAYS_INLINE size_t weight_bytes(const bool half)
+{
+    return half ? sizeof(uint16_t) : sizeof(float);
+}
+
 /* A vector of packed weights. */
 TARGET static inline vec load_weights(const void *b, size_t i, const bool half)
 {
@@ -35,7 +41,7 @@ TARGET ALWAYS_INLINE void micro(const size_t rows, const size_t panels, const bo
 {
     vec sums[ROWS_MAX * PANEL_VECTORS];
     const size_t vectors = panels * PANEL_VECTORS;
-    const size_t unit = half ? sizeof(uint16_t) : sizeof(float);
+    const size_t unit = weight_bytes(half);
 
     UNROLL for (size_t i = 0; i < rows * vectors; i++)
     {
@@ -128,11 +134,6 @@ struct product {
     const void *next; /* the weights that are read after b, as near as is known; or NULL */
 };
 
-static size_t unit_of(const struct product *product)
-{
-    return product->half ? sizeof(uint16_t) : sizeof(float);
-}
-
 /* Some panels by some terms, in blocks of LANES. */
 struct part {
     size_t panel, panels;
@@ -149,7 +150,8 @@ TARGET static void multiply_part(const struct product *product, const struct par
 {
     /* Groups of nearly equal size: 13 rows of at most 6 are 5 + 4 + 4. */
     size_t groups = vgg_ceil_div(product->rows, ROWS_MAX), row = 0;
-    size_t term = PANEL * unit_of(product), panel_bytes = part->depth * LANES * term;
+    size_t unit = weight_bytes(product->half), term = PANEL * unit;
+    size_t panel_bytes = part->depth * LANES * term;
 
     for (size_t group = 0; group < groups; group++) {
         size_t rows = product->rows / groups + (group < product->rows % groups), p = 0;
@@ -157,7 +159,7 @@ TARGET static void multiply_part(const struct product *product, const struct par
 
         while (p < part->panels) {
             bool many = p + micro->panels <= part->panels;
-            const char *b = part->b + p * product->b_stride * unit_of(product);
+            const char *b = part->b + p * product->b_stride * unit;
             const char *ahead = b + PREFETCH * term;
             size_t step = term;
 
@@ -187,8 +189,9 @@ static struct part part_of(const struct product *product, size_t i, size_t chain
 
     part.panels = vgg_min_size(product->panels - part.panel, together);
     part.depth = vgg_min_size(product->depth - part.from, DEPTH_MAX);
-    part.b = (const char *)product->b +
-             (part.panel * product->b_stride + part.from * LANES * PANEL) * unit_of(product);
+    part.b =
+        (const char *)product->b +
+        (part.panel * product->b_stride + part.from * LANES * PANEL) * weight_bytes(product->half);
     return part;
 }
 

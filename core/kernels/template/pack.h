@@ -168,7 +168,7 @@ TARGET static void direct_pack(const struct vgg_conv *conv, uint32_t row, uint32
                                const float *weights, void *packed)
 {
     struct packing packing = packing_of(conv, row, rows, weights);
-    size_t side = is_narrow(conv) ? conv->in : LANES, unit = direct_unit(conv);
+    size_t side = is_narrow(conv) ? conv->in : LANES, unit = weight_bytes(conv->half);
     size_t block_bytes = window_size(conv) * side * PANEL * unit;
     size_t panel_bytes = direct_depth(conv) * LANES * PANEL * unit;
 

@@ -79,6 +79,17 @@ static size_t table_scratch_bytes(const struct vgg_conv *conv, struct vgg_shape 
     return bytes;
 }
 
+/* Where a layer writes before its pool: `out`, or a full map at *scratch, which then moves on. */
+static float *full_map(const struct vgg_conv *conv, struct vgg_shape in, void *out, void **scratch)
+{
+    float *map = *scratch;
+
+    if (!needs_full_map(conv))
+        return out;
+    *scratch = (char *)*scratch + vgg_blocked_bytes(vgg_conv_unpooled(conv, in), LANES);
+    return map;
+}
+
 /* What follows a layer that wrote its full map: to `out`, or in place. */
 static void finish_map(struct vgg_pool *pool, const struct vgg_conv *conv, struct vgg_shape in,
                        float *map, void *out)
@@ -98,10 +109,8 @@ static void table_first(struct vgg_pool *pool, const struct vgg_conv *conv, cons
                         struct vgg_shape shape, const struct vgg_normalisation *normalisation,
                         void *out, void *scratch)
 {
-    float *map = needs_full_map(conv) ? scratch : out;
+    float *map = full_map(conv, shape, out, &scratch);
 
-    if (needs_full_map(conv))
-        scratch = (char *)scratch + vgg_blocked_bytes(vgg_conv_unpooled(conv, shape), LANES);
     first_views(pool, conv, packed, bias, views, shape, normalisation, map, scratch);
     finish_map(pool, conv, shape, map, out);
 }
@@ -110,8 +119,7 @@ static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const
                        const float *bias, const void *in, struct vgg_shape in_shape, void *out,
                        void *scratch)
 {
-    struct vgg_shape full = vgg_conv_unpooled(conv, in_shape);
-    float *map = needs_full_map(conv) ? scratch : out;
+    float *map;
 
     if (is_winograd(conv)) {
         winograd_conv(pool, conv, tile_of(conv), packed, bias, in, in_shape, out, scratch);
@@ -121,8 +129,7 @@ static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const
         window7_conv(pool, conv, packed, bias, in, in_shape, out, scratch);
         return;
     }
-    if (needs_full_map(conv))
-        scratch = (char *)scratch + vgg_blocked_bytes(full, LANES);
+    map = full_map(conv, in_shape, out, &scratch);
     if (is_first(conv))
         first_conv(pool, conv, packed, bias, in, in_shape, map);
     else

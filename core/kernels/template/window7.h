@@ -147,13 +147,13 @@ TARGET static void window7_filter_half(const void *g, float *u)
 /* Bytes of the packed filters of one input channel and one panel. */
 static size_t window7_term_bytes(const struct direct *direct)
 {
-    return WINDOW7_SIDE * WINDOW7_SIDE * PANEL * direct_unit(direct->conv);
+    return WINDOW7_SIDE * WINDOW7_SIDE * PANEL * weight_bytes(direct->conv->half);
 }
 
 /* Those of WINDOW7_TERMS channels, packed at `g`, into u. */
 TARGET static void window7_filters(const struct direct *direct, const char *g, float *u)
 {
-    const size_t term_bytes = window7_term_bytes(direct), unit = direct_unit(direct->conv);
+    const size_t term_bytes = window7_term_bytes(direct), unit = weight_bytes(direct->conv->half);
 
     for (size_t term = 0; term < WINDOW7_TERMS; term++, g += term_bytes) {
         /* Of this block of channels; a filter's elements lie LANES terms apart. */

@@ -1,5 +1,4 @@
-/* Image features of a job: the oracle's values, the mean over its views, alone and beside others.
- */
+/* Image features of a job: the oracle's values, averaged over views, alone and beside others. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,32 +7,12 @@
 
 #include <cmocka.h>
 
-#include "core/eval/evaluate.h"
+#include "core/eval/jobs.h"
 #include "core/nn/reference.h"
-#include "fault.h"
 
 enum { UNITS_MAX = 64 };
 
 static const struct vgg_job_options with_features = {.features = true};
-static struct vgg_engine *engine;
-
-static struct vgg_job *submit(struct vgg_model *model, struct vgg_views *views,
-                              const struct vgg_job_options *options)
-{
-    struct vgg_job *job = NULL;
-
-    assert_int_equal(vgg_engine_submit(engine, model, views, options, &job, NULL), VGG_OK);
-    return job;
-}
-
-static struct vgg_job *evaluate(struct vgg_model *model, struct vgg_views *views,
-                                const struct vgg_job_options *options)
-{
-    struct vgg_job *job = submit(model, views, options);
-
-    assert_int_equal(vgg_job_wait(job, NULL), VGG_OK);
-    return job;
-}
 
 /* ---------------------------------------------------------------- values --------------------- */
 
@@ -134,37 +113,13 @@ static void only_where_asked(void **state)
     vgg_model_release(model);
 }
 
+/* The job, its progress, scores, posteriors, features of the views and their mean. */
 static void out_of_memory(void **state)
 {
-    const struct vgg_request request = {.scales = {64}, .scales_n = 1, .flip = true};
-    struct vgg_model *model;
-    struct vgg_views *views;
-    struct vgg_job *job = NULL;
-    unsigned long failures = 0;
-
     (void)state;
     if (!fault_available())
         skip();
-    model = make_model(&(struct maker_spec){.classes = 7});
-    views = make_views(80, 60, 1, &request);
-    for (unsigned long n = 1; job == NULL; n++, failures++) {
-        long before = fault_outstanding();
-        enum vgg_status status;
-
-        fault_arm(n);
-        status = vgg_engine_submit(engine, model, views, &with_features, &job, NULL);
-        if (!fault_disarm()) {
-            assert_int_equal(status, VGG_OK);
-            break;
-        }
-        assert_int_equal(status, VGG_NO_MEMORY);
-        assert_int_equal(fault_outstanding(), before);
-    }
-    /* the job, its progress, scores, posteriors, features of the views and their mean */
-    assert_int_equal(failures, 6);
-    assert_int_equal(vgg_job_wait(job, NULL), VGG_OK);
-    vgg_job_destroy(job);
-    vgg_model_release(model);
+    check_out_of_memory(&with_features, 6);
 }
 
 static void fill(struct maker *maker, const char *name, double value)
@@ -196,20 +151,6 @@ static void features_that_are_not_finite(void **state)
     maker_free(&maker);
 }
 
-static int start(void **state)
-{
-    (void)state;
-    engine = make_engine(&(struct vgg_engine_options){.threads = 2});
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    vgg_engine_destroy(engine);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,5 +161,5 @@ int main(void)
         cmocka_unit_test(features_that_are_not_finite),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, engine_start, engine_stop);
 }

@@ -7,22 +7,10 @@
 
 #include <cmocka.h>
 
-#include "core/eval/evaluate.h"
+#include "core/eval/jobs.h"
 #include "core/nn/reference.h"
-#include "fault.h"
 
 static const struct vgg_job_options with_maps = {.maps = true};
-static struct vgg_engine *engine;
-
-static struct vgg_job *evaluate(struct vgg_model *model, struct vgg_views *views,
-                                const struct vgg_job_options *options)
-{
-    struct vgg_job *job = NULL;
-
-    assert_int_equal(vgg_engine_submit(engine, model, views, options, &job, NULL), VGG_OK);
-    assert_int_equal(vgg_job_wait(job, NULL), VGG_OK);
-    return job;
-}
 
 /* ---------------------------------------------------------------- values --------------------- */
 
@@ -230,36 +218,13 @@ static void only_where_asked(void **state)
     vgg_model_release(model);
 }
 
+/* The job, its progress, scores, posteriors, maps. */
 static void out_of_memory(void **state)
 {
-    const struct vgg_request request = {.scales = {64}, .scales_n = 1, .flip = true};
-    struct vgg_model *model;
-    struct vgg_views *views;
-    struct vgg_job *job = NULL;
-    unsigned long failures = 0;
-
     (void)state;
     if (!fault_available())
         skip();
-    model = make_model(&(struct maker_spec){.classes = 7});
-    views = make_views(80, 60, 1, &request);
-    for (unsigned long n = 1; job == NULL; n++, failures++) {
-        long before = fault_outstanding();
-        enum vgg_status status;
-
-        fault_arm(n);
-        status = vgg_engine_submit(engine, model, views, &with_maps, &job, NULL);
-        if (!fault_disarm()) {
-            assert_int_equal(status, VGG_OK);
-            break;
-        }
-        assert_int_equal(status, VGG_NO_MEMORY);
-        assert_int_equal(fault_outstanding(), before);
-    }
-    assert_int_equal(failures, 5); /* the job, its progress, scores, posteriors, maps */
-    assert_int_equal(vgg_job_wait(job, NULL), VGG_OK);
-    vgg_job_destroy(job);
-    vgg_model_release(model);
+    check_out_of_memory(&with_maps, 5);
 }
 
 /* One class scores minus infinity: its soft-max is 0, its map no number that JSON has. */
@@ -277,27 +242,11 @@ static void scores_that_are_not_finite(void **state)
     for (size_t i = 0; i < maker_find(&maker, "classifier.6.weight")->values_n / 4; i++)
         maker_find(&maker, "classifier.6.weight")->values[i] = (double)-3e38F;
     model = load_made(&maker);
-    assert_int_equal(
-        vgg_engine_submit(engine, model, exact_views(40, 40, 1, false), &with_maps, &job, NULL),
-        VGG_OK);
+    job = submit(model, exact_views(40, 40, 1, false), &with_maps);
     assert_int_equal(vgg_job_wait(job, &error), VGG_BAD_MODEL);
     vgg_job_destroy(job);
     vgg_model_release(model);
     maker_free(&maker);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    engine = make_engine(&(struct vgg_engine_options){.threads = 2});
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    vgg_engine_destroy(engine);
-    return 0;
 }
 
 int main(void)
@@ -311,5 +260,5 @@ int main(void)
         cmocka_unit_test(scores_that_are_not_finite),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, engine_start, engine_stop);
 }

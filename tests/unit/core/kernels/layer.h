@@ -77,6 +77,22 @@ static inline void map_read(const struct vgg_kernels *kernels, struct vgg_shape 
                                              c % kernels->lanes];
 }
 
+/*
+ * The tables that a test is to check, and how many: those that run here and the generic one; only
+ * the one called `name`, unless that is NULL.
+ */
+static inline size_t tables_asked(const char *name,
+                                  const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1])
+{
+    size_t runnable = vgg_kernels_runnable(tables), n = 0;
+
+    tables[runnable] = &vgg_kernels_generic;
+    for (size_t i = 0; i <= runnable; i++)
+        if (name == NULL || strcmp(name, tables[i]->name) == 0)
+            tables[n++] = tables[i];
+    return n;
+}
+
 struct layer_case {
     struct vgg_conv conv;
     struct vgg_shape in;

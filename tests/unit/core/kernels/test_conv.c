@@ -321,10 +321,9 @@ static void several_pools_at_once(void **state)
 int main(int argc, char **argv)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1];
-    size_t tables_n = vgg_kernels_runnable(tables), run = 0;
+    size_t tables_n = tables_asked(argc > 1 ? argv[1] : NULL, tables), run = 0;
     int failed = 0;
 
-    tables[tables_n++] = &vgg_kernels_generic;
     macs_max = argc > 2 ? strtoull(argv[2], NULL, 10) : SIZE_MAX;
     for (size_t i = 0; i < tables_n; i++) {
         void *table = (void *)(uintptr_t)tables[i];
@@ -336,8 +335,6 @@ int main(int argc, char **argv)
             cmocka_unit_test_prestate(several_pools_at_once, table),
         };
 
-        if (argc > 1 && strcmp(argv[1], tables[i]->name) != 0)
-            continue;
         print_message("kernels: %s\n", tables[i]->name);
         failed += cmocka_run_group_tests(tests, pools_start, pools_stop);
         run++;

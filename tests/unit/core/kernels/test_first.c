@@ -145,16 +145,15 @@ static void the_bits_of_input_and_conv(void **state)
 int main(int argc, char **argv)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1];
-    size_t tables_n = vgg_kernels_runnable(tables), run = 0;
+    size_t tables_n = tables_asked(argc > 1 ? argv[1] : NULL, tables), run = 0;
     int failed = 0;
 
-    tables[tables_n++] = &vgg_kernels_generic;
     for (size_t i = 0; i < tables_n; i++) {
         const struct CMUnitTest tests[] = {
             cmocka_unit_test_prestate(the_bits_of_input_and_conv, (void *)(uintptr_t)tables[i]),
         };
 
-        if (tables[i]->first == NULL || (argc > 1 && strcmp(argv[1], tables[i]->name) != 0))
+        if (tables[i]->first == NULL)
             continue;
         print_message("kernels: %s\n", tables[i]->name);
         failed += cmocka_run_group_tests(tests, pools_start, pools_stop);
