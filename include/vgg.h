@@ -72,10 +72,16 @@ enum vgg_status vgg_fail(struct vgg_error *error, enum vgg_status status, const 
 
 /* ---------------------------------------------------------------- images --------------------- */
 
-/* Bounds checked before anything of the image's size is allocated. */
+/* Bounds checked before anything of the image's size is allocated, and the way out of a decode. */
 struct vgg_image_limits {
     uint64_t pixels_max; /* width * height of the picture; 0: 64 Mi */
     uint32_t scans_max;  /* scans of a progressive JPEG; 0: 100 */
+    /*
+     * Asked every few milliseconds of a decode, on its thread; NULL: never. VGG_OK goes on,
+     * CANCELLED or DEADLINE ends the decode with that status.
+     */
+    enum vgg_status (*poll)(void *user);
+    void *user;
 };
 
 /* What the header says. width and height in pixels, after EXIF orientation. */
@@ -83,6 +89,7 @@ struct vgg_image_info {
     const char *format; /* "jpeg", "png", "webp"; static storage */
     uint32_t width;
     uint32_t height;
+    uint64_t work; /* predicted work of decoding it, in pixels of an ordinary baseline JPEG */
 };
 
 /* A decoded picture: 8-bit RGB, upright. Immutable once made; any thread may read it. */
@@ -101,7 +108,8 @@ enum vgg_status vgg_image_peek(const void *bytes, size_t size,
 /*
  * Decode a picture: accurate integer IDCT, fancy upsampling, CMYK and YCCK as inverted, alpha
  * dropped, the first frame of an animation, EXIF orientation applied. Colours are those of Pillow's
- * convert("RGB"). Damage is an error, never a partly grey picture. Errors as vgg_image_peek.
+ * convert("RGB"). Damage is an error, never a partly grey picture. Errors as vgg_image_peek, and
+ * what limits->poll says.
  * The caller owns *image. Thread-safe.
  */
 enum vgg_status vgg_image_decode(const void *bytes, size_t size,

@@ -174,13 +174,22 @@ enum vgg_status vgg_image_check_size(uint32_t width, uint32_t height,
     return VGG_OK;
 }
 
+enum vgg_status vgg_image_poll(const struct vgg_image_limits *limits, struct vgg_error *error)
+{
+    enum vgg_status status = limits->poll != NULL ? limits->poll(limits->user) : VGG_OK;
+
+    return status == VGG_OK ? VGG_OK : vgg_fail(error, status, "%s", vgg_status_text(status));
+}
+
 struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width, uint32_t height,
                                              unsigned orientation)
 {
     bool swapped = orientation >= 5;
 
-    return (struct vgg_image_info){
-        .format = format, .width = swapped ? height : width, .height = swapped ? width : height};
+    return (struct vgg_image_info){.format = format,
+                                   .width = swapped ? height : width,
+                                   .height = swapped ? width : height,
+                                   .work = (uint64_t)width * height};
 }
 
 struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t height)

@@ -37,6 +37,9 @@ enum vgg_status vgg_image_check_size(uint32_t width, uint32_t height,
                                      const struct vgg_image_limits *limits,
                                      struct vgg_error *error);
 
+/* Ask limits->poll whether a decode goes on: VGG_OK, or the status to end it with. */
+enum vgg_status vgg_image_poll(const struct vgg_image_limits *limits, struct vgg_error *error);
+
 /* What peek tells of a picture stored as width x height with an EXIF orientation (1..8). */
 struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width, uint32_t height,
                                              unsigned orientation);
