@@ -70,7 +70,8 @@ static struct task *make_task(struct server *server, const struct parse *parse,
         evaluation->size = data->items[i].size;
         evaluation->pixels = data->items[i].pixels;
         if (evaluation->pixels != NULL)
-            evaluation->info = (struct vgg_image_info){"tensor", data->width, data->height};
+            evaluation->info = (struct vgg_image_info){
+                .format = "tensor", .width = data->width, .height = data->height};
     }
     if (task_check(task, scales, problem))
         return task;

@@ -107,7 +107,8 @@ enum vgg_status vgg_views_create_input(const void *input, uint32_t width, uint32
     if (views == NULL || (views->images[0] = vgg_calloc(1, sizeof **views->images)) == NULL)
         goto fail;
     views->scales_n = 1;
-    views->images[0]->info = (struct vgg_image_info){"tensor", width, height};
+    views->images[0]->info =
+        (struct vgg_image_info){.format = "tensor", .width = width, .height = height};
     views->input = vgg_alloc(floats, sizeof *views->input);
     if (views->input == NULL)
         goto fail;
