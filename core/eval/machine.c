@@ -16,8 +16,8 @@ enum {
 
 struct measurement {
     const struct vgg_kernels *kernels;
-    float *block;   /* [threads][READ_BYTES] */
-    float sums[64]; /* results that must not be left out */
+    float *block;  /* [threads][READ_BYTES], of ones */
+    double *count; /* [threads]: multiply-adds done, or floats read */
 };
 
 static float *block_of(const struct measurement *measurement, size_t item)
@@ -39,28 +39,39 @@ typedef float vector __attribute__((vector_size(32)));
 
 enum { LANES = sizeof(vector) / sizeof(float) };
 
-static float portable_fma(size_t rounds)
+static double sum_of(vector x)
 {
-    vector x[VGG_PEAK_CHAINS];
+    double sum = 0;
 
-    for (int c = 0; c < VGG_PEAK_CHAINS; c++)
-        x[c] = (vector){0} + (float)c;
-    for (size_t round = 0; round < rounds; round++)
-        for (int c = 0; c < VGG_PEAK_CHAINS; c++)
-            x[c] = x[c] * 0.999F + 0.001F;
-    for (int c = 1; c < VGG_PEAK_CHAINS; c++)
-        x[0] += x[c];
-    return x[0][0];
+    for (size_t lane = 0; lane < LANES; lane++)
+        sum += x[lane];
+    return sum;
 }
 
-static float portable_read(const float *floats, size_t n)
+/* As the kernels' own: the numbers count the multiply-adds. */
+static double portable_fma(size_t rounds)
 {
-    float sums[LANES] = {0};
+    static volatile const float unit = 1;
+    float one = unit;
+    vector x[VGG_PEAK_CHAINS] = {{0}};
+    double sum = 0;
+
+    for (size_t round = 0; round < rounds; round++)
+        for (int c = 0; c < VGG_PEAK_CHAINS; c++)
+            x[c] = x[c] * one + one;
+    for (int c = 0; c < VGG_PEAK_CHAINS; c++)
+        sum += sum_of(x[c]);
+    return sum;
+}
+
+static double portable_read(const float *floats, size_t n)
+{
+    vector sums = {0};
 
     for (size_t i = 0; i < n; i += LANES)
         for (size_t lane = 0; lane < LANES; lane++)
             sums[lane] += floats[i + lane];
-    return sums[0] + sums[LANES - 1];
+    return sum_of(sums);
 }
 
 static void fma_item(void *context, size_t item, unsigned thread)
@@ -68,9 +79,9 @@ static void fma_item(void *context, size_t item, unsigned thread)
     struct measurement *measurement = context;
 
     (void)thread;
-    measurement->sums[item % 64] = measurement->kernels->peak_fma != NULL
-                                       ? measurement->kernels->peak_fma(ROUNDS)
-                                       : portable_fma(ROUNDS);
+    measurement->count[item] = measurement->kernels->peak_fma != NULL
+                                   ? measurement->kernels->peak_fma(ROUNDS)
+                                   : portable_fma(ROUNDS);
 }
 
 static void read_item(void *context, size_t item, unsigned thread)
@@ -80,25 +91,29 @@ static void read_item(void *context, size_t item, unsigned thread)
     size_t n = READ_BYTES / sizeof *block;
 
     (void)thread;
-    measurement->sums[item % 64] = measurement->kernels->peak_read != NULL
-                                       ? measurement->kernels->peak_read(block, n)
-                                       : portable_read(block, n);
+    measurement->count[item] = measurement->kernels->peak_read != NULL
+                                   ? measurement->kernels->peak_read(block, n)
+                                   : portable_read(block, n);
 }
 
-/* Seconds of the fastest of REPEATS runs of one item on each thread. */
-static double best_seconds(struct vgg_pool *pool, vgg_pool_fn *fn, struct measurement *measurement)
+/* What all threads do in a second, one item each, in the fastest of REPEATS runs. */
+static double best_rate(struct vgg_pool *pool, vgg_pool_fn *fn, struct measurement *measurement)
 {
-    uint64_t best_ns = UINT64_MAX;
+    unsigned threads = vgg_pool_threads(pool);
+    double best = 0;
 
     for (int i = 0; i < REPEATS; i++) {
         uint64_t start_ns = vgg_now_ns(), ns;
+        double count = 0;
 
-        vgg_pool_run(pool, fn, measurement, vgg_pool_threads(pool));
+        vgg_pool_run(pool, fn, measurement, threads);
         ns = vgg_now_ns() - start_ns;
-        if (ns < best_ns)
-            best_ns = ns;
+        for (unsigned item = 0; item < threads; item++)
+            count += measurement->count[item];
+        if (count / (double)ns > best)
+            best = count / (double)ns;
     }
-    return (double)best_ns / 1e9;
+    return 1e9 * best;
 }
 
 /* The kernels in use where they have vectors, else the best of this machine: OpenBLAS's choice. */
@@ -122,22 +137,19 @@ enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machin
     if (measurement.kernels == NULL)
         return VGG_BAD_ARGUMENT;
     measurement.block = vgg_alloc_aligned(threads, READ_BYTES);
-    if (measurement.block == NULL)
-        return vgg_fail_memory(error);
-    status = vgg_pool_create(threads, &pool, error);
+    measurement.count = vgg_calloc(threads, sizeof *measurement.count);
+    status = measurement.block == NULL || measurement.count == NULL
+                 ? vgg_fail_memory(error)
+                 : vgg_pool_create(threads, &pool, error);
     if (status == VGG_OK) {
-        size_t lanes =
-            measurement.kernels->peak_fma != NULL ? measurement.kernels->peak_lanes : (size_t)LANES;
-
         vgg_pool_run(pool, touch_item, &measurement, threads);
         machine->isa = measurement.kernels->name;
         machine->threads = threads;
-        machine->fma_gflops = 2e-9 * VGG_PEAK_CHAINS * (double)lanes * ROUNDS * threads /
-                              best_seconds(pool, fma_item, &measurement);
-        machine->read_gbps =
-            1e-9 * READ_BYTES * threads / best_seconds(pool, read_item, &measurement);
+        machine->fma_gflops = 2e-9 * best_rate(pool, fma_item, &measurement);
+        machine->read_gbps = 1e-9 * sizeof(float) * best_rate(pool, read_item, &measurement);
     }
     vgg_pool_destroy(pool);
     free(measurement.block);
+    free(measurement.count);
     return status;
 }

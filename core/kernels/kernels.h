@@ -116,13 +116,13 @@ struct vgg_kernels {
     void (*scores)(const void *map, struct vgg_shape shape, size_t n, float *out);
 
     /*
-     * What one core can do, to set the kernels beside: `rounds` times VGG_PEAK_CHAINS independent
-     * multiply-adds of peak_lanes numbers, and a pass over floats[n], n a multiple of 256. The
-     * results keep the compiler from leaving the work out. NULL where only the portable table runs.
+     * What one core can do, to set the kernels beside: `rounds` (at most 2^24) times
+     * VGG_PEAK_CHAINS independent multiply-adds of vectors, and a pass over floats[n], n a multiple
+     * of 256. The first returns how many multiply-adds of floats it did, the second the sum of what
+     * it read. NULL where only the portable table runs.
      */
-    size_t peak_lanes;
-    float (*peak_fma)(size_t rounds);
-    float (*peak_read)(const float *floats, size_t n);
+    double (*peak_fma)(size_t rounds);
+    double (*peak_read)(const float *floats, size_t n);
 
     /* What training needs beside (gradients.h); NULL where there is none of its own. */
     const struct vgg_gradients *gradients;

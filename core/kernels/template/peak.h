@@ -1,8 +1,12 @@
-/* Template: the limits of one core, measured with the instructions that the kernels use. */
+/*
+ * Template: the limits of one core, measured with the instructions that the kernels use. Both count
+ * what they do in the numbers they compute with, so that no work can be left out unnoticed.
+ */
 
-TARGET static float vec_sum(vec x)
+TARGET static double vec_sum(vec x)
 {
-    float lanes[LANES] __attribute__((aligned(LANES * sizeof(float)))), sum = 0;
+    float lanes[LANES] __attribute__((aligned(LANES * sizeof(float))));
+    double sum = 0;
 
     vec_store(lanes, x);
     for (size_t i = 0; i < LANES; i++)
@@ -10,31 +14,35 @@ TARGET static float vec_sum(vec x)
     return sum;
 }
 
-TARGET static float peak_fma(size_t rounds)
+/* Each multiply-add takes a lane's count one further. */
+TARGET static double peak_fma(size_t rounds)
 {
-    vec x[VGG_PEAK_CHAINS], factor = vec_set(0.999F), term = vec_set(0.001F);
+    static volatile const float unit = 1; /* not to be simplified away */
+    vec x[VGG_PEAK_CHAINS], one = vec_set(unit);
+    double sum = 0;
 
     UNROLL for (int c = 0; c < VGG_PEAK_CHAINS; c++)
     {
-        x[c] = vec_set((float)c);
+        x[c] = vec_zero();
     }
     for (size_t round = 0; round < rounds; round++)
         UNROLL for (int c = 0; c < VGG_PEAK_CHAINS; c++)
         {
-            x[c] = vec_fma(x[c], factor, term);
+            x[c] = vec_fma(x[c], one, one);
         }
-    UNROLL for (int c = 1; c < VGG_PEAK_CHAINS; c++)
+    UNROLL for (int c = 0; c < VGG_PEAK_CHAINS; c++)
     {
-        x[0] = vec_add(x[0], x[c]);
+        sum += vec_sum(x[c]);
     }
-    return vec_sum(x[0]);
+    return sum;
 }
 
 enum { READ_VECTORS = 8 };
 
-TARGET static float peak_read(const float *floats, size_t n)
+TARGET static double peak_read(const float *floats, size_t n)
 {
     vec sums[READ_VECTORS];
+    double sum = 0;
 
     UNROLL for (size_t i = 0; i < READ_VECTORS; i++)
     {
@@ -45,9 +53,9 @@ TARGET static float peak_read(const float *floats, size_t n)
         {
             sums[i] = vec_add(sums[i], vec_load(floats + from + i * LANES));
         }
-    UNROLL for (size_t i = 1; i < READ_VECTORS; i++)
+    UNROLL for (size_t i = 0; i < READ_VECTORS; i++)
     {
-        sums[0] = vec_add(sums[0], sums[i]);
+        sum += vec_sum(sums[i]);
     }
-    return vec_sum(sums[0]);
+    return sum;
 }

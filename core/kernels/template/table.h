@@ -155,6 +155,6 @@ static const struct vgg_gradients gradients = GRADIENTS;
         .weights_bytes = table_weights_bytes, .pack_rows = PANEL,                                  \
         .weights_pack = table_weights_pack, .input = table_input, .first = table_first,            \
         .conv_scratch_bytes = table_scratch_bytes, .conv = table_conv,                             \
-        .spatial_mean = table_spatial_mean, .scores = table_scores, .peak_lanes = LANES,           \
-        .peak_fma = peak_fma, .peak_read = peak_read, .gradients = &gradients,                     \
+        .spatial_mean = table_spatial_mean, .scores = table_scores, .peak_fma = peak_fma,          \
+        .peak_read = peak_read, .gradients = &gradients,                                           \
     }
