@@ -1,10 +1,12 @@
-# vgg: build, test and run. `make list` shows the targets.
+# vgg: build, test and run. `make help` shows the targets.
 #
 # Everything is built below $(BUILD). Variables a user may set: MODEL, RUN_ARGS, LOAD_ARGS, EMBED, CC,
 # CFLAGS, DESTDIR, PREFIX, V=1 (show commands).
 
 BUILD ?= build
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
@@ -16,6 +18,10 @@ EMBED ?= server/model/trashnet.safetensors
 SANITIZE ?=
 
 Q := $(if $(V),,@)
+# $(call says,WHAT)COMMAND: a line for each step, or the command itself with V=1.
+says = $(if $(V),,@printf '  %-5s %s\n' $1 $(@:$(BUILD)/%=%) && )
+# All CPUs, unless this make was given a number of jobs.
+jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 OPENBLAS_INCLUDE := /usr/include/$(MULTIARCH)/openblas-pthread
 OPENBLAS_LIB := /usr/lib/$(MULTIARCH)/openblas-pthread/libopenblas.a
@@ -24,8 +30,8 @@ BLAS := $(if $(wildcard $(OPENBLAS_LIB)),$(BUILD)/openblas_absent.o $(OPENBLAS_L
 BLAS_FILES := $(filter %.o,$(BLAS))
 
 # Linked into webp.o, so that its allocations are bounded (core/base/heap.h).
-WEBP_LIB := $(shell $(CC) -print-file-name=libwebp.a)
-WEBP_DEMUX_LIB := $(shell $(CC) -print-file-name=libwebpdemux.a)
+WEBP_LIB := $(shell $(CC) -print-file-name=libwebp.a 2>/dev/null)
+WEBP_DEMUX_LIB := $(shell $(CC) -print-file-name=libwebpdemux.a 2>/dev/null)
 
 # psabi: no vector leaves its object file, so how one is passed does not matter.
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wno-psabi \
@@ -57,7 +63,7 @@ server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources)) \
 part_objects := $(filter-out $(BUILD)/server/main.o,$(server_objects))
 oracle_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/oracle/*.c))
 
-## all        build/vgg, build/libvgg.a
+## all: build/vgg, build/libvgg.a
 all: $(BUILD)/vgg
 
 # $$model: the file that MODEL names, or nothing.
@@ -66,11 +72,18 @@ find_model = model='$(MODEL)'; \
     '' | *.safetensors) ;; \
     *) model=$$(sh docker/fetch-model.sh "$$model" models) || exit 1 ;; \
     esac
+# Said before anything is installed or built.
+check_model = case '$(MODEL)' in \
+    '') ;; \
+    *.safetensors) [ -f '$(MODEL)' ] || { echo "MODEL=$(MODEL): there is no such file" >&2; exit 2; } ;; \
+    *) sh docker/fetch-model.sh -n '$(MODEL)' models ;; \
+    esac
 
-## run        install what is missing, build, serve (MODEL=vgg16 downloads it first)
+## run: install what is missing, build, serve (MODEL=vgg16 downloads it first)
 run:
+	$(Q)$(check_model)
 	$(Q)sh docker/deps.sh build $(if $(filter vgg%,$(MODEL)),fetch)
-	$(Q)$(MAKE) --no-print-directory $(BUILD)/vgg
+	$(Q)$(MAKE) --no-print-directory $(jobs) $(BUILD)/vgg
 	$(Q)$(find_model); \
 	exec $(BUILD)/vgg serve $${model:+--model "$$model"} $(RUN_ARGS)
 
@@ -78,7 +91,7 @@ run:
 
 $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -I$(OPENBLAS_INCLUDE) -MMD -MP -c $< -o $@
+	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -I$(OPENBLAS_INCLUDE) -MMD -MP -c $< -o $@
 
 # With these checks of each access a file of vectors compiles for two minutes instead of twenty
 # seconds; what they would find, ASan or the CPU does.
@@ -93,7 +106,7 @@ endif
 # libwebp's functions become local to the object: a program may use a libwebp of its own.
 $(BUILD)/core/image/webp.o: core/image/webp.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $(@D)/webp_only.o
+	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $(@D)/webp_only.o
 	$(Q)$(OBJCOPY) $(foreach s,malloc calloc free,--redefine-sym $s=vgg_heap_$s) $(WEBP_LIB) \
 	    $(@D)/libwebp.a
 	$(Q)$(CC) -r -nostdlib $(@D)/webp_only.o $(WEBP_DEMUX_LIB) $(@D)/libwebp.a -o $@
@@ -101,34 +114,34 @@ $(BUILD)/core/image/webp.o: core/image/webp.c
 
 $(BUILD)/core/%.o: core/%.S core/model/imagenet_labels.txt
 	@mkdir -p $(@D)
-	$(Q)$(CC) -c $< -o $@
+	$(call says,CC)$(CC) -c $< -o $@
 
 $(BUILD)/server/%.o: server/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE) $(CFLAGS) -Iserver -MMD -MP -c $< -o $@
+	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Iserver -MMD -MP -c $< -o $@
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE) $(CFLAGS) -Icore -Iserver -Itests/unit -Itests/oracle -Itests/e2e \
+	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -Iserver -Itests/unit -Itests/oracle -Itests/e2e \
 	    -MMD -MP -c $< -o $@
 
 $(BUILD)/server/page_files.o: server/page_files.S server/page.h $(wildcard server/page/*)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -c $< -o $@
+	$(call says,CC)$(CC) -c $< -o $@
 
 $(BUILD)/server/openapi_file.o: server/openapi_file.S server/openapi.json
 	@mkdir -p $(@D)
-	$(Q)$(CC) -c $< -o $@
+	$(call says,CC)$(CC) -c $< -o $@
 
 $(BUILD)/libvgg.a: $(core_objects)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(call says,AR)rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/embedded_none.o: server/embedded.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) -c $< -o $@
+	$(call says,CC)$(CC) -c $< -o $@
 
 $(BUILD)/embedded.o: server/embedded.S $(EMBED)
-	$(Q)$(CC) -DEMBEDDED_MODEL='"$(EMBED)"' -c $< -o $@
+	$(call says,CC)$(CC) -DEMBEDDED_MODEL='"$(EMBED)"' -c $< -o $@
 
 # OpenBLAS has a table of its routines for each CPU, and so brings along all of them, 24 MB. The
 # names in those tables, but SGEMM's, all become one function here: the linker leaves out 23 MB.
@@ -143,17 +156,17 @@ $(BUILD)/openblas_absent.c: $(OPENBLAS_LIB)
 	        sed 's/.*/__asm__(".globl &\\n.set &, vgg_openblas_absent");/'; } >$@
 
 $(BUILD)/openblas_absent.o: $(BUILD)/openblas_absent.c
-	$(Q)$(CC) -fPIE -c $< -o $@
+	$(call says,CC)$(CC) -fPIE -c $< -o $@
 
 # The same program without an embedded model.
 $(BUILD)/vgg-bare: $(server_objects) $(BUILD)/embedded_none.o $(BUILD)/libvgg.a $(BLAS_FILES)
-	$(Q)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(SERVER_LIBS) -o $@
+	$(call says,LINK)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(SERVER_LIBS) -o $@
 
 $(BUILD)/vgg: $(server_objects) $(BUILD)/embedded.o $(BUILD)/libvgg.a $(BLAS_FILES)
-	$(Q)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(SERVER_LIBS) -o $@
+	$(call says,LINK)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(SERVER_LIBS) -o $@
 
 $(BUILD)/oracle: $(oracle_objects)
-	$(Q)$(CC) $(LINK) $^ -ljansson -lm -o $@
+	$(call says,LINK)$(CC) $(LINK) $^ -ljansson -lm -o $@
 
 # ---------------------------------------------------------------- testing
 
@@ -161,46 +174,46 @@ $(BUILD)/tests/oracle/%.o: CFLAGS := -O3 -g
 
 $(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(part_objects) \
     $(BUILD)/embedded_none.o $(BUILD)/libvgg.a
-	$(Q)$(CC) $(LINK) $^ $(TEST_LIBS) -o $@
+	$(call says,LINK)$(CC) $(LINK) $^ $(TEST_LIBS) -o $@
 
 $(e2e_tests) $(long_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
-	$(Q)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lgnutls -lm -o $@
+	$(call says,LINK)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lgnutls -lm -o $@
 
 $(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a $(BLAS_FILES)
-	$(Q)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(CORE_LIBS) -o $@
+	$(call says,LINK)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(CORE_LIBS) -o $@
 
 test_programs: $(unit_tests) $(e2e_tests) $(BUILD)/vgg $(BUILD)/oracle $(BUILD)/dump_pixels
 
-## test       install what is missing, build, run the unit and end-to-end tests
+## test: install what is missing, build, run the unit and end-to-end tests
 test:
 	$(Q)sh docker/deps.sh test
-	$(Q)$(MAKE) --no-print-directory test_programs
+	$(Q)$(MAKE) --no-print-directory $(jobs) test_programs
 	$(Q)sh tests/run.sh $(BUILD) all
 
-## check-long what takes minutes: full-size networks against the oracle, a soak, overload and malice
+## check-long: what takes minutes (full-size networks, a soak, overload and malice)
 check-long:
 	$(Q)sh docker/deps.sh long
-	$(Q)$(MAKE) --no-print-directory test_programs $(long_tests)
+	$(Q)$(MAKE) --no-print-directory $(jobs) test_programs $(long_tests)
 	$(Q)sh tests/run.sh $(BUILD) long
 
-## page-check the page at / in a headless Chromium
+## page-check: the page at / in a headless Chromium
 page-check: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh page || echo "page-check: going on with what is there"
 	$(Q)sh tests/run.sh $(BUILD) page
 
-## asan ubsan tsan  the unit and end-to-end tests under a sanitizer
+## asan ubsan tsan: the unit and end-to-end tests under a sanitizer
 asan:
-	$(Q)$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=address,undefined \
+	$(Q)$(MAKE) --no-print-directory $(jobs) BUILD=build/asan SANITIZE=address,undefined \
 	    CFLAGS="-O1 -g" test_programs
 	$(Q)sh tests/run.sh build/asan programs
 
 ubsan: asan
 
 tsan:
-	$(Q)$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g" test_programs
+	$(Q)$(MAKE) --no-print-directory $(jobs) BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g" test_programs
 	$(Q)sh tests/run.sh build/tsan programs
 
-## neon-check  the NEON kernels and the program, cross-compiled, under qemu-user (on Debian)
+## neon-check: the NEON kernels and the program, cross-compiled, under qemu-user (on Debian)
 cross := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy
 neon-check: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh neon
@@ -209,7 +222,7 @@ neon-check: $(BUILD)/vgg
 	    $(BUILD)/neon/tests/unit/core/kernels/test_first $(BUILD)/neon/vgg-bare
 	$(Q)sh tests/run.sh $(BUILD) neon
 
-## docker-check  build docker/Dockerfile with buildah, run the image as a container runs (root)
+## docker-check: build docker/Dockerfile with buildah, run the image as a container runs (root)
 docker-check:
 	$(Q)sh docker/deps.sh docker
 	$(Q)/usr/bin/python3 tests/docker/check.py $(BUILD)/docker
@@ -226,33 +239,36 @@ fuzzers := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(part_objects) $(BUILD)/embedded_none.o \
     $(BUILD)/libvgg.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LINK) -fsanitize=fuzzer $^ $(subst $(BLAS),-lopenblas,$(SERVER_LIBS)) -o $@
+	$(call says,LINK)$(CC) $(LINK) -fsanitize=fuzzer $^ $(subst $(BLAS),-lopenblas,$(SERVER_LIBS)) -o $@
 
 fuzzers: $(fuzzers)
 
-## fuzz       images, bodies, models by clang's libFuzzer, FUZZ_SECONDS [60] each
+## fuzz: images, bodies, models by clang's libFuzzer, FUZZ_SECONDS [60] each
 FUZZ_SECONDS ?= 60
-fuzz: $(BUILD)/vgg
+fuzz:
+	$(Q)sh docker/deps.sh build fuzz || echo "fuzz: going on with what is there"
+	$(Q)$(MAKE) --no-print-directory $(jobs) $(BUILD)/vgg
 	$(Q)if ! echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
 	    clang -fsanitize=fuzzer -x c - -o /dev/null 2>/dev/null; then \
-	    echo "SKIPPED: no clang with libFuzzer here (Debian: clang, libclang-rt-dev)"; exit 0; fi; \
-	$(MAKE) --no-print-directory BUILD=build/fuzz CC=clang SANITIZE=address,undefined \
+	    echo "SKIPPED: no clang with libFuzzer here"; echo "0 passed, 0 failed, 1 skipped"; exit 0; fi; \
+	$(MAKE) --no-print-directory $(jobs) BUILD=build/fuzz CC=clang SANITIZE=address,undefined \
 	    CFLAGS="-O1 -g -fsanitize=fuzzer-no-link" fuzzers && \
 	sh tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS) $(BUILD)/vgg
 
 # ---------------------------------------------------------------- the rest
 
-## bench      time a full-size VGG-16 layer by layer, beside the machine's own limits
+## bench: time a full-size VGG-16 layer by layer, beside the machine's own limits
 bench: $(BUILD)/vgg
 	$(Q)$(BUILD)/vgg bench --sizes 224x224,384x384,512x512
 
-## bench-peers  VGG-16 beside PyTorch and ONNX Runtime, in turn (minutes, 6 GiB of memory)
+## bench-peers: VGG-16 beside PyTorch and ONNX Runtime, in turn (minutes, 6 GiB of memory)
 bench-peers: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh peers
 	$(Q)sh tests/peers/run.sh $(BUILD)
 
-## load       photographs under wrk, as a table (MODEL=, LOAD_ARGS='--connections 1,8 --seconds 20')
+## load: photographs under wrk, as a table (MODEL=, LOAD_ARGS='--connections 1,8 --seconds 20')
 load:
+	$(Q)$(check_model)
 	$(Q)sh docker/deps.sh test $(if $(filter vgg%,$(MODEL)),fetch)
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/vgg
 	$(Q)$(find_model); \
@@ -260,16 +276,19 @@ load:
 
 sources = $(shell git ls-files '*.c' '*.h' 2>/dev/null || find include core server tests -name '*.[ch]')
 
-## format     rewrite the sources by .clang-format; format-check only compares
+## format: rewrite the sources by .clang-format; format-check only compares
 format:
 	$(Q)clang-format -i $(sources)
 
 format-check:
 	$(Q)clang-format --dry-run -Werror $(sources)
 
-## list       this list
-list:
-	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST))
+## help: what you read now
+help list:
+	@echo "make TARGET [VARIABLE=value ...], with the targets"
+	@awk -F ': ' '/^## / { printf "  %-15s %s\n", substr($$1, 4), $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "and the variables MODEL, RUN_ARGS, LOAD_ARGS, EMBED, BUILD, CC, CFLAGS, DESTDIR, PREFIX;"
+	@echo "V=1 shows the commands. The README says more."
 
 # ---------------------------------------------------------------- installing
 
@@ -294,21 +313,23 @@ $(BUILD)/vgg.pc: include/vgg.h FORCE
 $(BUILD)/vgg.service: docker/vgg.service FORCE
 	$(Q)sed 's|^ExecStart=[^ ]*|ExecStart=$(PREFIX)/bin/vgg|' $< >$@
 
-## install    program, library, manual page, systemd unit below $(DESTDIR)$(PREFIX); uninstall
+## install: program, library, manual page, systemd unit below $(DESTDIR)$(PREFIX)
 install: all $(BUILD)/vgg.1 $(BUILD)/vgg.pc $(BUILD)/vgg.service
 	$(Q)for each in $(installed); do \
 	    target=$(DESTDIR)$(PREFIX)/$${each##*:}; each=$${each%:*}; echo "$$target"; \
 	    install -D -m "$${each%%:*}" "$${each#*:}" "$$target" || exit 1; \
 	done
 
+## uninstall: remove what install put there
 uninstall:
 	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(foreach each,$(installed),$(lastword $(subst :, ,$(each)))))
 
+## clean: remove all that was built
 clean:
 	rm -rf build
 
-.PHONY: all run test_programs test check-long page-check docker-check neon-check bench bench-peers load asan ubsan tsan fuzz \
-    fuzzers format format-check list install uninstall clean FORCE
+.PHONY: all run test_programs test check-long page-check docker-check neon-check bench bench-peers load asan ubsan tsan \
+    fuzz fuzzers format format-check help list install uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

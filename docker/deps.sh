@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what vgg needs and lacks from the packages of Debian 12, Ubuntu 22.04 or later.
 #
-#   docker/deps.sh build|test|long|page|peers|fetch|docker...
+#   docker/deps.sh build|test|fuzz|long|page|peers|fetch|neon|docker...
 #
 # Prints nothing and asks for nothing when everything is there. VGG_DEPS=skip skips the check, for
 # systems where the same libraries came from somewhere else.
@@ -12,6 +12,7 @@ build_packages='gcc make libc6-dev libmicrohttpd-dev libgnutls28-dev libjansson-
     nettle-dev libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev libpng-dev libwebp-dev'
 test_packages='g++ libcmocka-dev libcurl4-openssl-dev|libcurl4-gnutls-dev curl python3 python3-pil
     python3-numpy wrk clang-format pkgconf|pkg-config'
+fuzz_packages='clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev python3 python3-pil'
 fetch_packages='curl ca-certificates'
 long_packages='prometheus' # not for tests: where there is systemd, it starts a daemon
 peers_packages='python3-torch python3-numpy python3-pil nodejs'
@@ -38,6 +39,7 @@ packages_of() {
         case $group in
         build) printf '%s ' "$build_packages" ;;
         test) printf '%s ' "$build_packages $test_packages" ;;
+        fuzz) printf '%s ' "$fuzz_packages" ;;
         fetch) printf '%s ' "$fetch_packages" ;;
         long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
         page) printf '%s ' "$build_packages $page_packages $(npm_package)" ;;
@@ -45,7 +47,7 @@ packages_of() {
         neon) printf '%s ' "$neon_packages" ;;
         docker) printf '%s ' "$docker_packages" ;;
         *)
-            say "unknown group '$group'; usage: deps.sh build|test|long|page|peers|fetch|docker..."
+            say "unknown group '$group'; usage: deps.sh build|test|fuzz|long|page|peers|fetch|neon|docker..."
             return 2
             ;;
         esac
@@ -86,22 +88,29 @@ install_packages() {
         say "    apt-get update && apt-get install --no-install-recommends $*"
         return 1
     fi
-    say "installing $*"
+    say "installing${as_root:+ with sudo} (what apt prints is shown only if it fails): $*"
     apt="$as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300"
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
     case "$*" in
     *:arm64*) $as_root dpkg --add-architecture arm64 ;;
     esac
     # Stale package lists may still do, so a failed update alone is no reason to give up.
-    $apt update >&2 || say "apt-get update failed; trying with the package lists at hand"
-    if ! $apt install -y --no-install-recommends "$@" >&2; then
+    $apt update >"$log" 2>&1 || {
+        cat "$log" >&2
+        say "apt-get update failed; trying with the package lists at hand"
+    }
+    if ! $apt install -y --no-install-recommends "$@" >"$log" 2>&1; then
+        cat "$log" >&2
         say "apt-get could not install: $*"
         return 1
     fi
+    say "installed"
 }
 
 main() {
     if [ $# -eq 0 ]; then
-        say "usage: deps.sh build|test|long|page|peers|fetch|docker..."
+        say "usage: deps.sh build|test|fuzz|long|page|peers|fetch|neon|docker..."
         return 2
     fi
     list=$(packages_of "$@")

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Download one of the public VGG weight files; print its path, and nothing else, on stdout.
 #
-#   docker/fetch-model.sh [-v] vgg16|vgg19|vgg16_bn|vgg19_bn DIR
+#   docker/fetch-model.sh [-v|-n] vgg16|vgg19|vgg16_bn|vgg19_bn DIR
+#
+# -v says so where the file is there already; -n only checks the name.
 #
 # The file appears as DIR/NAME.safetensors only when it is whole and its sha256 is right. Until then
 # it is NAME.safetensors.part, which the next run resumes. A file that is there is taken as it is.
@@ -26,7 +28,7 @@ fail() {
 }
 
 usage() {
-    printf 'usage: fetch-model.sh [-v] vgg16|vgg19|vgg16_bn|vgg19_bn DIR\n' >&2
+    printf 'usage: fetch-model.sh [-v|-n] vgg16|vgg19|vgg16_bn|vgg19_bn DIR\n' >&2
     exit 2
 }
 
@@ -225,17 +227,20 @@ interrupted() {
 }
 
 verbose=no
-if [ "${1:-}" = -v ]; then
-    verbose=yes
-    shift
-fi
+only_name=no
+case ${1:-} in
+-v) verbose=yes && shift ;;
+-n) only_name=yes && shift ;;
+esac
 [ $# -eq 2 ] || usage
 [ -n "$2" ] || usage
 name=$1
 published "$name" >/dev/null || {
-    say "unknown model '$name'"
-    usage
+    say "unknown model '$name': known are vgg16, vgg19, vgg16_bn and vgg19_bn, which are downloaded;"
+    say "the path of any other model file ends in .safetensors"
+    exit 2
 }
+[ "$only_name" = no ] || exit 0
 case $2 in
 -*) dir=./$2 ;;
 *) dir=$2 ;;

@@ -389,14 +389,30 @@ static enum vgg_status start(struct startup *startup, const struct serve_options
     return status;
 }
 
-/* The one line that scripts wait for, unbuffered. */
-static void print_ready(const char *main_address, const char *admin_address)
+/* Where a browser on this machine finds an address that listens: ADDR:PORT with ADDR for people. */
+static void browser_address(const char *address, char text[ADDRESS_MAX])
 {
-    char line[3 * ADDRESS_MAX];
-    int length =
-        snprintf(line, sizeof line, "vgg: ready on %s, admin on %s\n", main_address, admin_address);
-    ssize_t written = write(STDOUT_FILENO, line, (size_t)length);
+    static const char *const here[] = {"0.0.0.0", "[::]", "127.0.0.1", "[::1]"};
+    const char *port = strrchr(address, ':');
 
+    snprintf(text, ADDRESS_MAX, "%s", address);
+    for (size_t i = 0; port != NULL && i < sizeof here / sizeof *here; i++)
+        if (strlen(here[i]) == (size_t)(port - address) &&
+            strncmp(address, here[i], strlen(here[i])) == 0)
+            snprintf(text, ADDRESS_MAX, "localhost%s", port);
+}
+
+/* The line that scripts wait for, and one for people, unbuffered and at once. */
+static void print_ready(const char *main_address, const char *admin_address, bool tls)
+{
+    char lines[4 * ADDRESS_MAX], address[ADDRESS_MAX];
+    ssize_t written;
+    int length;
+
+    browser_address(main_address, address);
+    length = snprintf(lines, sizeof lines, "vgg: ready on %s, admin on %s\nvgg: open http%s://%s\n",
+                      main_address, admin_address, tls ? "s" : "", address);
+    written = write(STDOUT_FILENO, lines, (size_t)length);
     (void)written;
 }
 
@@ -431,7 +447,7 @@ static int serve(const struct serve_options *given)
     log_event("info", "kernels %s, %u threads",
               vgg_model_get_info(startup.server.model.model)->kernel, given->threads);
     signals_attend(true);
-    print_ready(addresses[0], addresses[1]);
+    print_ready(addresses[0], addresses[1], given->secrets.tls_cert != NULL);
     notify_systemd("READY=1");
     while (signals_wait(-1) != SIGNALS_END) { /* SIGHUP */
         (void)secrets_reload(&startup.server.secrets);

@@ -41,17 +41,46 @@ export OPENBLAS_NUM_THREADS=1
 if [ -z "${VGG_SHARED:-}" ] && $outermost; then
     echo "NOTE: VGG_SHARED is not set: tests of files outside this repository are skipped"
 fi
+# CPU minutes of a suite, as measured.
+case $suite in
+programs | all) minutes=8 ;;
+long) minutes=15 ;;
+*) minutes=0 ;;
+esac
+if $outermost && [ "$minutes" -ne 0 ]; then
+    echo "NOTE: this takes about $(((minutes + jobs - 1) / jobs)) minutes with $jobs at a time"
+fi
 
 # The number before a pattern's text in the output, 0 if it is not there.
 count() {
     sed -n "$1" "$output" | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
+# What failed in the output, at most 200 lines: cmocka's tests from "RUN" to "FAILED", a sanitizer's
+# report, lines "FAIL ..." with those below them up to the next result. Nothing of the kind: the end.
+failing_lines() {
+    awk '
+        /^\[ RUN      \]/ { block = ""; running = 1 }
+        running { block = block $0 "\n" }
+        running && /^\[       OK \]|^\[  SKIPPED \] [^0-9]/ { running = 0; block = "" }
+        running && /^\[  FAILED  \]/ { printf "%s", block; running = 0; block = ""; next }
+        /ERROR: [A-Za-z]*Sanitizer|WARNING: ThreadSanitizer|runtime error:/ && !running { report = 1 }
+        /^FAIL/ { failing = 1 }
+        /^(ok|SKIPPED|measured:)/ { failing = 0 }
+        (report || failing) && !running { print }
+        END { if (running) printf "%s", block } # ended in the middle of a test
+    ' "$output" | head -n 200 | grep . || tail -n 60 "$output"
+}
+
 # What is shown of a command that has ended.
 report() {
     if [ "$status" -ne 0 ] || [ "$bad" -ne 0 ]; then
-        printf 'FAIL %s (exit status %s), %s s\n' "$name" "$status" "$seconds"
-        tail -n 200 "$output"
+        mkdir -p "$build/failed"
+        whole="$build/failed/$(printf %s "$name" | tr -c 'A-Za-z0-9_.\n' -).log"
+        cp "$output" "$whole"
+        printf 'FAIL %s (exit status %s), %s s; all it printed: %s\n' "$name" "$status" "$seconds" \
+            "$whole"
+        failing_lines
     else
         [ "$left" -eq 0 ] && left= || left=", $left skipped"
         printf 'ok   %-44s %4s passed, %3s s%s\n' "$name" "$good" "$seconds" "$left"
@@ -112,6 +141,7 @@ posteriors)
 checks)
     run "layers of the sources" "$python" tests/layers.py
     run "downloading a model" "$python" tests/hub/test_fetch.py
+    run "what make run says of a bare machine" sh tests/install/check_setup.sh
     run "installation" bash tests/install/check.sh "$build"
     run "static OpenBLAS" sh tests/openblas/check.sh "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"

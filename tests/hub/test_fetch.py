@@ -385,11 +385,16 @@ def interrupted(s):
 
 
 def unknown_name(s):
-    for args in (["resnet50"], ["../vgg16"], [""], [], ["-x", "vgg16"]):
+    for args in ([], ["-x", "vgg16"]):
         code, out, err = s.run("http://127.0.0.1:1", args)
         s.check(f"{args}: exit 2 and the usage", code == 2 and out == "" and "usage:" in err, err)
-    _, _, err = s.run("http://127.0.0.1:1", ["resnet50"])
-    s.check("names it", "unknown model 'resnet50'" in err, err)
+    for args in (["resnet50"], ["../vgg16"], [""], ["-n", "README.md"]):
+        code, out, err = s.run("http://127.0.0.1:1", args)
+        s.check(f"{args}: exit 2, it, the known ones and what a path looks like",
+                code == 2 and out == "" and f"unknown model '{args[-1]}'" in err and
+                "vgg16, vgg19, vgg16_bn and vgg19_bn" in err and ".safetensors" in err, err)
+    code, out, err = s.run("http://127.0.0.1:1", ["-n", "vgg16"])
+    s.check("-n: a known name, and nothing is done", code == 0 and out == err == "", err)
     s.check("no directory made", not s.dir.exists())
 
 

@@ -1,0 +1,81 @@
+#!/bin/sh
+# What `make run` says and does on a machine that lacks things: docker/deps.sh with a dpkg and an apt
+# of our own, and the Makefile's checks before anything is installed or built.
+set -u
+
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+passed=0 failed=0
+
+# check NAME COMMAND...
+check() {
+    name=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAIL $name"
+        cat "$directory/out"
+    fi
+}
+
+said() {
+    grep -q -e "$1" "$directory/out"
+}
+
+said_not() {
+    ! said "$1"
+}
+
+fake() {
+    printf '#!/bin/sh\n%s\n' "$2" >"$directory/bin/$1"
+    chmod +x "$directory/bin/$1"
+}
+
+# deps STATUS: docker/deps.sh where only make is installed, and apt-get install ends with STATUS.
+deps() {
+    mkdir -p "$directory/bin"
+    fake id 'echo 0'
+    fake dpkg 'echo amd64'
+    fake dpkg-query 'echo "installed amd64 make"'
+    fake apt-get "echo chatter; case \"\$*\" in *install*) exit $1 ;; esac"
+    (unset VGG_DEPS && PATH="$directory/bin:$PATH" sh docker/deps.sh build fetch) \
+        >"$directory/out" 2>&1
+}
+
+check "missing packages are installed" deps 0
+check "they are named" said 'installing .*gcc .*libmicrohttpd-dev .*curl'
+check "what is there is not" said_not ' make '
+check "apt is not heard" said_not chatter
+check "the first line names them" sh -c "head -n 1 '$directory/out' | grep -q libjansson-dev"
+
+deps 100
+check "a failure is a failure" [ $? -eq 1 ]
+check "then apt is heard" said chatter
+check "and what could not be installed" said 'could not install: .*gcc'
+
+# run MAKE-ARGUMENTS: must fail before anything happens.
+run() {
+    make --no-print-directory run VGG_DEPS=none "$@" >"$directory/out" 2>&1
+    [ $? -eq 2 ]
+}
+
+check "a file that is no model" run MODEL=README.md
+check "names the known ones" said 'vgg16, vgg19, vgg16_bn and vgg19_bn'
+check "and says what a path looks like" said '\.safetensors'
+check "a model file that is not there" run MODEL=nowhere/x.safetensors
+check "is named" said 'nowhere/x.safetensors'
+check "neither built anything" said_not ' CC '
+
+check "no compiler, no complaint of make's own" sh -c \
+    "make -n clean CC=no-such-compiler >'$directory/out' 2>&1 && ! grep -qi no-such '$directory/out'"
+check "gcc is the compiler where none is named" sh -c \
+    "env -u CC make -p -n clean 2>/dev/null | grep -q '^CC := gcc'"
+for target in run test help fuzz load bench install clean; do
+    make --no-print-directory help >"$directory/out" 2>&1
+    check "make help lists $target" said "^  $target  "
+done
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
