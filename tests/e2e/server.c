@@ -37,7 +37,8 @@ static void start(struct server *server, const char *const *args, const char *co
                                        "127.0.0.1:0"};
     size_t n = 5;
     unsigned ports[2];
-    char line[160];
+    char line[160], page[160];
+    unsigned opened;
     int ready[2];
 
     for (; *args != NULL && n + 1 < ARGUMENTS_MAX; args++)
@@ -47,10 +48,14 @@ static void start(struct server *server, const char *const *args, const char *co
     server->pid = process_start(argv, env, NULL, ready[1], err_fd);
     close(ready[1]);
     read_ready(ready[0], line, sizeof line);
+    read_ready(ready[0], page, sizeof page);
     close(ready[0]);
     if (sscanf(line, "vgg: ready on 127.0.0.1:%u, admin on 127.0.0.1:%u", &ports[0], &ports[1]) !=
         2)
         fail_msg("not ready: \"%s\"\n%s", line, server->log[0] != '\0' ? server_log(server) : "");
+    assert_true(sscanf(page, "vgg: open http://localhost:%u", &opened) == 1 ||
+                sscanf(page, "vgg: open https://localhost:%u", &opened) == 1);
+    assert_int_equal(opened, ports[0]);
     server->ports[0] = (uint16_t)ports[0];
     server->ports[1] = (uint16_t)ports[1];
 }
