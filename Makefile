@@ -41,8 +41,8 @@ BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $
     -Iinclude $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2) \
     -fstack-protector-strong -fPIE
 LINK := -pie -pthread -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-CORE_LIBS := -ljansson -ljpeg -lpng16 -lnettle $(BLAS) -lm
-SERVER_LIBS := -lmicrohttpd -lgnutls $(CORE_LIBS)
+CORE_LIBS := -ljpeg -lpng16 -lnettle $(BLAS) -lm
+SERVER_LIBS := -lmicrohttpd -lgnutls -ljansson $(CORE_LIBS)
 # Tests take the shared OpenBLAS: fifty static links of it are most of a build's time.
 TEST_LIBS := -lcmocka -lcurl -lwebp -lz $(subst $(BLAS),-lopenblas,$(SERVER_LIBS))
 
@@ -118,7 +118,7 @@ $(BUILD)/core/%.o: core/%.S core/model/imagenet_labels.txt
 
 $(BUILD)/server/%.o: server/%.c
 	@mkdir -p $(@D)
-	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Iserver -MMD -MP -c $< -o $@
+	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Iserver -Icore -MMD -MP -c $< -o $@
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)

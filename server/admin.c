@@ -3,8 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "json_reader.h"
 #include "reload.h"
+#include "text/json_reader.h"
 
 enum { BODY_MAX = 16 << 10 }; /* bytes: a path, with escapes */
 

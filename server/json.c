@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "utf8.h"
+#include "text/utf8.h"
 
 enum {
     FLOAT_DIGITS = 9, /* read back as the same float */

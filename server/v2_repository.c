@@ -2,8 +2,8 @@
  * Triton's model repository on the admin listener, as far as one model is a repository: its index,
  * and load, which is a reload of the file in use.
  */
-#include "json_reader.h"
 #include "reload.h"
+#include "text/json_reader.h"
 #include "v2.h"
 #include "v2_text.h"
 

@@ -5,9 +5,9 @@
 #ifndef V2_REQUEST_H
 #define V2_REQUEST_H
 
-#include "json_reader.h"
 #include "options.h"
 #include "problem.h"
+#include "text/json_reader.h"
 
 /* Names that /v2/models/{model} shows. */
 #define V2_IMAGE "image"           /* BYTES [N] or [N,1]: encoded pictures */

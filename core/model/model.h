@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "model/lists.h"
 #include "model/load.h"
 
 enum { VGG_VERSION_BYTES = sizeof("sha256:") - 1 + VGG_SHA256_HEX_BYTES };

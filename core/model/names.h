@@ -5,7 +5,7 @@
 #ifndef VGG_CORE_MODEL_NAMES_H
 #define VGG_CORE_MODEL_NAMES_H
 
-#include "model/json.h"
+#include "model/header.h"
 #include "nn/net.h"
 
 /* What a tensor is to its layer. */

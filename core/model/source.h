@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/sha256.h"
-#include "model/json.h"
+#include "model/header.h"
 
 /* A file descriptor, or memory where fd is -1. */
 struct vgg_source {

@@ -10,6 +10,7 @@
 #include "base/half.h"
 #include "base/mem.h"
 #include "base/replace.h"
+#include "text/utf8.h"
 
 enum {
     LENGTH_BYTES = 8,      /* of the header's length before it */
@@ -139,7 +140,7 @@ static enum vgg_status put_all(void *user, int fd, struct vgg_error *error)
 static enum vgg_status format(const struct vgg_header *header, char **json, struct vgg_error *error)
 {
     for (size_t i = 0; i < header->metadata_n; i++)
-        if (!vgg_json_is_text(header->metadata[i].value))
+        if (!utf8_valid(header->metadata[i].value))
             return vgg_fail(error, VGG_BAD_MODEL, "%s is not UTF-8", header->metadata[i].key);
     *json = vgg_header_format(header);
     return *json != NULL ? VGG_OK : vgg_fail_memory(error);

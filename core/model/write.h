@@ -2,7 +2,7 @@
 #ifndef VGG_CORE_MODEL_WRITE_H
 #define VGG_CORE_MODEL_WRITE_H
 
-#include "model/json.h"
+#include "model/header.h"
 
 /*
  * Put values [first, first + n) of header->tensors[tensor] into out[n]. The calls follow the file:

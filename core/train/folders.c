@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "model/json.h"
+#include "text/utf8.h"
 
 enum { DEPTH_MAX = 16, FIRST_ITEMS = 64 };
 
@@ -88,7 +88,7 @@ enum vgg_status vgg_folders_list(const char *dir, struct vgg_names *names, struc
         if (stat(paths.items[i], &info) != 0 || !S_ISDIR(info.st_mode))
             continue;
         /* Class names go into the model file, whose header is JSON. */
-        if (!vgg_json_is_text(paths.items[i] + strlen(dir) + 1))
+        if (!utf8_valid(paths.items[i] + strlen(dir) + 1))
             status = vgg_fail(error, VGG_BAD_ARGUMENT, "the name of folder %s is not UTF-8",
                               paths.items[i]);
         else

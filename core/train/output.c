@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/replace.h"
+#include "model/lists.h"
 #include "model/names.h"
 #include "model/write.h"
 

@@ -1,10 +1,10 @@
-/* JSON inside model files, by jansson (the only core file that includes it is json.c). */
-#ifndef VGG_CORE_MODEL_JSON_H
-#define VGG_CORE_MODEL_JSON_H
+/* The header of a safetensors file. */
+#ifndef VGG_CORE_MODEL_HEADER_H
+#define VGG_CORE_MODEL_HEADER_H
 
 #include "vgg.h"
 
-enum { VGG_TENSOR_DIMS_MAX = 4 };
+enum { VGG_TENSOR_DIMS_MAX = 4, VGG_METADATA_MAX = 1000 };
 
 enum vgg_dtype { VGG_DTYPE_F32, VGG_DTYPE_F16, VGG_DTYPE_BF16, VGG_DTYPE_I64 };
 
@@ -30,18 +30,6 @@ struct vgg_header {
     size_t metadata_n;
 };
 
-/* Names of classes; id and label point into `text`, NULL where there is none. */
-struct vgg_label {
-    const char *id;
-    const char *label;
-};
-
-struct vgg_labels {
-    char *text;
-    struct vgg_label *items;
-    size_t items_n;
-};
-
 const char *vgg_dtype_name(enum vgg_dtype dtype);
 uint64_t vgg_dtype_bytes(enum vgg_dtype dtype);
 
@@ -56,27 +44,10 @@ void vgg_header_fini(struct vgg_header *header);
 /* The value of a metadata key, or NULL. */
 const char *vgg_header_get(const struct vgg_header *header, const char *key);
 
-/* Is it UTF-8, as JSON's strings are? */
-bool vgg_json_is_text(const char *string);
-
 /*
  * The JSON text of a header, padded with spaces so that the data starts at a multiple of 8 bytes
  * after the 8 bytes of length. All strings are UTF-8. malloc'ed; NULL when out of memory.
  */
 char *vgg_header_format(const struct vgg_header *header);
-
-/* Parse `[1, 2.5]`: numbers[n], n <= max. Errors: BAD_MODEL (anything else), NO_MEMORY. */
-enum vgg_status vgg_json_numbers(const char *json, double *numbers, size_t max, size_t *n,
-                                 struct vgg_error *error);
-
-/*
- * Parse `["label", ...]` or `[["id", "label"], ...]`. Errors: BAD_MODEL, NO_MEMORY; *labels is
- * then empty.
- */
-enum vgg_status vgg_json_labels(const char *json, struct vgg_labels *labels,
-                                struct vgg_error *error);
-/* The text that vgg_json_labels reads back. UTF-8; malloc'ed; NULL when out of memory. */
-char *vgg_labels_format(const struct vgg_labels *labels);
-void vgg_labels_fini(struct vgg_labels *labels);
 
 #endif

@@ -1,5 +1,7 @@
 /* UTF-8. */
-#include "utf8.h"
+#include "text/utf8.h"
+
+#include <string.h>
 
 size_t utf8_length(const char *text, size_t size)
 {
@@ -24,4 +26,13 @@ size_t utf8_length(const char *text, size_t size)
         (bytes[0] == 0xF0 && bytes[1] < 0x90) || (bytes[0] == 0xF4 && bytes[1] > 0x8F))
         return 0;
     return length;
+}
+
+bool utf8_valid(const char *string)
+{
+    size_t left = strlen(string), length = 1;
+
+    for (; left > 0 && length != 0; string += length, left -= length)
+        length = utf8_length(string, left);
+    return length != 0;
 }

@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 #include "fault.h"
-#include "model/json.h"
+#include "model/header.h"
+#include "model/lists.h"
 
 #define A "\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}"
 #define B "\"b\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[24,32]}"

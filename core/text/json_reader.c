@@ -1,12 +1,13 @@
 /* Reading JSON in place. */
-#include "json_reader.h"
+#include "text/json_reader.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "utf8.h"
+#include "text/utf8.h"
 
 void json_reader_init(struct json_reader *reader, struct json_slice text)
 {
@@ -215,17 +216,36 @@ bool scan_whole(struct json_reader *reader, uint64_t *value)
     return true;
 }
 
+/* "." is the decimal point whatever the program's locale says; this one is static storage. */
+static locale_t c_locale(void)
+{
+    return newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
 bool scan_float(struct json_reader *reader, float *value)
 {
     struct json_slice slice;
 
     if (!number(reader, &slice))
         return false;
-    *value = strtof(slice.bytes, NULL);
+    *value = strtof_l(slice.bytes, NULL, c_locale());
     if (isfinite(*value))
         return true;
     reader->at = slice.bytes;
     return json_reader_fail(reader, "a number is too large for FP32");
+}
+
+bool scan_double(struct json_reader *reader, double *value)
+{
+    struct json_slice slice;
+
+    if (!number(reader, &slice))
+        return false;
+    *value = strtod_l(slice.bytes, NULL, c_locale());
+    if (isfinite(*value))
+        return true;
+    reader->at = slice.bytes;
+    return json_reader_fail(reader, "a number is too large");
 }
 
 static bool word(struct json_reader *reader, const char *text)
@@ -334,4 +354,9 @@ bool scan_end(struct json_reader *reader)
 {
     return (scan_peek(reader) == '\0' && reader->at == reader->end && reader->error[0] == '\0') ||
            json_reader_fail(reader, "something follows the end");
+}
+
+bool scan_document(struct json_reader *reader, struct json_slice *value)
+{
+    return scan_value(reader, value) && scan_end(reader);
 }

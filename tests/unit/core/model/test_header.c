@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 #include "fault.h"
-#include "model/json.h"
+#include "model/header.h"
+#include "model/lists.h"
 
 #define A "\"a\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}"
 #define B "\"b\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[24,32]}"
@@ -85,11 +86,13 @@ static void bad_headers(void **state)
         {"", 0, "not valid JSON"},
         {"{", 0, "not valid JSON"},
         {"{}}", 0, "not valid JSON"},
-        {"{\"a\":1,\"a\":1}", 0, "not valid JSON"},
-        {"{" A "," A "}", 24, "not valid JSON"},
+        {"{\"a\":{\"dtype\":\"F32\",\"dtype\":\"F32\"}}", 0, "tensor a: dtype is there twice"},
+        {"{\"__metadata__\":{\"k\":\"1\",\"\\u006b\":\"2\"}}", 0, "__metadata__: k is there twice"},
+        {"{\"__metadata__\":{},\"__metadata__\":{}}", 0, "__metadata__ is there twice"},
+        {"{" A "," A "}", 24, "tensor a is there twice"},
         {"\x89PNG", 0, "not valid JSON"},
         {"{\"\xFF\":1}", 0, "not valid JSON"},
-        {"{\"a\\u0000b\":1}", 0, "not valid JSON"},
+        {"{\"a\\u0000b\":1}", 0, "zero character"},
         {"[]", 0, "object"},
         {"{\"w\":1}", 0, "tensor w"},
         {"{\"w\":[]}", 0, "tensor w"},
@@ -111,7 +114,7 @@ static void bad_headers(void **state)
         {T("\"F32\"", "[1073741824,1073741824]", "[0,4]"), 4, "tensor w"},
         {T("\"F32\"", "[1073741824,1073741824,16]", "[0,0]"), 0, "tensor w: its shape"},
         {T("\"F32\"", "[1073741824,1073741824,4]", "[0,0]"), 0, "tensor w: its shape"},
-        {T("\"F32\"", "[99999999999999999999]", "[0,4]"), 4, "not valid JSON"},
+        {T("\"F32\"", "[99999999999999999999]", "[0,4]"), 4, "tensor w: size 0"},
         {T("\"F32\"", "[2]", "[0,4]"), 4, "tensor w: its shape"},
         {T("\"F16\"", "[2]", "[0,8]"), 8, "tensor w: its shape"},
         {T("\"F32\"", "[1]", "[0]"), 4, "tensor w: data_offsets"},

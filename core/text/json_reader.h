@@ -4,8 +4,8 @@
  *
  * The first error sticks: every function returns false after it.
  */
-#ifndef JSON_READER_H
-#define JSON_READER_H
+#ifndef VGG_CORE_TEXT_JSON_READER_H
+#define VGG_CORE_TEXT_JSON_READER_H
 
 #include "vgg.h"
 
@@ -49,10 +49,14 @@ bool scan_value(struct json_reader *reader, struct json_slice *value);
 bool scan_string(struct json_reader *reader, struct json_slice *string);
 bool scan_whole(struct json_reader *reader, uint64_t *value); /* digits alone, below 2^63 */
 bool scan_float(struct json_reader *reader, float *value);    /* finite once rounded */
+bool scan_double(struct json_reader *reader, double *value);
 bool scan_bool(struct json_reader *reader, bool *value);
 
 /* Nothing but white space is left. */
 bool scan_end(struct json_reader *reader);
+
+/* A whole text: one value and nothing else. */
+bool scan_document(struct json_reader *reader, struct json_slice *value);
 
 /*
  * Undo the escapes of a checked string: its UTF-8 in text[string.size], without a zero at the end.

@@ -1,5 +1,6 @@
 /* JSON read in place: what is valid, what is not, and never a byte past the end. */
 #include <float.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "json_reader.h"
+#include "text/json_reader.h"
 
 /* A copy of exactly that size: a sanitizer sees a read past its end. */
 static char *copy_of(const char *text, size_t size)
@@ -272,9 +273,48 @@ static void a_value_is_where_it_stands(void **state)
     assert_false(scan_element(&inside, &first)); /* it sticks */
 }
 
+/* Whatever the locale of the program that the library is part of says. */
+static void the_point_is_a_point(void **state)
+{
+    static const char *const commas[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "C"};
+    struct json_reader reader;
+    bool first = true;
+    double value;
+    float single;
+
+    (void)state;
+    for (size_t i = 0; i < 4 && setlocale(LC_NUMERIC, commas[i]) == NULL; i++)
+        continue;
+    json_reader_init(&reader, (struct json_slice){"[0.5, -1.25e2, 1e999]", 21});
+    assert_true(scan_begin(&reader, '[') && scan_element(&reader, &first));
+    assert_true(scan_double(&reader, &value) && value == 0.5);
+    assert_true(scan_element(&reader, &first) && scan_float(&reader, &single) && single == -125);
+    assert_true(scan_element(&reader, &first) && !scan_double(&reader, &value));
+    setlocale(LC_NUMERIC, "C");
+}
+
+static void a_document_is_one_value(void **state)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } cases[] = {{" [1] ", true}, {"[1] 2", false}, {"", false}, {"[1", false}, {"{}{}", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct json_reader reader;
+        struct json_slice whole;
+
+        json_reader_init(&reader, (struct json_slice){cases[i].text, strlen(cases[i].text)});
+        assert_int_equal(scan_document(&reader, &whole), cases[i].good);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_point_is_a_point),
+        cmocka_unit_test(a_document_is_one_value),
         cmocka_unit_test(agrees_with_jansson),
         cmocka_unit_test(agrees_on_damage),
         cmocka_unit_test(depth_is_bounded),
