@@ -38,7 +38,6 @@ extern "C" {
     X(TOO_LARGE, "over a limit")                                                                   \
     X(BAD_MODEL, "invalid model file")                                                             \
     X(IO, "input/output error")                                                                    \
-    X(BUSY, "too much work queued")                                                                \
     X(DEADLINE, "deadline passed")                                                                 \
     X(CANCELLED, "cancelled")
 
@@ -186,18 +185,20 @@ struct vgg_load_options {
 /*
  * Load a safetensors file (F32, F16, BF16; torchvision and timm tensor names, batch-norm folded).
  * The file is read once, front to back, and hashed, checked and packed on the way; it must not
- * change meanwhile and is not needed afterwards. Errors: IO (missing, unreadable, not a regular
- * file, changed while read), BAD_MODEL (anything wrong in it; the text names tensor and reason),
- * NO_MEMORY, CANCELLED (by on_chunk). The caller owns one reference. Thread-safe.
+ * change meanwhile and is not needed afterwards. The model's name is what its metadata say, else
+ * the file's without ".safetensors". Errors: IO (missing, unreadable, not a regular file, changed
+ * while read), BAD_MODEL (anything wrong in it; the text names tensor and reason), NO_MEMORY,
+ * CANCELLED (by on_chunk), BAD_ARGUMENT (no path; VGG_KERNELS in the environment names kernels that
+ * are not there; too many threads). The caller owns one reference. Thread-safe.
  */
 enum vgg_status vgg_model_load(const char *path, const struct vgg_load_options *options,
                                struct vgg_model **model, struct vgg_error *error);
 
-/* The same for an open file, from its beginning; fd stays the caller's, `path` is for messages. */
+/* The same for an open file, from its beginning; fd stays the caller's, `path` names it. */
 enum vgg_status vgg_model_load_fd(int fd, const char *path, const struct vgg_load_options *options,
                                   struct vgg_model **model, struct vgg_error *error);
 
-/* The same for a file held in memory; `bytes` is not needed after the call. */
+/* The same for a file held in memory, called `name`; `bytes` is not needed after the call. */
 enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char *name,
                                       const struct vgg_load_options *options,
                                       struct vgg_model **model, struct vgg_error *error);
@@ -208,11 +209,12 @@ void vgg_model_release(struct vgg_model *model);
 
 const struct vgg_model_info *vgg_model_get_info(const struct vgg_model *model);
 
-/* Class `index` < classes: its id ("n02123045") and label; NULL where the model has none. */
+/* Class `index`: its id ("n02123045") and label; NULL where the model has none. */
 void vgg_model_get_label(const struct vgg_model *model, uint32_t index, const char **id,
                          const char **label);
 
 size_t vgg_model_layer_count(const struct vgg_model *model);
+/* All zero from `index` vgg_model_layer_count on. */
 struct vgg_layer_info vgg_model_get_layer(const struct vgg_model *model, size_t index);
 
 /* Multiply-accumulates of one view of width x height pixels, as direct convolution. */
@@ -253,8 +255,8 @@ struct vgg_request {
 /*
  * Check a request against a model and a picture of width x height, before any decoding, and
  * predict its cost: *macs is the number of multiply-accumulates over all views. Errors:
- * BAD_ARGUMENT (a scale below the model's crop or over VGG_SCALE_MAX), TOO_LARGE (a view of more
- * than view_pixels_max pixels). Pure; thread-safe.
+ * BAD_ARGUMENT (no scales or too many, one below the model's crop or over VGG_SCALE_MAX, a side of
+ * 0), TOO_LARGE (a view of more than view_pixels_max pixels). Pure; thread-safe.
  */
 enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vgg_request *request,
                                   uint32_t width, uint32_t height, uint64_t view_pixels_max,
@@ -268,7 +270,8 @@ struct vgg_views;
 
 /*
  * Rescale `image` for each scale of `request`. The image stays the caller's and is not needed
- * afterwards. Errors: NO_MEMORY. The caller owns *views. Thread-safe.
+ * afterwards. Errors: BAD_ARGUMENT (no scales or too many, one of 0), TOO_LARGE (as
+ * vgg_image_rescale), NO_MEMORY. The caller owns *views. Thread-safe.
  */
 enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg_request *request,
                                  struct vgg_views **views, struct vgg_error *error);
@@ -276,7 +279,7 @@ enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg
 /*
  * Multi-crop evaluation (paper, section 3.2) instead: of each scale grid x grid crops of crop x
  * crop pixels, evenly spaced from edge to edge, row by row. Those that coincide are computed once.
- * Errors: BAD_ARGUMENT (a crop larger than a scale, a grid not in 1..32), NO_MEMORY.
+ * Errors: also BAD_ARGUMENT for a crop not in 1..scale and a grid not in 1..32.
  */
 enum vgg_status vgg_views_create_crops(const struct vgg_image *image,
                                        const struct vgg_request *request, uint32_t crop,
@@ -285,8 +288,8 @@ enum vgg_status vgg_views_create_crops(const struct vgg_image *image,
 
 /*
  * One view that is already what the network takes: floats [3][height][width] at any address,
- * normalised, in the model's channel order. They are copied. Errors: BAD_ARGUMENT (a value is not
- * finite), NO_MEMORY. The caller owns *views. Thread-safe.
+ * normalised, in the model's channel order. They are copied. Errors: BAD_ARGUMENT (a side of 0, a
+ * value that is not finite), NO_MEMORY. The caller owns *views. Thread-safe.
  */
 enum vgg_status vgg_views_create_input(const void *input, uint32_t width, uint32_t height,
                                        struct vgg_views **views, struct vgg_error *error);
@@ -315,7 +318,8 @@ struct vgg_engine_options {
  */
 struct vgg_engine;
 
-/* Errors: BAD_ARGUMENT, NO_MEMORY (also where threads cannot be started). */
+/* `options` may be NULL. Errors: BAD_ARGUMENT (over 65535 threads), NO_MEMORY (also where threads
+ * cannot be started). */
 enum vgg_status vgg_engine_create(const struct vgg_engine_options *options,
                                   struct vgg_engine **engine, struct vgg_error *error);
 
@@ -387,7 +391,8 @@ uint64_t vgg_job_run_ns(const struct vgg_job *job);
 /*
  * Posterior [classes] of a finished job: over all views, or of one view alone (`view` counts scale
  * 0 original, scale 0 mirrored, of crops the other crops of scale 0, scale 1 original ...).
- * Computed in double precision and rounded once. Valid until vgg_job_destroy.
+ * Computed in double precision and rounded once. NULL for a view there is none of. Valid until
+ * vgg_job_destroy.
  */
 const float *vgg_job_posterior(const struct vgg_job *job);
 size_t vgg_job_view_count(const struct vgg_job *job);
@@ -405,7 +410,7 @@ struct vgg_score_map {
     const float *logits;
 };
 
-/* That of a finished job whose options asked for maps; valid until vgg_job_destroy. Else NULL. */
+/* That of a view of a finished job whose options asked for maps, else NULL; valid as above. */
 const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view);
 
 /*

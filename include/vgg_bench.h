@@ -16,7 +16,10 @@ struct vgg_machine {
     double read_gbps;  /* 1e9 bytes a second, of blocks larger than the caches */
 };
 
-/* Errors: NO_MEMORY. Takes about a second. */
+/*
+ * `threads` 0: vgg_threads_default(). Errors: BAD_ARGUMENT (too many threads; VGG_KERNELS names
+ * none that are there), NO_MEMORY. Takes about a second.
+ */
 enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machine,
                                     struct vgg_error *error);
 
@@ -35,8 +38,9 @@ struct vgg_bench {
 };
 
 /*
- * Time passes of `batch` views of width x height pixels, `repeats` of them after a warm-up. Errors:
- * BAD_ARGUMENT (below the crop), NO_MEMORY.
+ * Time passes of `batch` views of width x height pixels, `repeats` of them after a warm-up, with
+ * `threads` threads (0: vgg_threads_default()). Errors: BAD_ARGUMENT (below the crop, over 2^30
+ * pixels, no views or repeats, too many threads), NO_MEMORY.
  */
 enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uint32_t height,
                               uint32_t batch, unsigned threads, unsigned repeats,

@@ -98,9 +98,9 @@ struct vgg_train_result {
 /*
  * Train on DIR/class/picture and write the model of least validation error (of equal ones, least
  * loss). The same options, data and kernels give the same bits, also when stopped and resumed.
- * Errors: BAD_ARGUMENT (options, data, a checkpoint of others), IO (the old files stay whole),
- * NO_MEMORY, BAD_MODEL (a broken init_from or checkpoint; the loss is no longer finite), CANCELLED
- * (by `stop`). *result is filled in any case.
+ * Errors: BAD_ARGUMENT (no dir, output or checkpoint; options, data, a checkpoint of others), IO
+ * (the old files stay whole), NO_MEMORY, BAD_MODEL (a broken init_from or checkpoint; the loss is
+ * no longer finite), CANCELLED (by `stop`). *result is filled in any case.
  */
 enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
                           struct vgg_train_result *result, struct vgg_error *error);

@@ -42,8 +42,6 @@ enum problem_kind problem_of_status(enum vgg_status status)
         return PROBLEM_BAD_IMAGE;
     case VGG_TOO_LARGE:
         return PROBLEM_IMAGE_TOO_LARGE;
-    case VGG_BUSY:
-        return PROBLEM_QUEUE_FULL;
     case VGG_CANCELLED:
         return PROBLEM_DRAINING;
     case VGG_DEADLINE:

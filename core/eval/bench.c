@@ -1,4 +1,5 @@
 /* Timing the network layer by layer. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -10,6 +11,8 @@
 
 _Static_assert((int)VGG_BENCH_LAYERS_MAX == (int)VGG_LAYERS_MAX,
                "the public array holds every layer");
+
+static const uint64_t PIXELS_MAX = UINT64_C(1) << 30; /* of a pass: far beyond any use */
 
 static double lower(double best, double value)
 {
@@ -54,6 +57,7 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
 {
     const struct vgg_net *net = &model->net;
     struct vgg_shape shape = {batch, 3, height, width};
+    uint32_t crop = vgg_net_crop(net);
     uint64_t layer_ns[1 + VGG_LAYERS_MAX];
     struct vgg_view_pixels *views = vgg_calloc(batch, sizeof *views);
     uint8_t *rgb = vgg_calloc((size_t)width * height, 3);
@@ -62,9 +66,16 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
     enum vgg_status status = VGG_OK;
     void *arena = NULL;
 
-    if (width < vgg_net_crop(net) || height < vgg_net_crop(net) || batch == 0)
+    if (threads == 0)
+        threads = vgg_threads_default();
+    if (width < crop || height < crop)
         status = vgg_fail(error, VGG_BAD_ARGUMENT, "%ux%u is below the model's crop of %u", width,
-                          height, vgg_net_crop(net));
+                          height, crop);
+    else if (batch == 0 || repeats == 0 || PIXELS_MAX / width / height / batch == 0)
+        status = vgg_fail(error, VGG_BAD_ARGUMENT,
+                          "%u repeats of %u views of %ux%u: at least 1, and at most %" PRIu64
+                          " pixels a pass",
+                          repeats, batch, width, height, PIXELS_MAX);
     else
         arena = vgg_alloc_aligned(vgg_forward_arena_bytes(net, shape, threads), 1);
     if (status == VGG_OK && (views == NULL || rgb == NULL || mean == NULL || arena == NULL))

@@ -52,14 +52,14 @@ enum vgg_status vgg_views_create_crops(const struct vgg_image *image,
                                        struct vgg_error *error)
 {
     uint32_t mirrors = request->flip ? 2 : 1;
-    size_t most = request->scales_n * mirrors * grid * grid;
     struct vgg_views *views;
     enum vgg_status status;
+    size_t most;
 
     if (grid < 1 || grid > GRID_MAX)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "a grid of %" PRIu32 " is not in 1..%d", grid,
                         GRID_MAX);
-    for (size_t i = 0; i < request->scales_n; i++)
+    for (size_t i = 0; i < request->scales_n && i < VGG_SCALES_MAX; i++)
         if (crop < 1 || crop > request->scales[i])
             return vgg_fail(error, VGG_BAD_ARGUMENT,
                             "a crop of %" PRIu32 " is not in 1..%" PRIu32 ", the scale", crop,
@@ -67,6 +67,7 @@ enum vgg_status vgg_views_create_crops(const struct vgg_image *image,
     status = vgg_views_create(image, request, &views, error);
     if (status != VGG_OK)
         return status;
+    most = views->scales_n * mirrors * grid * grid;
     views->crops = vgg_calloc(1, sizeof *views->crops + most * sizeof *views->crops->items);
     if (views->crops != NULL)
         views->crops->order = vgg_alloc(most, sizeof *views->crops->order);

@@ -127,12 +127,16 @@ size_t vgg_job_view_count(const struct vgg_job *job)
 
 const float *vgg_job_view_posterior(const struct vgg_job *job, size_t view)
 {
+    if (view >= vgg_job_view_count(job))
+        return NULL;
     return job->posterior + (vgg_views_find(job->views, view) + 1) * job->model->net.classes;
 }
 
 const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view)
 {
-    return job->maps != NULL ? vgg_maps_get(job->maps, vgg_views_find(job->views, view)) : NULL;
+    if (job->maps == NULL || view >= vgg_job_view_count(job))
+        return NULL;
+    return vgg_maps_get(job->maps, vgg_views_find(job->views, view));
 }
 
 const float *vgg_job_features(const struct vgg_job *job)

@@ -136,6 +136,8 @@ enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machin
 
     if (measurement.kernels == NULL)
         return VGG_BAD_ARGUMENT;
+    if (threads == 0)
+        threads = vgg_threads_default();
     measurement.block = vgg_alloc_aligned(threads, READ_BYTES);
     measurement.count = vgg_calloc(threads, sizeof *measurement.count);
     status = measurement.block == NULL || measurement.count == NULL

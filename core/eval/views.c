@@ -12,6 +12,13 @@
 #include "eval/crops.h"
 #include "image/image.h"
 
+static enum vgg_status check_scales_n(const struct vgg_request *request, struct vgg_error *error)
+{
+    if (request->scales_n >= 1 && request->scales_n <= VGG_SCALES_MAX)
+        return VGG_OK;
+    return vgg_fail(error, VGG_BAD_ARGUMENT, "a request needs 1 to %d scales", VGG_SCALES_MAX);
+}
+
 static int ascending(const void *a, const void *b)
 {
     uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
@@ -49,8 +56,10 @@ enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vg
     uint32_t crop = vgg_model_get_info(model)->crop;
 
     *macs = 0;
-    if (request->scales_n < 1 || request->scales_n > VGG_SCALES_MAX)
-        return vgg_fail(error, VGG_BAD_ARGUMENT, "a request needs 1 to %d scales", VGG_SCALES_MAX);
+    if (check_scales_n(request, error) != VGG_OK)
+        return VGG_BAD_ARGUMENT;
+    if (width == 0 || height == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "a picture has at least 1x1 pixels");
     for (size_t i = 0; i < request->scales_n; i++) {
         uint32_t scale = request->scales[i];
         uint64_t view_width, view_height;
@@ -77,9 +86,11 @@ enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vg
 enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg_request *request,
                                  struct vgg_views **out, struct vgg_error *error)
 {
-    struct vgg_views *views = vgg_calloc(1, sizeof *views);
+    struct vgg_views *views;
 
-    assert(request->scales_n >= 1 && request->scales_n <= VGG_SCALES_MAX);
+    if (check_scales_n(request, error) != VGG_OK)
+        return VGG_BAD_ARGUMENT;
+    views = vgg_calloc(1, sizeof *views);
     if (views == NULL)
         return vgg_fail_memory(error);
     views->flip = request->flip;
@@ -101,9 +112,14 @@ enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg
 enum vgg_status vgg_views_create_input(const void *input, uint32_t width, uint32_t height,
                                        struct vgg_views **out, struct vgg_error *error)
 {
-    size_t floats = 3 * (size_t)width * height;
-    struct vgg_views *views = vgg_calloc(1, sizeof *views);
+    struct vgg_views *views;
+    size_t floats;
 
+    if (width == 0 || height == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "a view has at least 1x1 pixels");
+    if (!vgg_size_mul((size_t)width * height, 3, &floats))
+        return vgg_fail_memory(error);
+    views = vgg_calloc(1, sizeof *views);
     if (views == NULL || (views->images[0] = vgg_calloc(1, sizeof **views->images)) == NULL)
         goto fail;
     views->scales_n = 1;

@@ -1,7 +1,6 @@
 /* Models: opening the file, its metadata, the public accessors and the reference count. */
 #include "model/model.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -239,6 +238,8 @@ enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char
 {
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
+    if (name == NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "a model in memory needs a name");
     return load(&source, name, NULL, options, model, error);
 }
 
@@ -280,8 +281,11 @@ enum vgg_status vgg_model_load_fd(int fd, const char *path, const struct vgg_loa
 {
     struct vgg_error reason = {0};
     struct vgg_source source;
-    enum vgg_status status = vgg_source_from_fd(fd, &source, &reason);
+    enum vgg_status status;
 
+    if (path == NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "no model file was named");
+    status = vgg_source_from_fd(fd, &source, &reason);
     if (status == VGG_OK)
         status = load_file(&source, path, NULL, options, model, &reason);
     return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
@@ -293,8 +297,11 @@ enum vgg_status vgg_model_load_kernels(const char *path, const struct vgg_kernel
 {
     struct vgg_error reason = {0};
     struct vgg_source source;
-    enum vgg_status status = vgg_source_open(path, &source, &reason);
+    enum vgg_status status;
 
+    if (path == NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "no model file was named");
+    status = vgg_source_open(path, &source, &reason);
     if (status == VGG_OK) {
         status = load_file(&source, path, kernels, options, model, &reason);
         close(source.fd);
@@ -335,10 +342,9 @@ const struct vgg_model_info *vgg_model_get_info(const struct vgg_model *model)
 void vgg_model_get_label(const struct vgg_model *model, uint32_t index, const char **id,
                          const char **label)
 {
-    assert(index < model->net.classes);
     *id = NULL;
     *label = NULL;
-    if (model->labels.items_n != 0) {
+    if (index < model->labels.items_n) {
         *id = model->labels.items[index].id;
         *label = model->labels.items[index].label;
     }
@@ -353,7 +359,8 @@ struct vgg_layer_info vgg_model_get_layer(const struct vgg_model *model, size_t 
 {
     const struct vgg_layer *layer = &model->net.layers[index];
 
-    assert(index < model->net.layers_n);
+    if (index >= model->net.layers_n)
+        return (struct vgg_layer_info){0};
     return (struct vgg_layer_info){
         .name = layer->name,
         .in = layer->conv.in,

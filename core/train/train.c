@@ -415,10 +415,14 @@ static enum vgg_status train(struct training *training, const char *dir, struct 
 enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
                           struct vgg_train_result *result, struct vgg_error *error)
 {
-    struct training *training = vgg_calloc(1, sizeof *training);
+    struct training *training;
     enum vgg_status status;
 
     *result = (struct vgg_train_result){0};
+    if (dir == NULL || options->output == NULL || options->checkpoint == NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "a directory, an output and a checkpoint file are needed");
+    training = vgg_calloc(1, sizeof *training);
     if (training == NULL)
         return vgg_fail_memory(error);
     status = vgg_settings_complete(options, &training->settings, error);

@@ -78,8 +78,7 @@ static void every_status_has_a_kind(void **state)
     } expected[] = {
         {VGG_NO_MEMORY, 503}, {VGG_BAD_ARGUMENT, 400}, {VGG_UNSUPPORTED_FORMAT, 415},
         {VGG_BAD_IMAGE, 422}, {VGG_TOO_LARGE, 413},    {VGG_BAD_MODEL, 500},
-        {VGG_IO, 500},        {VGG_BUSY, 503},         {VGG_DEADLINE, 504},
-        {VGG_CANCELLED, 503},
+        {VGG_IO, 500},        {VGG_DEADLINE, 504},     {VGG_CANCELLED, 503},
     };
 
     (void)state;
@@ -88,7 +87,6 @@ static void every_status_has_a_kind(void **state)
         if (problem_status(problem_of_status(expected[i].status)) != expected[i].code)
             fail_msg("%s is a %u", vgg_status_text(expected[i].status),
                      problem_status(problem_of_status(expected[i].status)));
-    assert_int_equal(problem_of_status(VGG_BUSY), PROBLEM_QUEUE_FULL);
     assert_int_equal(problem_of_status(VGG_CANCELLED), PROBLEM_DRAINING);
     assert_int_equal(problem_of_status(VGG_NO_MEMORY), PROBLEM_NO_MEMORY);
 }
