@@ -337,7 +337,7 @@ static void damaged_offsets(void **state)
     check_bad_maker(&maker, "features.6.weight");
     maker_layout(&maker);
     maker_rename(&maker, "features.6.bias", "features.3.bias");
-    check_bad_maker(&maker, "duplicate");
+    check_bad_maker(&maker, "is there twice");
     maker_free(&maker);
 }
 
