@@ -10,6 +10,7 @@ endif
 OBJCOPY ?= objcopy
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
+LIBDIR ?= lib
 # A file ending in .safetensors, one of vgg16 vgg19 vgg16_bn vgg19_bn, or empty: the embedded model.
 MODEL ?=
 RUN_ARGS ?=
@@ -184,8 +185,20 @@ $(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a $(BL
 
 test_programs: $(unit_tests) $(e2e_tests) $(BUILD)/vgg $(BUILD)/oracle $(BUILD)/dump_pixels
 
-## test: install what is missing, build, run the unit and end-to-end tests
-test:
+# The test programs that T names, as in T=test_queue.
+chosen = $(filter %/$(T),$(unit_tests) $(e2e_tests))
+
+## test: install what is missing, build, run the unit and end-to-end tests (T=test_queue: that one)
+test: $(if $(T),test-one,test-all)
+
+test-one:
+	$(if $(chosen),,$(error there is no test $(T): it is the name of a file in tests/unit or tests/e2e without .c))
+	$(Q)$(MAKE) --no-print-directory $(jobs) $(BUILD)/vgg $(chosen)
+	$(Q)for each in $(chosen); do \
+	    VGG_BIN=$(BUILD)/vgg OPENBLAS_NUM_THREADS=1 $$each || exit 1; \
+	done
+
+test-all:
 	$(Q)sh docker/deps.sh test
 	$(Q)$(MAKE) --no-print-directory $(jobs) test_programs
 	$(Q)sh tests/run.sh $(BUILD) all
@@ -283,6 +296,10 @@ format:
 format-check:
 	$(Q)clang-format --dry-run -Werror $(sources)
 
+## compile_commands.json: how each source is compiled, for editors and clang-tidy
+compile_commands.json: FORCE
+	$(Q)$(MAKE) --no-print-directory -Bn V=1 test_programs | /usr/bin/python3 tests/lint/commands.py >$@
+
 ## help: what you read now
 help list:
 	@echo "make TARGET [VARIABLE=value ...], with the targets"
@@ -296,16 +313,16 @@ $(BUILD)/vgg.1: server/vgg.1 server/manual.awk $(BUILD)/vgg
 	$(Q)awk -v vgg=$(BUILD)/vgg -f server/manual.awk $< >$@
 
 # Wherever one is: MODE:FILE:TARGET below $(PREFIX).
-installed = 755:$(BUILD)/vgg:bin/vgg 644:$(BUILD)/libvgg.a:lib/libvgg.a \
+installed = 755:$(BUILD)/vgg:bin/vgg 644:$(BUILD)/libvgg.a:$(LIBDIR)/libvgg.a \
     644:include/vgg.h:include/vgg.h 644:include/vgg_bench.h:include/vgg_bench.h \
-    644:include/vgg_train.h:include/vgg_train.h 644:$(BUILD)/vgg.pc:lib/pkgconfig/vgg.pc \
+    644:include/vgg_train.h:include/vgg_train.h 644:$(BUILD)/vgg.pc:$(LIBDIR)/pkgconfig/vgg.pc \
     644:$(BUILD)/vgg.1:share/man/man1/vgg.1 \
     644:server/completion.bash:share/bash-completion/completions/vgg \
     644:$(BUILD)/vgg.service:lib/systemd/system/vgg.service
 
 # These name $(PREFIX), which another call may have set otherwise: made anew each time.
 $(BUILD)/vgg.pc: include/vgg.h FORCE
-	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$${prefix}/include' 'libdir=$${prefix}/lib' '' \
+	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$${prefix}/include' 'libdir=$${prefix}/$(LIBDIR)' '' \
 	    'Name: vgg' 'Description: VGG-16/19 image classification on CPUs' \
 	    "Version: $$(sed -n 's/^#define VGG_VERSION "\(.*\)"/\1/p' $<)" \
 	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lvgg $(filter-out %.o,$(CORE_LIBS)) -pthread' >$@
@@ -324,12 +341,20 @@ install: all $(BUILD)/vgg.1 $(BUILD)/vgg.pc $(BUILD)/vgg.service
 uninstall:
 	$(Q)rm -f $(addprefix $(DESTDIR)$(PREFIX)/,$(foreach each,$(installed),$(lastword $(subst :, ,$(each)))))
 
+## deb: Debian packages in $(BUILD)/deb, built in a copy of the tree; deb-check tries them
+deb:
+	$(Q)sh docker/deps.sh build deb
+	$(Q)sh docker/debian/build.sh $(BUILD)/deb
+
+deb-check: deb
+	$(Q)/usr/bin/python3 tests/install/check_deb.py $(BUILD)/deb
+
 ## clean: remove all that was built
 clean:
-	rm -rf build
+	rm -rf $(BUILD)
 
 .PHONY: all run test_programs test check-long page-check docker-check neon-check bench bench-peers load asan ubsan tsan \
-    fuzz fuzzers format format-check help list install uninstall clean FORCE
+    fuzz fuzzers format format-check help list install deb deb-check test-one test-all uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

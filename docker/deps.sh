@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what vgg needs and lacks from the packages of Debian 12, Ubuntu 22.04 or later.
 #
-#   docker/deps.sh build|test|fuzz|long|page|peers|fetch|neon|docker...
+#   docker/deps.sh build|test|fuzz|deb|long|page|peers|fetch|neon|docker...
 #
 # Prints nothing and asks for nothing when everything is there. VGG_DEPS=skip skips the check, for
 # systems where the same libraries came from somewhere else.
@@ -13,6 +13,7 @@ build_packages='gcc make libc6-dev libmicrohttpd-dev libgnutls28-dev libjansson-
 test_packages='g++ libcmocka-dev libcurl4-openssl-dev|libcurl4-gnutls-dev curl python3 python3-pil
     python3-numpy wrk clang-format pkgconf|pkg-config'
 fuzz_packages='clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev python3 python3-pil'
+deb_packages='dpkg-dev debhelper fakeroot lintian git'
 fetch_packages='curl ca-certificates'
 long_packages='prometheus' # not for tests: where there is systemd, it starts a daemon
 peers_packages='python3-torch python3-numpy python3-pil nodejs'
@@ -40,6 +41,7 @@ packages_of() {
         build) printf '%s ' "$build_packages" ;;
         test) printf '%s ' "$build_packages $test_packages" ;;
         fuzz) printf '%s ' "$fuzz_packages" ;;
+        deb) printf '%s ' "$deb_packages" ;;
         fetch) printf '%s ' "$fetch_packages" ;;
         long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
         page) printf '%s ' "$build_packages $page_packages $(npm_package)" ;;
