@@ -188,7 +188,7 @@ test_programs: $(unit_tests) $(e2e_tests) $(BUILD)/vgg $(BUILD)/oracle $(BUILD)/
 # The test programs that T names, as in T=test_queue.
 chosen = $(filter %/$(T),$(unit_tests) $(e2e_tests))
 
-## test: install what is missing, build, run the unit and end-to-end tests (T=test_queue: that one)
+## test: install what is missing, build, run the unit and end-to-end tests (T=test_queue runs that one)
 test: $(if $(T),test-one,test-all)
 
 test-one:

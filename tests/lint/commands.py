@@ -18,5 +18,5 @@ def entries(lines):
                 yield {"directory": os.getcwd(), "file": source, "arguments": words}
 
 
-json.dump(list(entries(sys.stdin)), sys.stdout, indent=1)
+json.dump(list(entries(sys.stdin.read().replace("\\\n", " ").splitlines())), sys.stdout, indent=1)
 print()
