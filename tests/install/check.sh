@@ -25,8 +25,9 @@ check() {
     fi
 }
 
+# What was built is what is installed: other tests run it meanwhile, so it must not be linked anew.
 run_make() {
-    make --no-print-directory BUILD="$build" "$@"
+    make --no-print-directory -o "$build/vgg" -o "$build/libvgg.a" BUILD="$build" "$@"
 }
 
 # ---------------------------------------------------------------- files
