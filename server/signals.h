@@ -2,7 +2,11 @@
 #ifndef SIGNALS_H
 #define SIGNALS_H
 
+#include "clock.h"
 #include "vgg.h"
+
+/* Signals to end that come within it count once. */
+#define SIGNALS_MOMENT_NS (NS_PER_S / 2)
 
 enum signals_event { SIGNALS_NONE, SIGNALS_END, SIGNALS_RELOAD };
 

@@ -14,7 +14,7 @@
 #include "process.h"
 #include "work.h"
 
-enum { ARGUMENTS_MAX = 48, READY_MS = 60000 };
+enum { ARGUMENTS_MAX = 48, READY_MS = 60000, SIGNAL_NAPS = 60 };
 
 /* ---------------------------------------------------------------- start and end -------------- */
 
@@ -91,6 +91,13 @@ void server_start_model(struct server *server, const char *model)
 void server_signal(const struct server *server, int number)
 {
     assert_int_equal(kill(server->pid, number), 0);
+}
+
+void server_signal_later(const struct server *server, int number)
+{
+    for (int i = 0; i < SIGNAL_NAPS; i++)
+        nap();
+    server_signal(server, number);
 }
 
 int server_wait(struct server *server)

@@ -28,6 +28,9 @@ void server_stop(struct server *server);
 
 void server_signal(const struct server *server, int number);
 
+/* One more, after the moment in which several count once (SIGNALS_MOMENT_NS). */
+void server_signal_later(const struct server *server, int number);
+
 /* Wait for the end: the exit status. */
 int server_wait(struct server *server);
 

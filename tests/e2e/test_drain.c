@@ -220,9 +220,33 @@ static void test_drain_delay_and_second_signal(void **state)
     check_answer(&answer, 80, 60);
     assert_string_equal(answer_header(&answer, "Connection"), "close");
     answer_free(&answer);
-    server_signal(&server, SIGTERM);
+    server_signal_later(&server, SIGTERM);
     assert_int_equal(server_wait(&server), 1);
     blob_free(&image);
+}
+
+/* To the process group and from the parent at once: one drain, which answers what was accepted. */
+static void test_two_signals_at_once_are_one(void **state)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+    struct held held;
+    struct server server;
+    char *log;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        start(&server, "--log", "text");
+        hold(&held, &server);
+        server_signal(&server, numbers[i]);
+        server_signal(&server, SIGTERM);
+        wait_closed(&server);
+        let_go(&held);
+        assert_int_equal(server_wait(&server), 0);
+        log = server_log(&server);
+        assert_non_null(strstr(log, "draining"));
+        assert_null(strstr(log, "second signal"));
+        free(log);
+    }
 }
 
 static void test_second_signal_ends_a_drain(void **state)
@@ -235,7 +259,7 @@ static void test_second_signal_ends_a_drain(void **state)
     hold(&held, &server);
     server_signal(&server, SIGTERM);
     wait_closed(&server);
-    server_signal(&server, SIGINT);
+    server_signal_later(&server, SIGINT);
     assert_int_equal(server_wait(&server), 1);
     assert_true(raw_ends(&held.raw));
     raw_close(&held.raw);
@@ -300,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_kept_alive_connection_is_told_to_go),
         cmocka_unit_test(test_idle_connections_do_not_hold_it),
         cmocka_unit_test(test_drain_delay_and_second_signal),
+        cmocka_unit_test(test_two_signals_at_once_are_one),
         cmocka_unit_test(test_second_signal_ends_a_drain),
         cmocka_unit_test(test_drain_timeout),
         cmocka_unit_test(test_drain_timeout_while_computing),

@@ -41,7 +41,7 @@ static void test_ready_draining_gone(void **state)
     server_signal(&server, SIGTERM);
     server_wait_log(&server, "draining");
     check_health(server.ports[0], NULL, 1, "503");
-    server_signal(&server, SIGTERM);
+    server_signal_later(&server, SIGTERM);
     assert_int_equal(server_wait(&server), 1);
     check_health(server.ports[0], NULL, 1, "refused");
 }

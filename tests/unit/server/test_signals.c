@@ -14,12 +14,21 @@
 
 enum { HANG_S = 120 };
 
+/* Longer than the moment in which signals are one. */
+static void let_pass(void)
+{
+    const struct timespec moment = {.tv_nsec = SIGNALS_MOMENT_NS + 10 * NS_PER_MS};
+
+    nanosleep(&moment, NULL);
+}
+
 static void termination_is_reported(void **state)
 {
     static const int numbers[] = {SIGTERM, SIGINT};
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
+        let_pass();
         assert_int_equal(signals_wait(0), SIGNALS_NONE);
         assert_int_equal(raise(numbers[i]), 0);
         assert_int_equal(signals_wait(-1), SIGNALS_END);
@@ -31,18 +40,35 @@ static void termination_is_reported(void **state)
 static void each_signal_counts(void **state)
 {
     (void)state;
-    raise(SIGTERM);
-    raise(SIGINT);
-    raise(SIGTERM);
+    for (int i = 0; i < 3; i++) {
+        let_pass();
+        raise(i == 1 ? SIGINT : SIGTERM);
+    }
     for (int i = 0; i < 3; i++)
         assert_int_equal(signals_wait(0), SIGNALS_END);
     assert_int_equal(signals_wait(0), SIGNALS_NONE);
+}
+
+/* From the process group and from the parent: one, also where none has been waited for yet. */
+static void within_a_moment_they_are_one(void **state)
+{
+    (void)state;
+    let_pass();
+    raise(SIGTERM);
+    raise(SIGTERM);
+    assert_int_equal(signals_wait(0), SIGNALS_END);
+    raise(SIGINT);
+    assert_int_equal(signals_wait(0), SIGNALS_NONE);
+    let_pass();
+    raise(SIGTERM);
+    assert_int_equal(signals_wait(0), SIGNALS_END);
 }
 
 /* However often it was asked for, one reload does; an end comes first. */
 static void reloads_are_one(void **state)
 {
     (void)state;
+    let_pass();
     raise(SIGHUP);
     raise(SIGTERM);
     raise(SIGHUP);
@@ -78,6 +104,7 @@ static void wakes_a_waiting_thread(void **state)
     const struct sigaction action = {.sa_handler = on_alarm};
 
     (void)state;
+    let_pass();
     sigaction(SIGALRM, &action, NULL);
     (void)ualarm(20000, 0);
     assert_int_equal(signals_wait(HANG_S * 1000), SIGNALS_END);
@@ -97,8 +124,10 @@ static void the_second_ends_what_nobody_attends(void **state)
             _exit(2);
         raise(SIGHUP);
         raise(SIGTERM);
+        raise(SIGTERM);
         if (!signals_ended())
             _exit(3);
+        let_pass();
         raise(SIGINT);
         _exit(4);
     }
@@ -112,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(termination_is_reported),
         cmocka_unit_test(each_signal_counts),
+        cmocka_unit_test(within_a_moment_they_are_one),
         cmocka_unit_test(reloads_are_one),
         cmocka_unit_test(others_are_ignored),
         cmocka_unit_test(wakes_a_waiting_thread),
