@@ -32,10 +32,7 @@ static const char *class_name(const struct vgg_model *model, uint32_t index)
 /* A text in a column. */
 static void print_name(const char *text, size_t width)
 {
-    size_t length = strlen(text);
-
-    terminal_text(stdout, text, width);
-    for (; length < width; length++)
+    for (size_t used = terminal_text(stdout, text, width); used < width; used++)
         fputc(' ', stdout);
 }
 

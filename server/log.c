@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "json.h"
 #include "log_writer.h"
+#include "text/utf8.h"
 
 enum { TIME_BYTES = 32, LINE_BYTES = 1024 };
 
@@ -71,9 +72,7 @@ void log_event(const char *level, const char *format, ...)
         put_json(json, size);
         return;
     }
-    for (char *at = message; *at != '\0'; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7F)
-            *at = '?';
+    utf8_clean(message);
     length = snprintf(line, sizeof line, "%s %s %s\n", time, level, message);
     log_writer_put(line, (size_t)length);
 }

@@ -9,6 +9,7 @@
 
 #include "json.h"
 #include "terminal.h"
+#include "text/utf8.h"
 
 #define BOLD "\033[1m"
 #define FIRST "\033[1;32m"
@@ -65,6 +66,13 @@ static size_t longest_id(const struct report *report, const uint32_t *top, size_
     return longest;
 }
 
+static void print_id(const char *id, size_t width)
+{
+    fputs("  ", stdout);
+    for (size_t used = terminal_text(stdout, id, width); used < width; used++)
+        fputc(' ', stdout);
+}
+
 /* "   93.12%    281  n02123045  tabby, tabby cat" */
 static void print_class(const struct report *report, uint32_t index, double score, bool first,
                         int id_width)
@@ -76,7 +84,7 @@ static void print_class(const struct report *report, uint32_t index, double scor
     printf("  %s%6.2f%%%s  %s%5" PRIu32, colour(report, first ? FIRST : BOLD), 100 * score,
            colour(report, PLAIN), colour(report, FAINT), index);
     if (id_width != 0)
-        printf("  %-*s", id_width, id != NULL ? id : "");
+        print_id(id != NULL ? id : "", (size_t)id_width);
     printf("%s  ", colour(report, PLAIN));
     if (label != NULL)
         terminal_text(stdout, label,
@@ -134,19 +142,25 @@ static bool print_json(const struct report *report, const struct report_file *fi
 
 /* ---------------------------------------------------------------- CSV (RFC 4180) ------------- */
 
-static void print_field(const char *text)
+/* A file gets the bytes as they are, a terminal what it may show. */
+static void print_field(const struct report *report, const char *text)
 {
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, stdout);
-        return;
-    }
-    fputc('"', stdout);
-    for (; *text != '\0'; text++) {
+    bool terminal = report->columns != 0, quoted = strpbrk(text, ",\"\r\n") != NULL;
+
+    if (quoted)
+        fputc('"', stdout);
+    for (size_t left = strlen(text), taken = 1; left > 0; text += taken, left -= taken) {
+        const char *shown = text;
+        size_t bytes = 1;
+
+        if (terminal)
+            taken = utf8_show(text, left, &shown, &bytes);
         if (*text == '"')
             fputc('"', stdout);
-        fputc(*text, stdout);
+        fwrite(shown, 1, bytes, stdout);
     }
-    fputc('"', stdout);
+    if (quoted)
+        fputc('"', stdout);
 }
 
 static bool print_csv(const struct report *report, const struct report_file *file)
@@ -155,9 +169,9 @@ static bool print_csv(const struct report *report, const struct report_file *fil
     uint32_t *top;
 
     if (file->evaluation->failed) {
-        print_field(file->path);
+        print_field(report, file->path);
         fputs(",,,,,,", stdout);
-        print_field(file->evaluation->problem.detail);
+        print_field(report, file->evaluation->problem.detail);
         fputs("\r\n", stdout);
         return true;
     }
@@ -168,11 +182,11 @@ static bool print_csv(const struct report *report, const struct report_file *fil
         const char *id, *label;
 
         vgg_model_get_label(report->model, top[i], &id, &label);
-        print_field(file->path);
+        print_field(report, file->path);
         printf(",%zu,%" PRIu32 ",", i + 1, top[i]);
-        print_field(id != NULL ? id : "");
+        print_field(report, id != NULL ? id : "");
         fputc(',', stdout);
-        print_field(label != NULL ? label : "");
+        print_field(report, label != NULL ? label : "");
         printf(",%.9g,\r\n", (double)vgg_job_posterior(file->evaluation->job)[top[i]]);
     }
     free(top);

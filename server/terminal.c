@@ -1,16 +1,18 @@
 /* Terminals. */
 #include "terminal.h"
 
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "text/utf8.h"
+
 #define FAILED "\033[1;31m"
 #define PLAIN "\033[0m"
 
-enum { COLUMNS_DEFAULT = 80 };
+enum { COLUMNS_DEFAULT = 80, LINE_BYTES = 2 * 4096 }; /* a path is at most half of a line */
 
 unsigned terminal_columns(int fd)
 {
@@ -30,15 +32,33 @@ bool terminal_has_colours(int fd)
            (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-void terminal_text(FILE *out, const char *text, size_t width)
+size_t terminal_text(FILE *out, const char *text, size_t width)
 {
-    size_t length = strlen(text);
+    size_t used = 0;
 
-    if (length > width)
-        for (length = width; length > 0 && (text[length] & 0xc0) == 0x80; length--)
-            ;
-    for (size_t i = 0; i < length; i++)
-        fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
+    for (size_t left = strlen(text), taken; left > 0; text += taken, left -= taken) {
+        const char *shown;
+        size_t bytes;
+
+        taken = utf8_show(text, left, &shown, &bytes);
+        if (bytes > width - used)
+            break;
+        fwrite(shown, 1, bytes, out);
+        used += bytes;
+    }
+    return used;
+}
+
+void terminal_say(const char *format, ...)
+{
+    char text[LINE_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    utf8_clean(text);
+    fprintf(stderr, "vgg: %s\n", text);
 }
 
 void terminal_failure(const char *what, const char *reason)
@@ -47,5 +67,7 @@ void terminal_failure(const char *what, const char *reason)
 
     fprintf(stderr, "vgg: %s", colours ? FAILED : "");
     terminal_text(stderr, what, SIZE_MAX);
-    fprintf(stderr, "%s: %s\n", colours ? PLAIN : "", reason);
+    fprintf(stderr, "%s: ", colours ? PLAIN : "");
+    terminal_text(stderr, reason, SIZE_MAX);
+    fputc('\n', stderr);
 }

@@ -11,4 +11,14 @@ size_t utf8_length(const char *text, size_t size);
 /* Is all of a string UTF-8? */
 bool utf8_valid(const char *string);
 
+/*
+ * The character at `text` as a terminal or a log line may have it, in *shown of *shown_bytes: "?"
+ * for what moves the cursor, ends the line, turns the direction of the text, or is no UTF-8.
+ * Returns how many bytes it stands for; `size` is not 0.
+ */
+size_t utf8_show(const char *text, size_t size, const char **shown, size_t *shown_bytes);
+
+/* The same for a string, in place: it becomes no longer. */
+void utf8_clean(char *text);
+
 #endif

@@ -54,9 +54,73 @@ static void strings(void **state)
     assert_false(utf8_valid("good, then \xFF"));
 }
 
+/* ---------------------------------------------------------------- for a terminal ------------- */
+
+static void expect_clean(const char *text, const char *expected)
+{
+    char copy[64];
+
+    strcpy(copy, text);
+    utf8_clean(copy);
+    assert_string_equal(copy, expected);
+}
+
+static void text_stays(void **state)
+{
+    (void)state;
+    expect_clean("", "");
+    expect_clean("a b~", "a b~");
+    expect_clean("na\xc3\xafve \xe2\x98\x83 \xf0\x9f\x97\x91",
+                 "na\xc3\xafve \xe2\x98\x83 \xf0\x9f\x97\x91");
+    expect_clean("\xc2\xa0", "\xc2\xa0"); /* the first after C1 */
+}
+
+static void controls_go(void **state)
+{
+    (void)state;
+    expect_clean("a\nb\r\tc", "a?b??c");
+    expect_clean("\033[31mred\x7f", "?[31mred?");
+    expect_clean("\xc2\x9b"
+                 "31m",
+                 "?31m");                                         /* CSI as one character */
+    expect_clean("\xe2\x80\xa8|\xe2\x80\xa9", "?|?");             /* line and paragraph separator */
+    expect_clean("\xe2\x80\xaegpj.exe\xe2\x81\xa9", "?gpj.exe?"); /* the other way round */
+}
+
+static void other_bytes_go(void **state)
+{
+    (void)state;
+    expect_clean("caf\xe9", "caf?");
+    expect_clean("\x9b"
+                 "1m",
+                 "?1m"); /* CSI of Latin 1 */
+    expect_clean("\xc3", "?");
+    expect_clean("\xc0\xaf\xed\xa0\x80", "?????");
+    expect_clean("\xe2\x98", "??");
+}
+
+/* It reads no further than the size. */
+static void shows_one(void **state)
+{
+    const char *text = "\xe2\x98\x83", *shown;
+    size_t bytes;
+
+    (void)state;
+    assert_int_equal(utf8_show(text, 3, &shown, &bytes), 3);
+    assert_ptr_equal(shown, text);
+    assert_int_equal(bytes, 3);
+    assert_int_equal(utf8_show(text, 2, &shown, &bytes), 1);
+    assert_int_equal(bytes, 1);
+    assert_int_equal(*shown, '?');
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(characters), cmocka_unit_test(strings)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(characters),     cmocka_unit_test(strings),
+        cmocka_unit_test(text_stays),     cmocka_unit_test(controls_go),
+        cmocka_unit_test(other_bytes_go), cmocka_unit_test(shows_one),
+    };
 
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
 }
