@@ -315,6 +315,7 @@ $(BUILD)/vgg.1: server/vgg.1 server/manual.awk $(BUILD)/vgg
 # Wherever one is: MODE:FILE:TARGET below $(PREFIX).
 installed = 755:$(BUILD)/vgg:bin/vgg 644:$(BUILD)/libvgg.a:$(LIBDIR)/libvgg.a \
     644:include/vgg.h:include/vgg.h 644:include/vgg_bench.h:include/vgg_bench.h \
+    644:include/vgg_pictures.h:include/vgg_pictures.h \
     644:include/vgg_train.h:include/vgg_train.h 644:$(BUILD)/vgg.pc:$(LIBDIR)/pkgconfig/vgg.pc \
     644:$(BUILD)/vgg.1:share/man/man1/vgg.1 \
     644:server/completion.bash:share/bash-completion/completions/vgg \

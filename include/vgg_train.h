@@ -51,7 +51,7 @@ struct vgg_train_options {
 
     /* The data. */
     const char *validation;     /* a directory like `dir`, or NULL: a part of that is split off */
-    double validation_fraction; /* of each class, then [0.1] */
+    double validation_fraction; /* of each class, then [0.1]; not below 0 */
     uint32_t scale_min, scale_max; /* shorter side of a picture before the crop [256 to 512] */
     uint32_t validation_scale;     /* [halfway between them] */
     double colour;                 /* deviation of the colour shift [0.1]; below 0: none */
@@ -63,7 +63,7 @@ struct vgg_train_options {
     uint32_t epochs;   /* at most so many [74] */
     uint32_t patience; /* epochs without a better validation before the rate drops [10] */
     uint32_t drops;    /* divisions of the rate by 10, after which training ends [3] */
-    double rate;       /* [0.01] */
+    double rate;       /* [0.01]; not below 0 */
     double momentum;   /* [0.9]; below 0: none */
     double decay;      /* [5e-4]; below 0: none */
     uint64_t seed;
@@ -81,7 +81,10 @@ struct vgg_train_options {
     size_t scales_n;
 
     /* Called by the caller's thread; may be NULL. */
-    void (*on_skip)(void *user, const char *path, const char *reason); /* a bad picture */
+    /* What is, or might be, a picture is left out; what directories hold beside, and empty classes.
+     */
+    void (*on_skip)(void *user, const char *path, const char *reason);
+    void (*on_ignore)(void *user, const char *path, const char *reason);
     void (*on_step)(void *user, const struct vgg_train_progress *progress);
     void (*on_epoch)(void *user, const struct vgg_train_epoch *epoch);
     bool (*stop)(void *user); /* asked after each step: true saves the state and ends */
@@ -99,8 +102,8 @@ struct vgg_train_result {
  * Train on DIR/class/picture and write the model of least validation error (of equal ones, least
  * loss). The same options, data and kernels give the same bits, also when stopped and resumed.
  * Errors: BAD_ARGUMENT (no dir, output or checkpoint; options, data, a checkpoint of others), IO
- * (the old files stay whole), NO_MEMORY, BAD_MODEL (a broken init_from or checkpoint; the loss is
- * no longer finite), CANCELLED (by `stop`). *result is filled in any case.
+ * (the old files stay whole), NO_MEMORY, BAD_MODEL (a broken init_from or checkpoint; training
+ * diverged), CANCELLED (by `stop`). *result is filled in any case.
  */
 enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
                           struct vgg_train_result *result, struct vgg_error *error);

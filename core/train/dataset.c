@@ -14,12 +14,13 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "train/folders.h"
+#include "text/utf8.h"
 #include "train/picture.h"
 #include "train/statistics.h"
 #include "train/streams.h"
+#include "vgg_pictures.h"
 
-enum { BLOCK_PER_THREAD = 4 };
+enum { BLOCK_PER_THREAD = 4, FIRST_EXAMPLES = 64 };
 
 static void example_fini(struct vgg_example *example)
 {
@@ -38,7 +39,7 @@ void vgg_dataset_fini(struct vgg_dataset *dataset)
     *dataset = (struct vgg_dataset){0};
 }
 
-/* ---------------------------------------------------------------- names ---------------------- */
+/* ---------------------------------------------------------------- classes -------------------- */
 
 static enum vgg_status set_classes(struct vgg_dataset *dataset, const char *const *names, size_t n,
                                    struct vgg_error *error)
@@ -66,59 +67,133 @@ static bool find_class(const struct vgg_dataset *dataset, const char *name, uint
     return false;
 }
 
-static enum vgg_status check_folders(const char *dir, const struct vgg_dataset *dataset,
-                                     const struct vgg_names *folders, size_t least,
-                                     struct vgg_error *error)
+static enum vgg_status append_class(struct vgg_dataset *dataset, const char *name,
+                                    struct vgg_error *error)
 {
-    uint32_t label;
+    char **grown = realloc(dataset->classes, (dataset->classes_n + 1) * sizeof *grown);
 
-    if (folders->n < least)
-        return vgg_fail(error, VGG_BAD_ARGUMENT, "%s: class folders: %zu; at least %zu are needed",
-                        dir, folders->n, least);
-    for (size_t i = 0; i < folders->n; i++)
-        if (!find_class(dataset, folders->items[i], &label))
-            return vgg_fail(error, VGG_BAD_ARGUMENT, "folder %s/%s is none of the %zu classes", dir,
-                            folders->items[i], dataset->classes_n);
+    if (grown == NULL)
+        return vgg_fail_memory(error);
+    dataset->classes = grown;
+    grown[dataset->classes_n] = strdup(name);
+    if (grown[dataset->classes_n] == NULL)
+        return vgg_fail_memory(error);
+    dataset->classes_n++;
     return VGG_OK;
 }
 
-static enum vgg_status fail_empty(const char *dir, const char *folder, struct vgg_error *error)
+/* Classes of which no picture could be used go, where the folders are the classes. */
+static void drop_empty_classes(const struct vgg_dataset_options *options,
+                               struct vgg_dataset *dataset)
 {
-    return vgg_fail(error, VGG_BAD_ARGUMENT, "class folder %s/%s holds no usable picture", dir,
-                    folder);
+    size_t kept = 0, next = 0;
+
+    for (size_t i = 0; i < dataset->classes_n; i++) {
+        size_t first = next;
+
+        for (; next < dataset->examples_n && dataset->examples[next].label == i; next++)
+            dataset->examples[next].label = (uint32_t)kept;
+        if (next != first) {
+            dataset->classes[kept++] = dataset->classes[i];
+            continue;
+        }
+        if (options->on_ignore != NULL)
+            options->on_ignore(options->user, dataset->classes[i],
+                               "a class without a usable picture");
+        free(dataset->classes[i]);
+    }
+    dataset->classes_n = kept;
 }
 
-/* Append the pictures of one folder, which the examples then own. */
-static enum vgg_status append_folder(const char *dir, const char *folder,
+static enum vgg_status check_classes(const char *dir, const struct vgg_dataset_options *options,
+                                     const struct vgg_dataset *dataset, struct vgg_error *error)
+{
+    if (options->classes != NULL && dataset->examples_n == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "%s: no usable picture in its class folders", dir);
+    if (options->classes == NULL && dataset->classes_n < 2)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "%s: class folders with usable pictures: %zu; at least 2 are needed", dir,
+                        dataset->classes_n);
+    return VGG_OK;
+}
+
+/* ---------------------------------------------------------------- finding -------------------- */
+
+struct finding {
+    struct vgg_dataset *dataset;
+    const struct vgg_dataset_options *options;
+    size_t capacity, dir_length;
+    uint32_t label; /* of the folder that is walked through */
+    struct vgg_error *error;
+};
+
+static enum vgg_status find_folder(void *user, const char *path, const char *name, bool *known)
+{
+    struct finding *finding = user;
+
+    if (finding->options->classes != NULL) {
+        *known = find_class(finding->dataset, name, &finding->label);
+        return VGG_OK;
+    }
+    /* Class names go into the model file, whose header is JSON. */
+    if (!utf8_valid(name))
+        return vgg_fail(finding->error, VGG_BAD_ARGUMENT, "the name of folder %s is not UTF-8",
+                        path);
+    finding->label = (uint32_t)finding->dataset->classes_n;
+    return append_class(finding->dataset, name, finding->error);
+}
+
+static enum vgg_status find_picture(void *user, const char *path)
+{
+    struct finding *finding = user;
+    struct vgg_dataset *dataset = finding->dataset;
+    struct vgg_example *example;
+
+    if (dataset->examples_n == finding->capacity) {
+        size_t capacity = finding->capacity != 0 ? 2 * finding->capacity : FIRST_EXAMPLES;
+        struct vgg_example *grown = realloc(dataset->examples, capacity * sizeof *grown);
+
+        if (grown == NULL)
+            return vgg_fail_memory(finding->error);
+        dataset->examples = grown;
+        finding->capacity = capacity;
+    }
+    example = &dataset->examples[dataset->examples_n];
+    *example = (struct vgg_example){.path = strdup(path), .label = finding->label};
+    if (example->path == NULL)
+        return vgg_fail_memory(finding->error);
+    example->name = example->path + finding->dir_length + 1;
+    dataset->examples_n++;
+    return VGG_OK;
+}
+
+static enum vgg_status find_other(void *user, const char *path, const char *reason, bool lost)
+{
+    const struct vgg_dataset_options *options = ((struct finding *)user)->options;
+
+    if (lost && options->on_skip != NULL)
+        options->on_skip(options->user, path, reason);
+    if (!lost && options->on_ignore != NULL)
+        options->on_ignore(options->user, path, reason);
+    return VGG_OK;
+}
+
+static enum vgg_status find_pictures(const char *dir, const struct vgg_dataset_options *options,
                                      struct vgg_dataset *dataset, struct vgg_error *error)
 {
-    struct vgg_names paths = {0};
-    struct vgg_example *examples = NULL;
-    enum vgg_status status;
-    uint32_t label = 0;
-    char *path;
+    struct finding finding = {
+        .dataset = dataset, .options = options, .dir_length = strlen(dir), .error = error};
+    const struct vgg_walk walk = {.on_class = find_folder,
+                                  .on_picture = find_picture,
+                                  .on_left_out = find_other,
+                                  .user = &finding};
+    enum vgg_status status = VGG_OK;
 
-    if (asprintf(&path, "%s/%s", dir, folder) < 0)
-        return vgg_fail_memory(error);
-    status = vgg_folders_pictures(path, &paths, error);
-    free(path);
-    if (status == VGG_OK && paths.n == 0)
-        status = fail_empty(dir, folder, error);
+    if (options->classes != NULL)
+        status = set_classes(dataset, options->classes, options->classes_n, error);
     if (status == VGG_OK)
-        examples =
-            realloc(dataset->examples, (dataset->examples_n + paths.n) * sizeof *dataset->examples);
-    if (status == VGG_OK && examples == NULL)
-        status = vgg_fail_memory(error);
-    if (status == VGG_OK) {
-        dataset->examples = examples;
-        (void)find_class(dataset, folder, &label);
-        for (size_t i = 0; i < paths.n; i++)
-            examples[dataset->examples_n++] = (struct vgg_example){
-                .path = paths.items[i], .name = paths.items[i] + strlen(dir) + 1, .label = label};
-        paths.n = 0;
-    }
-    vgg_names_fini(&paths);
-    return status;
+        status = vgg_walk_classes(dir, &walk, error);
+    return status == VGG_OK ? check_classes(dir, options, dataset, error) : status;
 }
 
 /* ---------------------------------------------------------------- pictures ------------------- */
@@ -211,51 +286,29 @@ static enum vgg_status read_pictures(struct opening *opening, struct vgg_pool *p
     return VGG_OK;
 }
 
-static enum vgg_status check_pictures(const char *dir, const struct vgg_dataset *dataset,
-                                      const struct vgg_names *folders, struct vgg_error *error)
-{
-    size_t next = 0;
-
-    for (size_t i = 0; i < folders->n; i++) {
-        size_t before = next;
-        uint32_t label = 0;
-
-        (void)find_class(dataset, folders->items[i], &label);
-        while (next < dataset->examples_n && dataset->examples[next].label == label)
-            next++;
-        if (next == before)
-            return fail_empty(dir, folders->items[i], error);
-    }
-    return VGG_OK;
-}
-
 /* ---------------------------------------------------------------- opening -------------------- */
 
 static enum vgg_status open_folders(const char *dir, const struct vgg_dataset_options *options,
-                                    struct vgg_pool *pool, const struct vgg_names *folders,
-                                    struct vgg_dataset *dataset, struct vgg_error *error)
+                                    struct vgg_pool *pool, struct vgg_dataset *dataset,
+                                    struct vgg_error *error)
 {
     struct opening opening = {
         .dataset = dataset, .options = options, .cache_left = options->cache_bytes};
-    bool given = options->classes != NULL;
-    enum vgg_status status =
-        given ? set_classes(dataset, options->classes, options->classes_n, error)
-              : set_classes(dataset, (const char *const *)folders->items, folders->n, error);
+    enum vgg_status status = find_pictures(dir, options, dataset, error);
 
     if (status == VGG_OK)
-        status = check_folders(dir, dataset, folders, given ? 1 : 2, error);
-    for (size_t i = 0; i < folders->n && status == VGG_OK; i++)
-        status = append_folder(dir, folders->items[i], dataset, error);
-    if (status == VGG_OK)
         status = read_pictures(&opening, pool, error);
-    return status == VGG_OK ? check_pictures(dir, dataset, folders, error) : status;
+    if (status != VGG_OK)
+        return status;
+    if (options->classes == NULL)
+        drop_empty_classes(options, dataset);
+    return check_classes(dir, options, dataset, error);
 }
 
 enum vgg_status vgg_dataset_open(const char *dir, const struct vgg_dataset_options *options,
                                  struct vgg_pool *pool, struct vgg_dataset *dataset,
                                  struct vgg_error *error)
 {
-    struct vgg_names folders = {0};
     enum vgg_status status;
     char *plain = strdup(dir);
 
@@ -264,12 +317,9 @@ enum vgg_status vgg_dataset_open(const char *dir, const struct vgg_dataset_optio
         return vgg_fail_memory(error);
     for (size_t length = strlen(plain); length > 1 && plain[length - 1] == '/'; length--)
         plain[length - 1] = '\0';
-    status = vgg_folders_list(plain, &folders, error);
-    if (status == VGG_OK)
-        status = open_folders(plain, options, pool, &folders, dataset, error);
+    status = open_folders(plain, options, pool, dataset, error);
     if (status != VGG_OK)
         vgg_dataset_fini(dataset);
-    vgg_names_fini(&folders);
     free(plain);
     return status;
 }

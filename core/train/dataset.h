@@ -42,17 +42,21 @@ struct vgg_dataset_options {
     /* Folders must be among these (and not all need be there); NULL: the folders are the classes */
     const char *const *classes;
     size_t classes_n;
-    /* A picture is left out; called by the caller's thread, in the order of paths. May be NULL. */
+    /*
+     * What is, or might be, a picture is left out; what directories hold beside. Called by the
+     * caller's thread, in the order of paths, pictures that cannot be decoded last. May be NULL.
+     */
     void (*on_skip)(void *user, const char *path, const char *reason);
+    void (*on_ignore)(void *user, const char *path, const char *reason);
     void *user;
 };
 
 /*
- * Read DIR: its folders, bytewise sorted, are the classes; files in them, at any depth, whose names
- * end like a picture's are the examples. Hidden names are ignored. Errors: IO (a directory that
- * cannot be read), BAD_ARGUMENT (fewer than two classes where none are given, a class without one
- * usable picture, a folder that is not among the given classes, a name that is not UTF-8),
- * NO_MEMORY; *dataset is then empty. The result does not depend on the pool's threads.
+ * Read DIR as vgg_walk_classes finds it: its folders that hold a usable picture are the classes,
+ * bytewise sorted, what can be decoded in them the examples. Errors: IO (DIR cannot be read),
+ * BAD_ARGUMENT (fewer than two classes where none are given, folders that are not among the given
+ * ones, no picture, a name that is not UTF-8), NO_MEMORY; *dataset is then empty. The result does
+ * not depend on the pool's threads.
  */
 enum vgg_status vgg_dataset_open(const char *dir, const struct vgg_dataset_options *options,
                                  struct vgg_pool *pool, struct vgg_dataset *dataset,

@@ -17,8 +17,6 @@ enum { RATIO_MAX = (1 << 24) / VGG_SCALE_MAX };
 /* Looked at before it is opened, as opening alone may do something, and again when it is open. */
 static enum vgg_status check_kind(const struct stat *info, struct vgg_error *error)
 {
-    if (S_ISDIR(info->st_mode))
-        return vgg_fail(error, VGG_IO, "a folder that is a link or nested too deep, not searched");
     if (!S_ISREG(info->st_mode))
         return vgg_fail(error, VGG_IO, "not a regular file");
     if (info->st_size > VGG_PICTURE_BYTES_MAX)

@@ -44,8 +44,10 @@ static enum vgg_status open_data(struct training *training, const char *dir,
                                  struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
-    struct vgg_dataset_options options = {
-        .cache_bytes = settings->cache_bytes, .on_skip = settings->on_skip, .user = settings->user};
+    struct vgg_dataset_options options = {.cache_bytes = settings->cache_bytes,
+                                          .on_skip = settings->on_skip,
+                                          .on_ignore = settings->on_ignore,
+                                          .user = settings->user};
     enum vgg_status status =
         vgg_dataset_open(dir, &options, training->pool, &training->train, error);
 
