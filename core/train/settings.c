@@ -41,8 +41,9 @@ static void fill_in(const struct vgg_train_options *given, struct vgg_train_opti
     settings->colour = amount_or(given->colour, 0.1);
     settings->momentum = amount_or(given->momentum, 0.9);
     settings->decay = amount_or(given->decay, 5e-4);
-    settings->rate = amount_or(given->rate, 1e-2);
-    settings->validation_fraction = amount_or(given->validation_fraction, 0.1);
+    settings->rate = given->rate != 0 ? given->rate : 1e-2;
+    settings->validation_fraction =
+        given->validation_fraction != 0 ? given->validation_fraction : 0.1;
     if (given->threads == 0)
         settings->threads = vgg_threads_default();
 }
@@ -94,6 +95,8 @@ enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
             error, VGG_BAD_ARGUMENT,
             "dropout, momentum, decay and validation fraction must be below 1, rate and "
             "colour below 1000");
+    if (!(settings->rate > 0) || !(settings->validation_fraction > 0))
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "rate and validation fraction must be above 0");
     return VGG_OK;
 }
 

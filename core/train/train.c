@@ -208,10 +208,7 @@ static enum vgg_status step(struct training *training, struct vgg_error *error)
         vgg_network_step(&training->network, training->pool, training->crops, training->labels,
                          settings->seed, (uint64_t)state->epoch * training->steps + state->step);
     if (!isfinite(batch.loss))
-        return vgg_fail(error, VGG_BAD_MODEL,
-                        "the loss is no longer finite in epoch %" PRIu32
-                        ": take a lower rate, or another initialisation",
-                        state->epoch + 1);
+        return vgg_fail(error, VGG_BAD_MODEL, "the loss is not finite");
     for (size_t i = 0; i < training->network.parameters_n; i++)
         vgg_parameter_descend(training->network.parameters[i], training->pool, &descent);
     state->loss += batch.loss;
@@ -366,17 +363,32 @@ static enum vgg_status end_epoch(struct training *training, struct vgg_error *er
     return status;
 }
 
+/* Whatever is not finite here, loss, weights or scores, is so because the descent went astray. */
+static enum vgg_status run_epoch(struct training *training, struct vgg_error *error)
+{
+    uint32_t epoch = training->state.epoch + 1;
+    double rate = rate_of(training);
+    struct vgg_error reason = {0};
+    enum vgg_status status = run_steps(training, &reason);
+
+    if (status == VGG_OK)
+        status = end_epoch(training, &reason);
+    if (status == VGG_BAD_MODEL)
+        return vgg_fail(error, status,
+                        "training diverged in epoch %" PRIu32 " at a rate of %g: try a lower one, "
+                        "such as %g, or another initialisation (%s)",
+                        epoch, rate, rate / 10, reason.text);
+    return status == VGG_OK ? status : vgg_fail(error, status, "%s", reason.text);
+}
+
 static enum vgg_status run(struct training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     enum vgg_status status = VGG_OK;
 
     while (status == VGG_OK && training->state.epoch < settings->epochs &&
-           training->state.drops <= settings->drops) {
-        status = run_steps(training, error);
-        if (status == VGG_OK)
-            status = end_epoch(training, error);
-    }
+           training->state.drops <= settings->drops)
+        status = run_epoch(training, error);
     return status;
 }
 

@@ -14,6 +14,7 @@
 
 #include "vgg.h"
 #include "vgg_bench.h"
+#include "vgg_pictures.h"
 #include "vgg_train.h"
 
 enum { CROP = 32, SIDE = 40 };
@@ -273,15 +274,35 @@ static void training(void **state)
 {
     const struct vgg_train_options empty = {0},
                                    files = {.output = "/nowhere/m", .checkpoint = "/nowhere/c"},
-                                   arch = {.arch = "F", .output = "m", .checkpoint = "c"};
+                                   arch = {.arch = "F", .output = "m", .checkpoint = "c"},
+                                   rate = {.rate = -1, .output = "m", .checkpoint = "c"},
+                                   fraction = {
+                                       .validation_fraction = -1, .output = "m", .checkpoint = "c"};
     struct vgg_train_result result;
 
     (void)state;
+    REFUSED(VGG_BAD_ARGUMENT, vgg_train("/tmp", &rate, &result, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_train("/tmp", &fraction, &result, &error));
     REFUSED(VGG_BAD_ARGUMENT, vgg_train("/tmp", &empty, &result, &error));
     REFUSED(VGG_BAD_ARGUMENT, vgg_train(NULL, &files, &result, &error));
     REFUSED(VGG_BAD_ARGUMENT, vgg_train("/tmp", &arch, &result, &error));
     REFUSED(VGG_IO, vgg_train("/nowhere", &files, &result, &error));
     assert_int_equal(result.epochs, 0);
+}
+
+static void finding(void **state)
+{
+    const struct vgg_walk walk = {.user = NULL};
+
+    (void)state;
+    REFUSED(VGG_BAD_ARGUMENT, vgg_walk_pictures(NULL, &walk, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_walk_pictures("/proc/self", NULL, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_walk_classes(NULL, &walk, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_walk_classes("/proc/self", NULL, &error));
+    REFUSED(VGG_IO, vgg_walk_pictures("/nowhere", &walk, &error));
+    REFUSED(VGG_IO, vgg_walk_classes("/nowhere", &walk, &error));
+    assert_int_equal(vgg_walk_pictures("tests", &walk, NULL), VGG_OK); /* nobody listens */
+    assert_int_equal(vgg_walk_classes("tests", &walk, NULL), VGG_OK);
 }
 
 int main(void)
@@ -292,6 +313,7 @@ int main(void)
         cmocka_unit_test(requests),  cmocka_unit_test(views),
         cmocka_unit_test(engines),   cmocka_unit_test(the_best),
         cmocka_unit_test(measuring), cmocka_unit_test(training),
+        cmocka_unit_test(finding),
     };
 
     return cmocka_run_group_tests_name("promises", tests, setup, teardown);

@@ -92,12 +92,12 @@ static void what_is_given_stays(void **state)
 
 static void less_than_nothing_is_nothing(void **state)
 {
-    struct vgg_train_options settings = complete((struct vgg_train_options){
-        .dropout = -1, .colour = -1, .momentum = -1, .decay = -0.1, .validation_fraction = -1});
+    struct vgg_train_options settings = complete(
+        (struct vgg_train_options){.dropout = -1, .colour = -1, .momentum = -1, .decay = -0.1});
 
     (void)state;
     assert_true(settings.dropout == 0 && settings.colour == 0 && settings.momentum == 0);
-    assert_true(settings.decay == 0 && settings.validation_fraction == 0);
+    assert_true(settings.decay == 0);
 }
 
 /* One scale alone is a fixed one; the validation's lies between the two. */
@@ -148,6 +148,8 @@ static const struct refusal {
     {{.rate = NAN}, "rate and colour below 1000"},
     {{.colour = NAN}, "rate and colour below 1000"},
     {{.rate = INFINITY}, "rate and colour below 1000"},
+    {{.rate = -1}, "rate and validation fraction must be above 0"},
+    {{.validation_fraction = -0.1}, "rate and validation fraction must be above 0"},
 };
 
 static void refusals_say_what_is_wrong(void **state)
