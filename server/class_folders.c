@@ -2,14 +2,13 @@
 #include "class_folders.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "terminal.h"
+#include "vgg_pictures.h"
 
 /* ---------------------------------------------------------------- names ---------------------- */
 
@@ -73,79 +72,80 @@ bool class_find(const struct vgg_model *model, const char *name, uint32_t *index
 
 /* ---------------------------------------------------------------- folders -------------------- */
 
-static bool set_class(struct class_folders *folders, size_t before, uint32_t class)
-{
-    size_t n = folders->pictures.n;
-    uint32_t *grown = realloc(folders->classes, (n != 0 ? n : 1) * sizeof *grown);
+struct opening {
+    struct class_folders *folders;
+    const struct vgg_model *model;
+    struct left_out *left_out;
+    uint32_t class;         /* of the folder that is walked through */
+    struct problem problem; /* of the first folder that is no class */
+};
 
+/* Append with the class. */
+static enum vgg_status append(struct opening *opening, const char *path, const char *reason)
+{
+    struct class_folders *folders = opening->folders;
+    uint32_t *grown;
+
+    if (pictures_append(&folders->pictures, path, reason) != VGG_OK)
+        return VGG_NO_MEMORY;
+    grown = realloc(folders->classes, folders->pictures.capacity * sizeof *grown);
     if (grown == NULL)
-        return false;
+        return VGG_NO_MEMORY;
     folders->classes = grown;
-    for (size_t i = before; i < n; i++)
-        grown[i] = class;
-    return true;
+    grown[folders->pictures.n - 1] = opening->class;
+    return VGG_OK;
 }
 
-static bool add_folder(struct class_folders *folders, const char *path, const char *name,
-                       const struct vgg_model *model)
+static enum vgg_status meet_class(void *user, const char *path, const char *name, bool *known)
 {
-    struct pictures *pictures = &folders->pictures;
+    struct opening *opening = user;
     struct problem problem = {0};
-    size_t before = pictures->n;
-    uint32_t class;
-    bool found = class_find(model, name, &class, &problem);
 
-    if (found) {
-        found = pictures_add(pictures, path);
-        /* A class without pictures is not measured. */
-        if (found && pictures->items[pictures->n - 1].empty)
-            free(pictures->items[--pictures->n].path);
-        found = found && set_class(folders, before, class);
-        if (!found)
-            problem_set(&problem, PROBLEM_NO_MEMORY, "out of memory");
-    }
-    if (!found)
-        terminal_failure(path, problem.detail);
-    return found;
+    (void)path;
+    *known = class_find(opening->model, name, &opening->class, &problem);
+    if (!*known && opening->problem.detail[0] == '\0')
+        opening->problem = problem;
+    return VGG_OK;
 }
 
-static bool add_entry(struct class_folders *folders, const char *directory, const char *name,
-                      const struct vgg_model *model)
+static enum vgg_status meet_picture(void *user, const char *path)
 {
-    bool good = true;
-    char *path;
+    return append(user, path, NULL);
+}
 
-    if (asprintf(&path, "%s/%s", directory, name) < 0) {
-        terminal_failure(directory, "out of memory");
-        return false;
-    }
-    if (pictures_is_directory(path))
-        good = add_folder(folders, path, name, model);
-    free(path);
-    return good;
+/* The class does not matter: what is lost is not counted. */
+static enum vgg_status leave_out(void *user, const char *path, const char *reason, bool lost)
+{
+    struct opening *opening = user;
+
+    if (lost)
+        return append(opening, path, reason);
+    left_out_add(opening->left_out, path, reason);
+    return VGG_OK;
 }
 
 bool class_folders_open(struct class_folders *folders, const char *directory,
-                        const struct vgg_model *model)
+                        const struct vgg_model *model, struct left_out *left_out)
 {
-    struct dirent **entries;
-    int n = pictures_scan(directory, &entries);
-    bool good = true;
+    struct opening opening = {.folders = folders, .model = model, .left_out = left_out};
+    const struct vgg_walk walk = {.on_class = meet_class,
+                                  .on_picture = meet_picture,
+                                  .on_left_out = leave_out,
+                                  .user = &opening};
+    struct vgg_error error = {0};
+    enum vgg_status status = vgg_walk_classes(directory, &walk, &error);
 
-    if (n < 0) {
-        terminal_failure(directory, strerror(errno));
-        return false;
-    }
-    for (int i = 0; i < n; i++) {
-        good = good && add_entry(folders, directory, entries[i]->d_name, model);
-        free(entries[i]);
-    }
-    free(entries);
-    if (good && folders->pictures.n == 0) {
-        terminal_failure(directory, "no pictures in its class folders (.jpg, .jpeg, .png, .webp)");
-        good = false;
-    }
-    return good;
+    if (status == VGG_NO_MEMORY)
+        terminal_failure(directory, "out of memory");
+    else if (status == VGG_BAD_ARGUMENT)
+        terminal_say("%s (%s)", error.text, opening.problem.detail);
+    else if (status != VGG_OK)
+        terminal_say("%s", error.text);
+    else if (folders->pictures.n == 0)
+        terminal_failure(directory, "no pictures in its class folders (.jpg, .png, .webp ...)");
+    else
+        return true;
+    return false;
 }
 
 void class_folders_fini(struct class_folders *folders)

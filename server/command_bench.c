@@ -8,7 +8,7 @@
 #include "commands.h"
 #include "json.h"
 #include "model_file.h"
-#include "options.h"
+#include "terminal.h"
 
 enum { RUNS_MAX = 16, SIDE_MAX = 4096 };
 
@@ -34,7 +34,7 @@ static const struct option options[] = {
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "one JSON object instead of text"},
 };
 
-static const struct command_usage usage = {
+const struct command_usage bench_usage = {
     .command = "vgg bench",
     .operands = "[OPTIONS]",
     .summary =
@@ -156,19 +156,18 @@ int command_bench(int argc, char **argv)
     struct vgg_model *model = NULL;
     struct vgg_error error = {0};
     struct operands operands;
-    enum options_result result = options_parse(&usage, argc, argv, &given, &operands);
+    enum options_result result = options_parse(&bench_usage, argc, argv, &given, &operands);
     size_t n;
 
     if (result != OPTIONS_RUN)
         return (int)result;
     if (operands.n != 0 || (given.arch != NULL && given.model != NULL)) {
-        fprintf(stderr,
-                "vgg: bench takes no operand, and --arch or --model (see vgg bench --help)\n");
+        terminal_say("bench takes no operand, and --arch or --model (see vgg bench --help)");
         return EXIT_USAGE;
     }
     if (!parse_sizes(given.sizes, runs, &n)) {
-        fprintf(stderr, "vgg: --sizes %s: must be up to %d sizes such as 224x224,512x384\n",
-                given.sizes, RUNS_MAX);
+        terminal_say("--sizes %s: must be up to %d sizes such as 224x224,512x384", given.sizes,
+                     RUNS_MAX);
         return EXIT_USAGE;
     }
     if (given.threads == 0)
@@ -178,6 +177,6 @@ int command_bench(int argc, char **argv)
     vgg_model_release(model);
     if (error.status == VGG_OK)
         return 0;
-    fprintf(stderr, "vgg: %s\n", error.text);
+    terminal_say("%s", error.text);
     return EXIT_USAGE;
 }

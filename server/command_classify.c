@@ -6,10 +6,10 @@
 #include "clock.h"
 #include "commands.h"
 #include "model_file.h"
-#include "options.h"
 #include "pictures.h"
 #include "progress.h"
 #include "report.h"
+#include "terminal.h"
 
 /* Enough for the engine to batch; each holds its rescaled pictures, some megabytes. */
 enum { FLIGHTS_MAX = 16 };
@@ -45,7 +45,7 @@ static const struct option options[] = {
      "pixels of a rescaled picture [1M]"},
 };
 
-static const struct command_usage usage = {
+const struct command_usage classify_usage = {
     .command = "vgg classify",
     .operands = "[OPTIONS] FILE|DIRECTORY...",
     .summary = "Classify JPEG, PNG and WebP files. A directory stands for the pictures in it and "
@@ -116,17 +116,21 @@ static bool classify_all(const struct session *session, const struct pictures *p
 {
     struct flight flights[FLIGHTS_MAX];
     struct progress progress;
+    size_t n = pictures->n;
     bool good = true;
 
-    progress_init(&progress, pictures->n);
+    progress_init(&progress, n);
     progress_show(&progress);
     report_begin(&session->report);
-    for (size_t i = 0; i < pictures->n + FLIGHTS_MAX; i++) {
+    for (size_t i = 0; i < n + FLIGHTS_MAX; i++) {
         struct flight *flight = &flights[i % FLIGHTS_MAX];
 
-        if (i >= FLIGHTS_MAX && i - FLIGHTS_MAX < pictures->n)
+        if (i >= FLIGHTS_MAX && i - FLIGHTS_MAX < n)
             good = land(session, flight, &progress) && good;
-        if (i < pictures->n)
+        /* Nobody sees the answers of more. */
+        if (ferror(stdout) && n > i)
+            n = i;
+        if (i < n)
             take_off(session, &pictures->items[i], flight);
     }
     return good;
@@ -151,12 +155,12 @@ static bool open_session(struct session *session, const struct classify_options 
     session->params.features = given->features;
     if (model_open(given->model, &load, &session->model, &error) != VGG_OK ||
         vgg_engine_create(&engine, &session->engine, &error) != VGG_OK) {
-        fprintf(stderr, "vgg: %s\n", error.text);
+        terminal_say("%s", error.text);
         return false;
     }
     if (!evaluation_params_complete(&session->params, session->model, given->scales.scales,
                                     given->scales.n, &problem)) {
-        fprintf(stderr, "vgg: %s\n", problem.detail);
+        terminal_say("%s", problem.detail);
         return false;
     }
     report_init(&session->report,
@@ -172,19 +176,17 @@ static int run(const struct classify_options *given, const struct operands *oper
 {
     struct session session = {0};
     struct pictures pictures = {0};
+    struct left_out left_out = {0};
     int status = EXIT_USAGE;
     bool listed = true;
 
     for (size_t i = 0; i < operands->n && listed; i++)
-        listed = pictures_add(&pictures, operands->items[i]);
+        listed = pictures_add(&pictures, operands->items[i], &left_out);
+    left_out_say(&left_out);
     if (!listed)
-        fprintf(stderr, "vgg: out of memory\n");
+        terminal_say("out of memory");
     else if (open_session(&session, given)) {
         status = classify_all(&session, &pictures) ? 0 : 1;
-        if (fflush(stdout) != 0 || ferror(stdout)) {
-            fprintf(stderr, "vgg: cannot write to standard output\n");
-            status = 1;
-        }
     }
     pictures_fini(&pictures);
     vgg_engine_destroy(session.engine);
@@ -200,14 +202,14 @@ int command_classify(int argc, char **argv)
                                      .pixels_max = 64 << 20,
                                      .view_pixels_max = 1 << 20};
     struct operands operands;
-    enum options_result result = options_parse(&usage, argc, argv, &given, &operands);
+    enum options_result result = options_parse(&classify_usage, argc, argv, &given, &operands);
 
     if (result != OPTIONS_RUN)
         return (int)result;
     if (operands.n == 0)
-        fprintf(stderr, "vgg: classify needs at least one file (see vgg classify --help)\n");
+        terminal_say("classify needs at least one file (see vgg classify --help)");
     else if (given.json && given.csv)
-        fprintf(stderr, "vgg: --json and --csv cannot be had together\n");
+        terminal_say("--json and --csv cannot be had together");
     else
         return run(&given, &operands);
     return EXIT_USAGE;

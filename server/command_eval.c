@@ -8,7 +8,6 @@
 #include "eval_report.h"
 #include "evaluate.h"
 #include "model_file.h"
-#include "options.h"
 #include "progress.h"
 #include "terminal.h"
 
@@ -48,14 +47,14 @@ static const struct option options[] = {
      "pixels of a rescaled picture [1M]"},
 };
 
-static const struct command_usage usage = {
+const struct command_usage eval_usage = {
     .command = "vgg eval",
     .operands = "[OPTIONS] DIR",
     .summary =
         "Measure top-1 and top-5 error rates, by scale and combined, without mirror images and\n"
         "with them, on the JPEG, PNG and WebP files in and below the folders DIR/CLASS. CLASS is\n"
-        "an id of the model, else a label, else (of a model without labels) an index. The exit\n"
-        "status is 1 if a picture had to be left out.",
+        "an id of the model, else a label, else (of a model without labels) an index. What is no\n"
+        "picture is counted and named; the exit status is 1 if a picture had to be left out.",
     .options = options,
     .options_n = sizeof options / sizeof *options,
     .footer =
@@ -73,6 +72,7 @@ struct session {
     struct class_folders folders;
     struct eval_outcome *outcomes;
     size_t skipped;
+    struct left_out left_out;
     struct tally tally;
 };
 
@@ -157,7 +157,7 @@ static bool land(struct session *session, size_t number, struct flight *flight,
         outcome->skipped = strdup(reason);
         session->skipped++;
         progress_hide(progress);
-        terminal_failure(session->folders.pictures.items[number].path, reason);
+        left_out_lose(&session->left_out, session->folders.pictures.items[number].path, reason);
     }
     progress_step(progress, reason != NULL);
     progress_show(progress);
@@ -203,13 +203,13 @@ static bool open_session(struct session *session)
 
     if (model_open(given->model, &load, &session->model, &error) != VGG_OK ||
         vgg_engine_create(&engine, &session->engine, &error) != VGG_OK) {
-        fprintf(stderr, "vgg: %s\n", error.text);
+        terminal_say("%s", error.text);
         return false;
     }
     session->params[TALLY_DENSE].request.flip = given->flip;
     if (!evaluation_params_complete(&session->params[TALLY_DENSE], session->model,
                                     given->scales.scales, given->scales.n, &problem)) {
-        fprintf(stderr, "vgg: %s\n", problem.detail);
+        terminal_say("%s", problem.detail);
         return false;
     }
     session->params[TALLY_CROPS] = session->params[TALLY_DENSE];
@@ -222,14 +222,14 @@ static bool open_pictures(struct session *session, const char *directory)
 {
     const struct vgg_request *request = &session->params[TALLY_DENSE].request;
 
-    if (!class_folders_open(&session->folders, directory, session->model))
+    if (!class_folders_open(&session->folders, directory, session->model, &session->left_out))
         return false;
     session->outcomes = calloc(session->folders.pictures.n, sizeof *session->outcomes);
     if (session->outcomes != NULL &&
         tally_init(&session->tally, session->options->protocol,
                    vgg_model_get_info(session->model)->classes, request->scales_n, request->flip))
         return true;
-    fprintf(stderr, "vgg: out of memory\n");
+    terminal_say("out of memory");
     return false;
 }
 
@@ -261,16 +261,13 @@ static int report(const struct session *session)
     else if (session->tally.pictures != 0)
         eval_report_tables(&result);
     if (!written)
-        fprintf(stderr, "vgg: out of memory\n");
-    else if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "vgg: cannot write to standard output\n");
-        written = false;
-    }
+        terminal_say("out of memory");
     return written && session->skipped == 0 ? 0 : 1;
 }
 
 static void close_session(struct session *session)
 {
+    left_out_say(&session->left_out);
     for (size_t i = 0; session->outcomes != NULL && i < session->folders.pictures.n; i++)
         free(session->outcomes[i].skipped);
     free(session->outcomes);
@@ -286,20 +283,20 @@ int command_eval(int argc, char **argv)
         .flip = true, .body_max = 16 << 20, .pixels_max = 64 << 20, .view_pixels_max = 1 << 20};
     struct session session = {.options = &given};
     struct operands operands;
-    enum options_result result = options_parse(&usage, argc, argv, &given, &operands);
+    enum options_result result = options_parse(&eval_usage, argc, argv, &given, &operands);
     int status = EXIT_USAGE;
 
     if (result != OPTIONS_RUN)
         return (int)result;
     if (operands.n != 1) {
-        fprintf(stderr, "vgg: eval needs one directory of class folders (see vgg eval --help)\n");
+        terminal_say("eval needs one directory of class folders (see vgg eval --help)");
         return EXIT_USAGE;
     }
     if (open_session(&session) && open_pictures(&session, operands.items[0])) {
         if (measure(&session))
             status = report(&session);
         else {
-            fprintf(stderr, "vgg: out of memory\n");
+            terminal_say("out of memory");
             status = 1;
         }
     }

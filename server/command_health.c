@@ -12,7 +12,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "listener.h"
-#include "options.h"
+#include "terminal.h"
 
 struct health_options {
     const char *listen, *tls_cert;
@@ -28,7 +28,7 @@ static const struct option options[] = {
      600 * NS_PER_S, "for each step of the exchange [3s]"},
 };
 
-static const struct command_usage usage = {
+const struct command_usage health_usage = {
     .command = "vgg health",
     .operands = "[OPTIONS]",
     .summary = "Exit with 0 where a running server is ready, else say why not and exit with 1.",
@@ -57,7 +57,7 @@ static int check_health(const struct health_options *given)
     int fd, status = 200;
 
     if (endpoint_connect(given->listen, given->timeout_ns, &fd, &error) != VGG_OK) {
-        fprintf(stderr, "vgg: %s\n", error.text);
+        terminal_say("%s", error.text);
         return error.status == VGG_BAD_ARGUMENT ? EXIT_USAGE : 1;
     }
     if (given->tls_cert == NULL)
@@ -66,9 +66,9 @@ static int check_health(const struct health_options *given)
     if (status == 200)
         return 0;
     if (status == 0)
-        fprintf(stderr, "vgg: no answer from %s\n", given->listen);
+        terminal_say("no answer from %s", given->listen);
     else
-        fprintf(stderr, "vgg: %s is not ready: status %d\n", given->listen, status);
+        terminal_say("%s is not ready: status %d", given->listen, status);
     return 1;
 }
 
@@ -76,13 +76,12 @@ int command_health(int argc, char **argv)
 {
     struct health_options given = {.listen = "0.0.0.0:8080", .timeout_ns = 3 * NS_PER_S};
     struct operands operands;
-    enum options_result result = options_parse(&usage, argc, argv, &given, &operands);
+    enum options_result result = options_parse(&health_usage, argc, argv, &given, &operands);
 
     if (result != OPTIONS_RUN)
         return (int)result;
     if (operands.n != 0) {
-        fprintf(stderr, "vgg: health takes no operand \"%s\" (see vgg health --help)\n",
-                operands.items[0]);
+        terminal_say("health takes no operand \"%s\" (see vgg health --help)", operands.items[0]);
         return EXIT_USAGE;
     }
     return check_health(&given);

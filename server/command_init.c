@@ -1,9 +1,8 @@
 /* vgg init: an untrained model. */
 #include <stddef.h>
-#include <stdio.h>
 
 #include "commands.h"
-#include "options.h"
+#include "terminal.h"
 
 struct init_options {
     const char *arch, *output;
@@ -24,7 +23,7 @@ static const struct option options[] = {
     {"output", "FILE", OPTION_STRING, FIELD(output), 0, 0, "the file to write; also -o FILE"},
 };
 
-static const struct command_usage usage = {
+const struct command_usage init_usage = {
     .command = "vgg init",
     .operands = "[OPTIONS] -o FILE",
     .summary =
@@ -42,14 +41,15 @@ int command_init(int argc, char **argv)
     enum options_result result;
     struct vgg_init_options init;
 
-    result = options_parse(&usage, argc, argv, &given, &operands);
+    result = options_parse(&init_usage, argc, argv, &given, &operands);
     if (result != OPTIONS_RUN)
         return (int)result;
-    if (operands.n != 0 || given.output == NULL) {
-        fprintf(stderr,
-                operands.n != 0 ? "vgg: init takes no operand \"%s\"; the file is -o FILE\n"
-                                : "vgg: init needs -o FILE%s\n",
-                operands.n != 0 ? operands.items[0] : "");
+    if (operands.n != 0) {
+        terminal_say("init takes no operand \"%s\"; the file is -o FILE", operands.items[0]);
+        return EXIT_USAGE;
+    }
+    if (given.output == NULL) {
+        terminal_say("init needs -o FILE");
         return EXIT_USAGE;
     }
     init = (struct vgg_init_options){.arch = given.arch,
@@ -60,6 +60,6 @@ int command_init(int argc, char **argv)
                                      .seed = given.seed};
     if (vgg_model_init_file(given.output, &init, &error) == VGG_OK)
         return 0;
-    fprintf(stderr, "vgg: %s\n", error.text);
+    terminal_say("%s", error.text);
     return EXIT_USAGE;
 }

@@ -7,7 +7,7 @@
 #include "commands.h"
 #include "json.h"
 #include "model_file.h"
-#include "options.h"
+#include "terminal.h"
 
 struct inspect_options {
     bool json;
@@ -18,7 +18,7 @@ static const struct option options[] = {
      "one JSON object instead of text"},
 };
 
-static const struct command_usage usage = {
+const struct command_usage inspect_usage = {
     .command = "vgg inspect",
     .operands = "[OPTIONS] [MODEL]",
     .summary =
@@ -40,6 +40,15 @@ static void print_layers(const struct vgg_model *model)
     }
 }
 
+static void print_label(const char *id, const char *label)
+{
+    if (id != NULL) {
+        terminal_text(stdout, id, SIZE_MAX);
+        fputc(' ', stdout);
+    }
+    terminal_text(stdout, label, SIZE_MAX);
+}
+
 static void print_labels(const struct vgg_model *model, uint32_t classes)
 {
     const char *id, *label;
@@ -49,10 +58,12 @@ static void print_labels(const struct vgg_model *model, uint32_t classes)
         printf("labels         none\n");
         return;
     }
-    printf("labels         %s%s%s", id != NULL ? id : "", id != NULL ? " " : "", label);
+    printf("labels         ");
+    print_label(id, label);
     if (classes > 1) {
         vgg_model_get_label(model, classes - 1, &id, &label);
-        printf(" ... %s%s%s", id != NULL ? id : "", id != NULL ? " " : "", label);
+        printf(" ... ");
+        print_label(id, label);
     }
     printf("\n");
 }
@@ -61,8 +72,9 @@ static void print_text(const struct vgg_model *model)
 {
     const struct vgg_model_info *info = vgg_model_get_info(model);
 
-    printf("name           %s\n", info->name);
-    printf("configuration  %s%s%s\n", info->arch, info->batch_norm ? ", batch-norm folded" : "",
+    printf("name           ");
+    terminal_text(stdout, info->name, SIZE_MAX);
+    printf("\nconfiguration  %s%s%s\n", info->arch, info->batch_norm ? ", batch-norm folded" : "",
            info->trained ? "" : ", untrained");
     printf("version        %s\n", info->version);
     printf("file           %" PRIu64 " bytes, %s\n", info->file_bytes, info->dtype);
@@ -93,7 +105,7 @@ static int print_model(const struct vgg_model *model, bool as_json)
     }
     json = json_inspect(model, &size);
     if (json == NULL) {
-        fprintf(stderr, "vgg: out of memory\n");
+        terminal_say("out of memory");
         return 1;
     }
     fwrite(json, 1, size, stdout);
@@ -110,22 +122,18 @@ int command_inspect(int argc, char **argv)
     enum options_result result;
     int status;
 
-    result = options_parse(&usage, argc, argv, &given, &operands);
+    result = options_parse(&inspect_usage, argc, argv, &given, &operands);
     if (result != OPTIONS_RUN)
         return (int)result;
     if (operands.n > 1) {
-        fprintf(stderr, "vgg: inspect takes one model file (see vgg inspect --help)\n");
+        terminal_say("inspect takes one model file (see vgg inspect --help)");
         return EXIT_USAGE;
     }
     if (model_open(operands.n == 1 ? operands.items[0] : NULL, NULL, &model, &error) != VGG_OK) {
-        fprintf(stderr, "vgg: %s\n", error.text);
+        terminal_say("%s", error.text);
         return EXIT_USAGE;
     }
     status = print_model(model, given.json);
     vgg_model_release(model);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "vgg: cannot write to standard output\n");
-        status = 1;
-    }
     return status;
 }

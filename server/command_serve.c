@@ -4,6 +4,7 @@
  * Start: bind, load, measure the engine, then accept. End: SIGTERM makes /readyz 503; after
  * --drain-delay no new connections are taken and everything accepted is answered.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <malloc.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include "clock.h"
 #include "commands.h"
 #include "cors.h"
+#include "environment.h"
 #include "evaluate.h"
 #include "listener.h"
 #include "notify.h"
@@ -23,6 +25,7 @@
 #include "server.h"
 #include "signals.h"
 #include "task.h"
+#include "terminal.h"
 #include "v2.h"
 #include "workers.h"
 
@@ -91,7 +94,7 @@ static const struct option options[] = {
     {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, "format of the log on stderr [text]"},
 };
 
-static const struct command_usage usage = {
+const struct command_usage serve_usage = {
     .command = "vgg serve",
     .operands = "[OPTIONS]",
     .summary = "Serve POST /classify. One line on standard output says when the server is ready.",
@@ -141,6 +144,9 @@ static enum vgg_status open_endpoint(const char *option, const char *address,
     struct vgg_error reason = {0};
     enum vgg_status status = endpoint_open(address, endpoint, &reason);
 
+    if (status == VGG_IO) /* not by what was written */
+        return vgg_fail(error, status, "%s: choose another address with %s ADDR:PORT (port 0: any)",
+                        reason.text, option);
     return status == VGG_OK ? status : vgg_fail(error, status, "%s: %s", option, reason.text);
 }
 
@@ -413,7 +419,13 @@ static void print_ready(const char *main_address, const char *admin_address, boo
     length = snprintf(lines, sizeof lines, "vgg: ready on %s, admin on %s\nvgg: open http%s://%s\n",
                       main_address, admin_address, tls ? "s" : "", address);
     written = write(STDOUT_FILENO, lines, (size_t)length);
-    (void)written;
+    if (written != length)
+        log_event("warning", "cannot write to standard output: %s", strerror(errno));
+}
+
+static void warn_of_variable(const char *variable, const char *proposal)
+{
+    log_event("warning", "%s is no variable of vgg%s", variable, proposal);
 }
 
 static int serve(const struct serve_options *given)
@@ -437,7 +449,7 @@ static int serve(const struct serve_options *given)
     }
     if (status != VGG_OK) {
         log_stop();
-        fprintf(stderr, "vgg: %s\n", error.text);
+        terminal_say("%s", error.text);
         stop(&startup);
         return EXIT_USAGE;
     }
@@ -467,16 +479,16 @@ int command_serve(int argc, char **argv)
     struct operands operands;
     enum options_result result;
 
-    result = options_parse(&usage, argc, argv, &given, &operands);
+    result = options_parse(&serve_usage, argc, argv, &given, &operands);
     if (result != OPTIONS_RUN)
         return (int)result;
     if (operands.n != 0) {
-        fprintf(stderr, "vgg: serve takes no operand \"%s\" (see vgg serve --help)\n",
-                operands.items[0]);
+        terminal_say("serve takes no operand \"%s\" (see vgg serve --help)", operands.items[0]);
         return EXIT_USAGE;
     }
     if (given.threads == 0)
         given.threads = vgg_threads_default();
     log_init(given.log);
+    environment_check(warn_of_variable);
     return serve(&given);
 }

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "commands.h"
-#include "options.h"
+#include "left_out.h"
 #include "progress.h"
 #include "signals.h"
+#include "terminal.h"
 #include "vgg_train.h"
 
 enum { PATH_BYTES = 4096 };
@@ -47,7 +48,7 @@ static const struct option options[] = {
      "deviation of the colour shift along the principal components [0.1]"},
     {"validation", "DIR", OPTION_STRING, FIELD(train.validation), 0, 0,
      "photographs to validate on [a part of the others]"},
-    {"validation-fraction", "P", OPTION_REAL, FIELD(train.validation_fraction), 0, 0,
+    {"validation-fraction", "P", OPTION_POSITIVE, FIELD(train.validation_fraction), 0, 0,
      "that part, of each class [0.1]"},
     {"validation-list", "FILE", OPTION_STRING, FIELD(train.validation_list), 0, 0,
      "write the paths of the validation pictures, a line each"},
@@ -55,7 +56,7 @@ static const struct option options[] = {
      "shorter side in validation [the middle of --scale]"},
     {"batch", "N", OPTION_COUNT, FIELD(train.batch), 1, 1 << 16, "crops of a step [256]"},
     {"epochs", "N", OPTION_COUNT, FIELD(train.epochs), 1, 1 << 20, "at most so many [74]"},
-    {"rate", "X", OPTION_REAL, FIELD(train.rate), 0, 0, "learning rate to begin with [0.01]"},
+    {"rate", "X", OPTION_POSITIVE, FIELD(train.rate), 0, 0, "learning rate to begin with [0.01]"},
     {"patience", "N", OPTION_COUNT, FIELD(train.patience), 1, 1 << 20,
      "epochs without a better validation before the rate drops to a tenth [10]"},
     {"drops", "N", OPTION_COUNT, FIELD(train.drops), 1, 16,
@@ -78,7 +79,7 @@ static const struct option options[] = {
      "test scales that the model file asks for [none]"},
 };
 
-static const struct command_usage usage = {
+const struct command_usage train_usage = {
     .command = "vgg train",
     .operands = "[OPTIONS] -o FILE DIR",
     .summary =
@@ -94,6 +95,7 @@ static const struct command_usage usage = {
 
 struct view {
     struct progress progress;
+    struct left_out left_out;
     bool begun, json;
 };
 
@@ -101,8 +103,22 @@ static void show_skip(void *user, const char *path, const char *reason)
 {
     struct view *view = user;
 
-    progress_hide(&view->progress);
-    fprintf(stderr, "vgg: %s: left out: %s\n", path, reason);
+    left_out_lose(&view->left_out, path, reason);
+}
+
+static void show_ignored(void *user, const char *path, const char *reason)
+{
+    left_out_add(&((struct view *)user)->left_out, path, reason);
+}
+
+/* The pictures are read, and the training begins. */
+static void begin(struct view *view, size_t steps)
+{
+    view->begun = true;
+    left_out_say(&view->left_out);
+    if (!view->json)
+        printf("epoch      rate      loss     error  val.loss val.error       time\n");
+    progress_init(&view->progress, steps);
 }
 
 static void show_step(void *user, const struct vgg_train_progress *now)
@@ -113,8 +129,7 @@ static void show_step(void *user, const struct vgg_train_progress *now)
     if (!view->begun) {
         size_t done = (size_t)(now->epoch - 1) * now->steps + now->step - 1;
 
-        progress_init(&view->progress, (size_t)now->epochs * now->steps - done);
-        view->begun = true;
+        begin(view, (size_t)now->epochs * now->steps - done);
     }
     if (now->best_error >= 0)
         snprintf(best, sizeof best, "  best error %.1f%%", 100 * now->best_error);
@@ -148,17 +163,24 @@ static bool is_stopped(void *user)
 
 /* ---------------------------------------------------------------- options -------------------- */
 
+/* Pixels at *text, from 1 on, and past them. */
+static bool parse_pixels(const char **text, uint32_t *pixels)
+{
+    *pixels = 0;
+    for (; **text >= '0' && **text <= '9' && *pixels <= VGG_SCALE_MAX; ++*text)
+        *pixels = 10 * *pixels + (uint32_t)(**text - '0');
+    return *pixels != 0;
+}
+
 /* "256" or "256-512". */
 static bool parse_scale(const char *text, struct vgg_train_options *train)
 {
-    unsigned min, max;
-    int length = 0;
-
-    if (sscanf(text, "%4u%n-%4u%n", &min, &length, &max, &length) < 2)
-        max = min = sscanf(text, "%4u%n", &min, &length) == 1 ? min : 0;
-    train->scale_min = min;
-    train->scale_max = max;
-    return text[length] == '\0' && min >= 1;
+    if (!parse_pixels(&text, &train->scale_min))
+        return false;
+    train->scale_max = train->scale_min;
+    if (*text == '-' && (++text, !parse_pixels(&text, &train->scale_max)))
+        return false;
+    return *text == '\0';
 }
 
 /* What the library takes for none. */
@@ -174,12 +196,11 @@ static bool complete(struct train_options *given, const struct operands *operand
     struct vgg_train_options *train = &given->train;
 
     if (operands->n != 1)
-        fprintf(stderr, "vgg: train needs one directory of photographs (see vgg train --help)\n");
+        terminal_say("train needs one directory of photographs (see vgg train --help)");
     else if (train->output == NULL)
-        fprintf(stderr, "vgg: train needs -o FILE for the model\n");
+        terminal_say("train needs -o FILE for the model");
     else if (!parse_scale(given->scale, train))
-        fprintf(stderr, "vgg: --scale %.40s: a number of pixels, or a range such as 256-512\n",
-                given->scale);
+        terminal_say("--scale %.40s: a number of pixels, or a range such as 256-512", given->scale);
     else {
         train->init = (enum vgg_train_init)given->init;
         none_below_zero(&train->dropout);
@@ -205,25 +226,21 @@ static int run(const struct train_options *given, const char *dir)
     enum vgg_status status = signals_init(&error);
 
     train.on_skip = show_skip;
+    train.on_ignore = show_ignored;
     train.on_step = show_step;
     train.on_epoch = show_epoch;
     train.stop = is_stopped;
     train.user = &view;
     if (status == VGG_OK) {
-        if (!view.json)
-            printf("epoch      rate      loss     error  val.loss val.error       time\n");
         status = vgg_train(dir, &train, &result, &error);
         progress_hide(&view.progress);
+        left_out_say(&view.left_out);
         if (result.best_epoch != 0)
-            fprintf(stderr, "vgg: %s holds epoch %" PRIu32 ", validation error %.2f%%\n",
-                    train.output, result.best_epoch, 100 * result.best_error);
+            terminal_say("%s holds epoch %" PRIu32 ", validation error %.2f%%", train.output,
+                         result.best_epoch, 100 * result.best_error);
     }
     if (status != VGG_OK)
-        fprintf(stderr, "vgg: %s\n", error.text);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "vgg: cannot write to standard output\n");
-        return 1;
-    }
+        terminal_say("%s", error.text);
     if (status == VGG_CANCELLED)
         return 1;
     return status == VGG_OK ? 0 : EXIT_USAGE;
@@ -243,7 +260,7 @@ int command_train(int argc, char **argv)
                                   .mirror = true};
     char checkpoint[PATH_BYTES];
     struct operands operands;
-    enum options_result result = options_parse(&usage, argc, argv, &given, &operands);
+    enum options_result result = options_parse(&train_usage, argc, argv, &given, &operands);
 
     if (result != OPTIONS_RUN)
         return (int)result;
@@ -253,7 +270,7 @@ int command_train(int argc, char **argv)
     if (given.checkpoint == NULL) {
         if (snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", given.train.output) >=
             (int)sizeof checkpoint) {
-            fprintf(stderr, "vgg: the path of the output is too long\n");
+            terminal_say("the path of the output is too long");
             return EXIT_USAGE;
         }
         given.train.checkpoint = checkpoint;

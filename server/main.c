@@ -3,35 +3,46 @@
 #include <string.h>
 
 #include "commands.h"
-#include "options.h"
-
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *help;
-} commands[] = {
-    {"serve", command_serve, "answer POST /classify over HTTP"},
-    {"classify", command_classify, "classify image files"},
-    {"eval", command_eval, "measure error rates on labelled pictures"},
-    {"inspect", command_inspect, "describe a model file"},
-    {"bench", command_bench, "measure the network layer by layer, and the machine"},
-    {"train", command_train, "train a network on a directory of photographs"},
-    {"init", command_init, "write an untrained model"},
-    {"health", command_health, "ask whether a running server is ready"},
-};
+#include "environment.h"
+#include "streams.h"
+#include "suggestion.h"
+#include "terminal.h"
 
 static void print_usage(FILE *out)
 {
     fprintf(out, "usage: vgg COMMAND [OPTIONS]\n\n"
                  "VGG-16/19 image classification by the paper's dense, multi-scale test protocol.\n"
                  "\ncommands:\n");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    for (size_t i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(out, "\nvgg COMMAND --help tells a command's options; vgg --version the version.\n");
 }
 
-int main(int argc, char **argv)
+static int refuse(const char *name)
 {
+    static const char *const others[] = {"--help", "--version"};
+    struct suggestion suggestion;
+    char text[SUGGESTION_BYTES];
+
+    suggestion_begin(&suggestion, name, strlen(name));
+    for (size_t i = 0; i < COMMANDS; i++)
+        suggestion_offer(&suggestion, commands[i].name, strlen(commands[i].name));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        suggestion_offer(&suggestion, others[i], strlen(others[i]));
+    terminal_say("unknown command \"%s\"%s (see vgg --help)", name,
+                 suggestion_text(&suggestion, "", text));
+    return EXIT_USAGE;
+}
+
+static void warn(const char *variable, const char *proposal)
+{
+    terminal_say("%s is no variable of vgg%s", variable, proposal);
+}
+
+static int run(int argc, char **argv)
+{
+    const struct command *command;
+
     if (argc < 2) {
         print_usage(stderr);
         return EXIT_USAGE;
@@ -45,9 +56,19 @@ int main(int argc, char **argv)
         printf("vgg " VGG_VERSION "\n");
         return 0;
     }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
-    fprintf(stderr, "vgg: unknown command \"%s\" (see vgg --help)\n", argv[1]);
-    return EXIT_USAGE;
+    command = command_find(argv[1]);
+    if (command == NULL)
+        return refuse(argv[1]);
+    if (command->run != command_serve) /* which warns in its log */
+        environment_check(warn);
+    return command->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    if (!streams_open()) {
+        terminal_say("a standard stream is closed, and /dev/null cannot be opened for it");
+        return EXIT_USAGE;
+    }
+    return streams_close(run(argc, argv));
 }

@@ -10,8 +10,10 @@
 #include <string.h>
 
 #include "clock.h"
+#include "suggestion.h"
+#include "terminal.h"
 
-enum { REASON_BYTES = 160, ENVIRONMENT_BYTES = 64, HELP_COLUMN = 28 };
+enum { REASON_BYTES = 256, HELP_COLUMN = 28 };
 
 /* ---------------------------------------------------------------- values --------------------- */
 
@@ -175,9 +177,9 @@ static bool set_number(const struct option *option, const char *text, void *fiel
         const char *suffix = "";
         double gmac = 0;
 
-        form = "must be a number of GMAC (1e9 multiply-accumulates)";
-        parsed =
-            parse_number(text, &gmac, &suffix) && *suffix == '\0' && to_integer(gmac * 1e9, &value);
+        form = "must be a number of GMAC (1e9 multiply-accumulates) above 0";
+        parsed = parse_number(text, &gmac, &suffix) && *suffix == '\0' &&
+                 to_integer(gmac * 1e9, &value) && value != 0;
         break;
     }
     default:
@@ -196,7 +198,7 @@ static bool set_number(const struct option *option, const char *text, void *fiel
     return true;
 }
 
-static bool set_option(const struct option *option, const char *text, void *target, char *reason)
+static bool set_value(const struct option *option, const char *text, void *target, char *reason)
 {
     void *field = (char *)target + option->offset;
 
@@ -218,11 +220,15 @@ static bool set_option(const struct option *option, const char *text, void *targ
     case OPTION_CHOICE:
         snprintf(reason, REASON_BYTES, "must be one of %s", option->value);
         return parse_choice(option->value, text, field);
-    case OPTION_REAL: {
+    case OPTION_REAL:
+    case OPTION_POSITIVE: {
+        bool positive = option->kind == OPTION_POSITIVE;
         const char *suffix = "";
 
-        snprintf(reason, REASON_BYTES, "must be a number, not below 0");
-        return parse_number(text, field, &suffix) && *suffix == '\0';
+        snprintf(reason, REASON_BYTES, "must be a number%s",
+                 positive ? " above 0" : ", not below 0");
+        return parse_number(text, field, &suffix) && *suffix == '\0' &&
+               (!positive || *(double *)field > 0);
     }
     case OPTION_LOG:
         *(enum option_log *)field = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
@@ -233,16 +239,56 @@ static bool set_option(const struct option *option, const char *text, void *targ
     }
 }
 
-/* What a user gave, on standard error, without the line ends it may hold. */
-static void print_on_one_line(const char *text)
+/* "256x384" or "256;384", as "256,384". */
+static bool propose_scales(const char *text, char *proposal, size_t size)
 {
-    for (; *text != '\0'; text++)
-        fputc((unsigned char)*text < ' ' ? '?' : *text, stderr);
+    struct option_scales scales;
+    char list[REASON_BYTES], unused[REASON_BYTES];
+    size_t n = 0;
+
+    for (; *text != '\0' && n + 2 < sizeof list; text++)
+        if (isdigit((unsigned char)*text))
+            list[n++] = *text;
+        else if (n != 0 && list[n - 1] != ',')
+            list[n++] = ',';
+    while (n != 0 && list[n - 1] == ',')
+        n--;
+    list[n] = '\0';
+    if (!scales_parse(list, &scales, unused, sizeof unused))
+        return false;
+    snprintf(proposal, size, ": did you mean %.60s?", list);
+    return true;
+}
+
+/* Of a bad value, after the reason: the word, or the list, that was probably meant. */
+static void propose_value(const struct option *option, const char *text, char *reason)
+{
+    size_t used = strlen(reason);
+    char proposal[SUGGESTION_BYTES];
+    struct suggestion suggestion;
+
+    if (option->kind == OPTION_SCALES) {
+        (void)propose_scales(text, reason + used, REASON_BYTES - used);
+        return;
+    }
+    if (option->value == NULL || strchr(option->value, '|') == NULL)
+        return;
+    suggestion_begin(&suggestion, text, strlen(text));
+    suggestion_offer_words(&suggestion, option->value);
+    snprintf(reason + used, REASON_BYTES - used, "%s", suggestion_text(&suggestion, "", proposal));
+}
+
+static bool set_option(const struct option *option, const char *text, void *target, char *reason)
+{
+    if (set_value(option, text, target, reason))
+        return true;
+    propose_value(option, text, reason);
+    return false;
 }
 
 /* ---------------------------------------------------------------- environment ---------------- */
 
-static void environment_name(const char *name, char variable[ENVIRONMENT_BYTES])
+void option_variable(const char *name, char variable[ENVIRONMENT_BYTES])
 {
     size_t length = (size_t)snprintf(variable, ENVIRONMENT_BYTES, "VGG_%s", name);
 
@@ -256,15 +302,13 @@ static bool read_environment(const struct command_usage *usage, void *target)
         char variable[ENVIRONMENT_BYTES], reason[REASON_BYTES] = "";
         const char *value;
 
-        environment_name(usage->options[i].name, variable);
+        option_variable(usage->options[i].name, variable);
         value = getenv(variable);
         /* An empty variable is an unset one: compose files write VGG_MODEL= for "no model". */
         if (value == NULL || value[0] == '\0')
             continue;
         if (!set_option(&usage->options[i], value, target, reason)) {
-            fprintf(stderr, "vgg: %s=", variable);
-            print_on_one_line(value);
-            fprintf(stderr, ": %s\n", reason);
+            terminal_say("%s=%s: %s", variable, value, reason);
             return false;
         }
     }
@@ -305,9 +349,22 @@ static const struct option *find_option(const struct command_usage *usage, const
 /* One line, and where to read on. */
 static bool complain(const struct command_usage *usage, const char *what, const char *argument)
 {
-    fprintf(stderr, "vgg: %s ", what);
-    print_on_one_line(argument);
-    fprintf(stderr, " (see %s --help)\n", usage->command);
+    terminal_say("%s %s (see %s --help)", what, argument, usage->command);
+    return false;
+}
+
+static bool refuse(const struct command_usage *usage, const char *argument)
+{
+    const char *word = argument + strspn(argument, "-");
+    struct suggestion suggestion;
+    char text[SUGGESTION_BYTES];
+
+    suggestion_begin(&suggestion, word, strcspn(word, "="));
+    for (size_t i = 0; i < usage->options_n; i++)
+        suggestion_offer(&suggestion, usage->options[i].name, strlen(usage->options[i].name));
+    suggestion_offer_words(&suggestion, "help|version");
+    terminal_say("unknown option %s%s (see %s --help)", argument,
+                 suggestion_text(&suggestion, "--", text), usage->command);
     return false;
 }
 
@@ -325,7 +382,7 @@ static bool parse_flag(const struct command_usage *usage, int argc, char **argv,
     if (argument[1] == '-' || strcmp(argument, "-o") == 0)
         option = find_option(usage, name, length);
     if (option == NULL)
-        return complain(usage, "unknown option", argument);
+        return refuse(usage, argument);
     if (option->kind == OPTION_FLAG && value == NULL)
         value = "on";
     if (value == NULL) {
@@ -335,9 +392,7 @@ static bool parse_flag(const struct command_usage *usage, int argc, char **argv,
     }
     if (set_option(option, value, target, reason))
         return true;
-    fprintf(stderr, "vgg: --%s ", option->name);
-    print_on_one_line(value);
-    fprintf(stderr, ": %s\n", reason);
+    terminal_say("--%s %s: %s", option->name, value, reason);
     return false;
 }
 

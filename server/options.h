@@ -5,14 +5,16 @@
 #include "vgg.h"
 
 enum { EXIT_USAGE = 2 }; /* bad flags, bad values, unreadable files */
+enum { ENVIRONMENT_BYTES = 64 };
 
 enum option_kind {
     OPTION_STRING,   /* const char * */
     OPTION_COUNT,    /* uint32_t */
     OPTION_SEED,     /* uint64_t */
     OPTION_REAL,     /* double, not below 0 */
+    OPTION_POSITIVE, /* double, above 0 */
     OPTION_SIZE,     /* uint64_t; suffixes K, M, G are powers of 1024, "iB" and "B" may follow */
-    OPTION_GMAC,     /* uint64_t MACs, written in units of 1e9 */
+    OPTION_GMAC,     /* uint64_t MACs, above 0, written in units of 1e9 */
     OPTION_DURATION, /* uint64_t ns; suffixes ms, s (or none), m */
     OPTION_SWITCH,   /* bool; on, off */
     OPTION_FLAG,     /* bool; no value on the command line */
@@ -63,6 +65,9 @@ enum options_result { OPTIONS_RUN = -1, OPTIONS_HELP = 0, OPTIONS_BAD = EXIT_USA
  */
 enum options_result options_parse(const struct command_usage *usage, int argc, char **argv,
                                   void *target, struct operands *operands);
+
+/* The variable of an option: VGG_MAX_BODY of "max-body". */
+void option_variable(const char *name, char variable[ENVIRONMENT_BYTES]);
 
 /* Parse "256,384,512": sorted, distinct. False with one line in reason[reason_size]. */
 bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size);

@@ -1,125 +1,109 @@
 /* Finding and reading pictures. */
 #include "pictures.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "vgg_pictures.h"
 
 enum { FIRST_BYTES = 1 << 20, FIRST_ITEMS = 64 };
 
 /* ---------------------------------------------------------------- finding -------------------- */
 
-static bool add(struct pictures *pictures, const char *path, bool empty)
+static void picture_fini(struct picture *picture)
 {
+    free(picture->path);
+    free(picture->reason);
+}
+
+enum vgg_status pictures_append(struct pictures *pictures, const char *path, const char *reason)
+{
+    struct picture *picture;
+
     if (pictures->n == pictures->capacity) {
         size_t capacity = pictures->capacity != 0 ? 2 * pictures->capacity : FIRST_ITEMS;
         struct picture *items = realloc(pictures->items, capacity * sizeof *items);
 
         if (items == NULL)
-            return false;
+            return VGG_NO_MEMORY;
         pictures->items = items;
         pictures->capacity = capacity;
     }
-    pictures->items[pictures->n] = (struct picture){.path = strdup(path), .empty = empty};
-    if (pictures->items[pictures->n].path == NULL)
-        return false;
+    picture = &pictures->items[pictures->n];
+    *picture = (struct picture){.path = strdup(path)};
+    if (reason != NULL)
+        picture->reason = strdup(reason);
+    if (picture->path == NULL || (reason != NULL && picture->reason == NULL)) {
+        picture_fini(picture);
+        return VGG_NO_MEMORY;
+    }
     pictures->n++;
-    return true;
+    return VGG_OK;
 }
 
-static bool looks_like_picture(const char *name)
-{
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp"};
-    const char *ending = strrchr(name, '.');
-
-    for (size_t i = 0; ending != NULL && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(ending, endings[i]) == 0)
-            return true;
-    return false;
-}
-
-bool pictures_is_directory(const char *path)
+static bool is_directory(const char *path)
 {
     struct stat info;
 
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static int not_hidden(const struct dirent *entry)
+struct adding {
+    struct pictures *pictures;
+    struct left_out *left_out;
+};
+
+static enum vgg_status add_picture(void *user, const char *path)
 {
-    return entry->d_name[0] != '.';
+    return pictures_append(((struct adding *)user)->pictures, path, NULL);
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+static enum vgg_status add_left_out(void *user, const char *path, const char *reason, bool lost)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    struct adding *adding = user;
+
+    if (lost)
+        return pictures_append(adding->pictures, path, reason);
+    left_out_add(adding->left_out, path, reason);
+    return VGG_OK;
 }
 
-int pictures_scan(const char *directory, struct dirent ***entries)
+static bool add_directory(struct adding *adding, const char *path)
 {
-    return scandir(directory, entries, not_hidden, by_name);
+    const struct vgg_walk walk = {
+        .on_picture = add_picture, .on_left_out = add_left_out, .user = adding};
+    size_t before = adding->pictures->n;
+    enum vgg_status status = vgg_walk_pictures(path, &walk, NULL);
+
+    if (status == VGG_IO) /* reading it will say why it cannot be read */
+        status = pictures_append(adding->pictures, path, NULL);
+    else if (status == VGG_OK && adding->pictures->n == before)
+        status = pictures_append(adding->pictures, path,
+                                 "no pictures in this directory (.jpg, .jpeg, .png, .webp ...)");
+    return status == VGG_OK;
 }
 
-static bool add_directory(struct pictures *pictures, const char *path);
-
-/*
- * One entry of a directory; false when out of memory. A link to a picture is one; one to a
- * directory might lead back here.
- */
-static bool add_entry(struct pictures *pictures, const char *directory, const char *name)
+bool pictures_add(struct pictures *pictures, const char *operand, struct left_out *left_out)
 {
-    struct stat info;
-    bool fits = true;
-    char *path;
-
-    if (asprintf(&path, "%s/%s", directory, name) < 0)
-        return false;
-    if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        fits = add_directory(pictures, path);
-    else if (looks_like_picture(name) && (stat(path, &info) != 0 || S_ISREG(info.st_mode)))
-        fits = add(pictures, path, false);
-    free(path);
-    return fits;
-}
-
-static bool add_directory(struct pictures *pictures, const char *path)
-{
-    struct dirent **entries;
-    int n = pictures_scan(path, &entries);
-    bool fits = true;
-
-    if (n < 0) /* reading it will say why it cannot be read */
-        return errno != ENOMEM && add(pictures, path, false);
-    for (int i = 0; i < n; i++) {
-        fits = fits && add_entry(pictures, path, entries[i]->d_name);
-        free(entries[i]);
-    }
-    free(entries);
-    return fits;
-}
-
-bool pictures_add(struct pictures *pictures, const char *operand)
-{
-    size_t before = pictures->n;
+    struct adding adding = {pictures, left_out};
     char *path;
     bool fits;
 
-    if (!pictures_is_directory(operand))
-        return add(pictures, operand, false);
+    if (!is_directory(operand))
+        return pictures_append(pictures, operand, NULL) == VGG_OK;
     path = strdup(operand);
     if (path == NULL)
         return false;
     /* "photos/" and "photos" name the same files. */
     for (size_t length = strlen(path); length > 1 && path[length - 1] == '/'; length--)
         path[length - 1] = '\0';
-    fits = add_directory(pictures, path) && (pictures->n != before || add(pictures, path, true));
+    fits = add_directory(&adding, path);
     free(path);
     return fits;
 }
@@ -127,7 +111,7 @@ bool pictures_add(struct pictures *pictures, const char *operand)
 void pictures_fini(struct pictures *pictures)
 {
     for (size_t i = 0; i < pictures->n; i++)
-        free(pictures->items[i].path);
+        picture_fini(&pictures->items[i]);
     free(pictures->items);
     *pictures = (struct pictures){0};
 }
@@ -178,9 +162,8 @@ bool picture_read(const struct picture *picture, uint64_t max, uint8_t **bytes, 
 
     *bytes = NULL;
     *size = 0;
-    if (picture->empty) {
-        problem_set(problem, PROBLEM_NOT_FOUND,
-                    "no pictures in this directory (.jpg, .jpeg, .png, .webp)");
+    if (picture->reason != NULL) {
+        problem_set(problem, PROBLEM_NOT_FOUND, "%s", picture->reason);
         return false;
     }
     fd = standard_input ? STDIN_FILENO : open(picture->path, O_RDONLY | O_CLOEXEC);

@@ -2,11 +2,12 @@
 #ifndef PICTURES_H
 #define PICTURES_H
 
+#include "left_out.h"
 #include "problem.h"
 
 struct picture {
-    char *path; /* "-": standard input */
-    bool empty; /* a directory without pictures */
+    char *path;   /* "-": standard input */
+    char *reason; /* why it cannot be read, where that is known from the start; else NULL */
 };
 
 /* Zero-initialise. */
@@ -15,18 +16,15 @@ struct pictures {
     size_t n, capacity;
 };
 
-/* A link to a directory is one. */
-bool pictures_is_directory(const char *path);
-
-/* scandir of what is not hidden, bytewise sorted. */
-struct dirent;
-int pictures_scan(const char *directory, struct dirent ***entries);
+/* Append one. Errors: NO_MEMORY. */
+enum vgg_status pictures_append(struct pictures *pictures, const char *path, const char *reason);
 
 /*
- * Add an operand: a directory stands for the .jpg, .jpeg, .png and .webp files in it and below,
- * sorted, without hidden ones; anything else for itself. False when out of memory.
+ * Add an operand: a directory stands for the pictures in it and below (vgg_pictures.h), and for
+ * what might have been some, with the reason; anything else for itself. The rest of a directory
+ * goes to `left_out`. False when out of memory.
  */
-bool pictures_add(struct pictures *pictures, const char *operand);
+bool pictures_add(struct pictures *pictures, const char *operand, struct left_out *left_out);
 void pictures_fini(struct pictures *pictures);
 
 /* Read a picture of at most `max` bytes into a malloc'ed block; false with the problem. */

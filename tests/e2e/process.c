@@ -50,13 +50,12 @@ static void fill_environment(const char **variables, const char *const *env)
     variables[n] = NULL;
 }
 
-pid_t process_start(const char *const *args, const char *const *env, const char *input, int out_fd,
-                    int err_fd)
+static pid_t start(const char *const *args, const char *const *env,
+                   posix_spawn_file_actions_t *actions)
 {
     const char *program = getenv("VGG_BIN");
     const char *argv[ARGUMENTS_MAX] = {program != NULL ? program : "build/vgg"};
     const char *variables[VARIABLES_MAX];
-    posix_spawn_file_actions_t actions;
     size_t n = 1;
     pid_t pid;
     int code;
@@ -65,17 +64,35 @@ pid_t process_start(const char *const *args, const char *const *env, const char 
         argv[n++] = *args;
     argv[n] = NULL;
     fill_environment(variables, env);
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, input != NULL ? input : "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-    posix_spawn_file_actions_adddup2(&actions, err_fd, 2);
-    code = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(const void *)argv,
+    code = posix_spawn(&pid, argv[0], actions, NULL, (char *const *)(const void *)argv,
                        (char *const *)(const void *)variables);
-    posix_spawn_file_actions_destroy(&actions);
+    posix_spawn_file_actions_destroy(actions);
     if (code != 0)
         fail_msg("cannot start %s: %s", argv[0], strerror(code));
     remember(0, pid);
     return pid;
+}
+
+pid_t process_start(const char *const *args, const char *const *env, const char *input, int out_fd,
+                    int err_fd)
+{
+    posix_spawn_file_actions_t actions;
+
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, input != NULL ? input : "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
+    posix_spawn_file_actions_adddup2(&actions, err_fd, 2);
+    return start(args, env, &actions);
+}
+
+pid_t process_start_closed(const char *const *args)
+{
+    posix_spawn_file_actions_t actions;
+
+    posix_spawn_file_actions_init(&actions);
+    for (int fd = 0; fd <= 2; fd++)
+        posix_spawn_file_actions_addclose(&actions, fd);
+    return start(args, NULL, &actions);
 }
 
 int process_wait(pid_t pid)

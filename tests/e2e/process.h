@@ -14,6 +14,9 @@
 pid_t process_start(const char *const *args, const char *const *env, const char *input, int out_fd,
                     int err_fd);
 
+/* The same without any of the three streams, which begin closed. */
+pid_t process_start_closed(const char *const *args);
+
 /* Wait for a child: its exit status, or 128 + the signal. One that does not end is killed. */
 int process_wait(pid_t pid);
 

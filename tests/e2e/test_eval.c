@@ -449,8 +449,9 @@ static void test_unreadable_pictures(void **state)
     args[3] = "--errors";
     output = command_run(args, NULL, NULL);
     assert_int_equal(output.status, 1);
-    assert_int_equal(count_lines(output.err), 2);
+    assert_int_equal(count_lines(output.err), 3);
     assert_non_null(strstr(output.err, "/c1/bad.jpg: "));
+    assert_non_null(strstr(output.err, "vgg: 2 pictures or directories left out\n"));
     assert_int_equal(strncmp(output.out, "1 picture (2 skipped)", 21), 0);
     output_free(&output);
 
@@ -484,13 +485,15 @@ static void test_refuses(void **state)
     assert_int_equal(mkdir(other, 0700), 0);
     put(other, "c1", "a.jpg", &(struct jpeg_spec){.width = 50, .height = 40});
     put(other, "eleven", "a.jpg", &(struct jpeg_spec){.width = 50, .height = 40});
+    put(other, "eleven", "b.jpg", &(struct jpeg_spec){.width = 50, .height = 40});
+    put(other, "\033[1m", "a.jpg", &(struct jpeg_spec){.width = 50, .height = 40});
     expect_refused((const char *[]){"eval", "--model", model, NULL}, "one directory");
     expect_refused((const char *[]){"eval", "--model", model, set, set, NULL}, "one directory");
     expect_refused((const char *[]){"eval", "--model", model, empty, NULL}, "no pictures");
     expect_refused((const char *[]){"eval", "--model", model, work_file("missing"), NULL},
                    "missing: No such file");
     expect_refused((const char *[]){"eval", "--model", model, other, NULL},
-                   "other/eleven: no class of the model");
+                   "vgg: 2 folders are none of the classes: ?[1m, eleven; in ");
     expect_refused((const char *[]){"eval", "--model", model_narrow(), set, NULL}, "0 to 9");
     expect_refused((const char *[]){"eval", "--model", model, "--protocol", "nonsense", set, NULL},
                    "--protocol nonsense: must be one of dense|multicrop|both");

@@ -340,15 +340,22 @@ static void survives_a_full_disk(void **state)
 
 /* ---------------------------------------------------------------- refusals ------------------- */
 
-static void refuse(const char *directory, const char *output, const char *const *more,
-                   const char *reason)
+static void refuse_lines(const char *directory, const char *output, const char *const *more,
+                         const char *reason, size_t lines)
 {
     struct output result = train(directory, output, more);
 
-    if (result.status != 2 || strstr(result.err, reason) == NULL || count_lines(result.err) != 1)
+    if (result.status != 2 || strstr(result.err, reason) == NULL ||
+        count_lines(result.err) != lines)
         fail_msg("status %d, not \"%s\": %s", result.status, reason, result.err);
     assert_int_equal(result.out_size, 0);
     output_free(&result);
+}
+
+static void refuse(const char *directory, const char *output, const char *const *more,
+                   const char *reason)
+{
+    refuse_lines(directory, output, more, reason, 1);
 }
 
 static void refuses_bad_data(void **state)
@@ -370,7 +377,9 @@ static void refuses_bad_data(void **state)
     blob_free(&image);
     snprintf(path, sizeof path, "%s/hollow-class", set);
     assert_int_equal(mkdir(path, 0700), 0);
-    refuse(set, model, none, "hollow-class");
+    refuse_lines(set, model, none, "(a class folder without pictures): ", 2);
+    refuse_lines(set, model, none, "/hollow-class\n", 2);
+    refuse_lines(set, model, none, "at least 2 are needed", 2);
     assert_false(exists(model));
 }
 
@@ -388,6 +397,23 @@ static void refuses_bad_options(void **state)
         {{"--crop", "40", NULL}, "multiple of 32"},
         {{"--dropout", "1", NULL}, "below 1"},
         {{"--rate", "-1", NULL}, "--rate"},
+        {{"--rate", "0", NULL}, "--rate 0: must be a number above 0"},
+        {{"--rate", "0.0", NULL}, "must be a number above 0"},
+        {{"--rate", "1e-400", NULL}, "must be a number above 0"},
+        {{"--validation-fraction", "0", NULL}, "must be a number above 0"},
+        {{"--validation-fraction", "1", NULL}, "below 1"},
+        {{"--scale", "0", NULL}, "--scale 0"},
+        {{"--scale", "40-0", NULL}, "--scale 40-0"},
+        {{"--scale", "+40", NULL}, "--scale +40"},
+        {{"--scale", "99999999999", NULL}, "--scale 99999999999"},
+        {{"--width", "0", NULL}, "--width 0"},
+        {{"--fc", "0", NULL}, "--fc 0"},
+        {{"--batch", "0", NULL}, "--batch 0"},
+        {{"--epochs", "0", NULL}, "--epochs 0"},
+        {{"--patience", "0", NULL}, "--patience 0"},
+        {{"--drops", "0", NULL}, "--drops 0"},
+        {{"--threads", "0", NULL}, "--threads 0"},
+        {{"--validation-scale", "0", NULL}, "--validation-scale 0"},
         {{"--init-from", "/nowhere", NULL}, "/nowhere"},
         {{"--resume", NULL}, "checkpoint"},
     };
@@ -426,20 +452,86 @@ static void refuses_the_checkpoint_of_another(void **state)
     blob_free(&whole);
 }
 
+/* Nothing of a name but its text reaches the terminal. */
+static void expect_clean(const char *text)
+{
+    for (; *text != '\0'; text++)
+        assert_true(*text == '\n' || (unsigned char)*text >= ' ');
+}
+
 /* Pictures that cannot be read are named and left out. */
 static void leaves_out_bad_pictures(void **state)
 {
     const char *set = make_set("damaged"), *model = work_file("damaged.safetensors");
     struct output result;
+    char path[512];
 
     (void)state;
     put(set, "flat", "broken.jpg", "\xff\xd8\xff", 3);
+    put(set, "flat", "\033]0;x\a\n.jpg", "\xff\xd8\xff", 3);
     put(set, "grey", "text.png", "not a picture", 13);
+    put(set, "__MACOSX", "._text.png", "not a picture", 13);
+    put(set, "empty\r", ".DS_Store", "junk", 4);
+    snprintf(path, sizeof path, "%s/grey/fifo.jpg", set);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    snprintf(path, sizeof path, "%s/grey/loop", set);
+    assert_int_equal(symlink("..", path), 0);
     result = train(set, model, (const char *[]){"--epochs", "1", NULL});
     assert_int_equal(result.status, 0);
-    assert_non_null(strstr(result.err, "flat/broken.jpg"));
-    assert_non_null(strstr(result.err, "grey/text.png"));
+    assert_non_null(strstr(result.err, "flat/broken.jpg: left out: "));
+    assert_non_null(strstr(result.err, "flat/?]0;x??.jpg: left out: "));
+    assert_non_null(strstr(result.err, "grey/text.png: left out: "));
+    assert_non_null(strstr(result.err, "vgg: 3 pictures or directories left out\n"));
+    assert_non_null(strstr(result.err, "vgg: 1 left out (of an archiver or a file manager): "));
+    assert_non_null(strstr(result.err, "vgg: 1 left out (a class folder without pictures): "));
+    assert_non_null(strstr(result.err, "grey/fifo.jpg"));
+    assert_non_null(strstr(result.err, "grey/loop"));
+    expect_clean(result.err);
     output_free(&result);
+}
+
+/* With `--validation DIR`: all folders that are no class of the others, at once. */
+static void refuses_unknown_classes(void **state)
+{
+    const char *set = make_set("set"), *other = make_set("validation");
+    const char *model = work_file("validated.safetensors");
+
+    (void)state;
+    put(other, "Flat", "x.jpg", "", 0);
+    put(other, "gray", "x.jpg", "", 0);
+    put(other, "none", "x.txt", "", 0);
+    refuse_lines(set, model, (const char *[]){"--validation", other, NULL},
+                 "2 folders are none of the classes: Flat, gray; in ", 3);
+    assert_false(exists(model));
+}
+
+/*
+ * A rate at which nothing stays finite: the epoch is named and a lower one proposed, and the file
+ * of an epoch before stays.
+ */
+static void says_that_it_diverged(void **state)
+{
+    const char *set = make_set("set"), *model = work_file("diverged.safetensors");
+    static const char *const wild[] = {"--batch-norm=off", "--rate", "999", NULL};
+    struct blob before;
+
+    (void)state;
+    refuse(set, model, wild, "diverged in epoch 1 at a rate of 999: try a lower one, such as 99.9");
+    assert_false(exists(model));
+    train_well(set, model, (const char *[]){"--epochs", "1", NULL});
+    before = work_read(model);
+    refuse(set, model,
+           (const char *[]){"--batch-norm=off", "--rate", "100", "--checkpoint",
+                            work_file("diverged.other"), NULL},
+           "training diverged in epoch ");
+    {
+        struct blob after = work_read(model);
+
+        assert_int_equal(after.size, before.size);
+        assert_memory_equal(after.bytes, before.bytes, before.size);
+        blob_free(&after);
+    }
+    blob_free(&before);
 }
 
 /* The deeper net begins with the shallow one's layers. */
@@ -473,6 +565,8 @@ int main(void)
         cmocka_unit_test(refuses_bad_options),
         cmocka_unit_test(refuses_the_checkpoint_of_another),
         cmocka_unit_test(leaves_out_bad_pictures),
+        cmocka_unit_test(refuses_unknown_classes),
+        cmocka_unit_test(says_that_it_diverged),
         cmocka_unit_test(begins_with_another_model),
     };
 

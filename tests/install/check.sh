@@ -40,6 +40,7 @@ staged_files() {
 ./opt/vgg/bin/vgg
 ./opt/vgg/include/vgg.h
 ./opt/vgg/include/vgg_bench.h
+./opt/vgg/include/vgg_pictures.h
 ./opt/vgg/include/vgg_train.h
 ./opt/vgg/lib/libvgg.a
 ./opt/vgg/lib/pkgconfig/vgg.pc
@@ -80,8 +81,23 @@ consumer_classifies() {
     PYTHONPATH=tests/pillow /usr/bin/python3 -c 'import pictures, sys
 sys.stdout.buffer.write(dict(pictures.png_oddities())["png-chunks"])' >"$work/picture" || return 1
     "$work/classify" "$work/model" "$work/picture" >"$work/by_library" || return 1
-    "$work/usr/bin/vgg" classify --model "$work/model" --scales 64 --top-k 1 --csv "$work/picture" |
+    "$work/usr/bin/vgg" classify --model "$work/model" --top-k 1 --csv "$work/picture" |
         awk -F, 'NR == 2 { print $3, $6 }' | diff - "$work/by_library"
+}
+
+# The shipped model and the sample picture, by name; what is missing or cannot be read is said.
+consumer_names() {
+    "$work/classify" server/model/trashnet.safetensors tests/data/glass.jpg >"$work/by_library" ||
+        return 1
+    "$work/usr/bin/vgg" classify --top-k 1 --csv tests/data/glass.jpg |
+        awk -F, 'NR == 2 { print $5, $6 }' | diff - "$work/by_library" || return 1
+    grep -q '^glass ' "$work/by_library" || return 1
+    "$work/classify" 2>"$work/usage" && return 1
+    grep -q '^usage: classify MODEL PICTURE$' "$work/usage" || return 1
+    "$work/classify" server/model/trashnet.safetensors /nowhere 2>"$work/missing" && return 1
+    grep -q '^/nowhere: No such file' "$work/missing" || return 1
+    "$work/classify" /nowhere tests/data/glass.jpg 2>"$work/missing" && return 1
+    grep -q '/nowhere: No such file' "$work/missing"
 }
 
 # ---------------------------------------------------------------- in step with --help
@@ -120,6 +136,19 @@ complete_words() {
         _vgg "$1"; printf "%s\n" "${COMPREPLY[@]}"' bash "$build/vgg" "$@"
 }
 
+# No variable that the sources, scripts and tests read is taken for a typing error.
+variables_are_known() {
+    local variable count=0
+    for variable in $(grep -rhoE '(\$\{?|getenv\("|environ[^"]*"|env )VGG_[A-Z_]+' Makefile .ci core \
+        docker server tests --include=Makefile --include=run --include='*.c' --include='*.sh' \
+        --include='*.py' --include='*.yaml' --exclude=check.sh | grep -oE 'VGG_[A-Z_]+$' | sort -u); do
+        env "$variable=0" "$build/vgg" health --listen 127.0.0.1:1 2>&1 | grep 'is no variable' && return 1
+        count=$((count + 1))
+    done
+    [ "$count" -ge 5 ] &&
+        env VGG_MODLE=x "$build/vgg" health --listen 127.0.0.1:1 2>&1 | grep 'did you mean VGG_MODEL?'
+}
+
 completion_is_whole() {
     local command
     diff <({ commands; echo --help; echo --version; } | sort) <(complete_words '' | sort) || return 1
@@ -138,8 +167,10 @@ check "systemd unit" staged_unit
 check "uninstall" uninstalled
 check "a program builds by pkg-config" consumer_builds
 check "it classifies as the command does" consumer_classifies
+check "it names the class, and what is wrong" consumer_names
 check "the manual has every command and option" manual_is_whole
 check "the manual has no warnings" manual_reads_well
+check "variables of ours are known" variables_are_known
 check "bash completes every command and option" completion_is_whole
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

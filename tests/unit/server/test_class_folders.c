@@ -12,6 +12,7 @@
 #include "class_folders.h"
 #include "fault.h"
 #include "model_maker.h"
+#include "server/capture.h"
 
 static struct vgg_model *labelled, *plain; /* 5 classes */
 
@@ -113,30 +114,84 @@ static void expect_tree(const struct class_folders *folders)
     }
 }
 
-/* Sorted; loose files, hidden folders and folders without pictures count for nothing. */
+/* Open and print what is left out: what standard error got. */
+static bool open_folders(struct class_folders *folders, const char *directory,
+                         const struct vgg_model *model, struct capture *err)
+{
+    struct left_out left_out = {0};
+    bool opened;
+
+    capture_begin(err, STDERR_FILENO);
+    opened = class_folders_open(folders, directory, model, &left_out);
+    left_out_say(&left_out);
+    capture_end(err);
+    return opened;
+}
+
+static void expect_said(const struct capture *err, const char *text)
+{
+    if (strstr(err->text, text) == NULL)
+        fail_msg("\"%s\" is not in: %s", text, err->text);
+}
+
+/* Sorted; loose files, hidden folders and folders without pictures are named. */
 static void a_tree(void **state)
 {
     struct class_folders folders = {0};
+    struct capture err;
 
     (void)state;
-    assert_true(class_folders_open(&folders, root, plain));
+    assert_true(open_folders(&folders, root, plain, &err));
     expect_tree(&folders);
+    expect_said(&err, "1 left out (hidden): ");
+    expect_said(&err, "2 left out (not in a class folder): ");
+    expect_said(&err, "LICENSE, ");
+    expect_said(&err, "1 left out (a class folder without pictures): ");
+    expect_said(&err, "1 left out (not a picture's name): ");
     class_folders_fini(&folders);
     class_folders_fini(&folders);
 }
 
+/* One line, that names all folders that are no class of the model; an empty one need not be. */
 static void refused(void **state)
 {
     struct class_folders folders = {0};
+    struct capture err;
 
     (void)state;
-    assert_false(class_folders_open(&folders, root, labelled)); /* 1 is no class */
+    assert_false(open_folders(&folders, root, labelled, &err));
+    expect_said(&err, "vgg: 3 folders are none of the classes: 1, 3, 4; in /tmp/");
+    expect_said(&err, "(no class of the model has this id or label)\n");
     class_folders_fini(&folders);
-    assert_false(class_folders_open(&folders, path_of("2"), plain)); /* no folders */
+    assert_false(open_folders(&folders, path_of("2"), plain, &err));
+    expect_said(&err, "no pictures in its class folders");
     class_folders_fini(&folders);
-    assert_false(class_folders_open(&folders, path_of("missing"), plain));
-    assert_false(class_folders_open(&folders, path_of("a.jpg"), plain));
+    assert_false(open_folders(&folders, path_of("missing"), plain, &err));
+    expect_said(&err, "No such file");
+    assert_false(open_folders(&folders, path_of("a.jpg"), plain, &err));
+    expect_said(&err, "Not a directory");
     class_folders_fini(&folders);
+}
+
+/* What cannot be read is a picture with a reason, in its place. */
+static void lost(void **state)
+{
+    struct class_folders folders = {0};
+    struct capture err;
+
+    (void)state;
+    assert_int_equal(symlink("nothing", path_of("3/c.png")), 0);
+    assert_int_equal(symlink("../1", path_of("3/link")), 0);
+    assert_true(open_folders(&folders, root, plain, &err));
+    expect_said(&err, "2 left out (a link to a directory): ");
+    assert_int_equal(folders.pictures.n, 7); /* by way of 4 as well */
+    assert_null(folders.pictures.items[1].reason);
+    assert_string_equal(folders.pictures.items[2].path, path_of("3/c.png"));
+    assert_string_equal(folders.pictures.items[2].reason, "No such file or directory");
+    assert_int_equal(folders.classes[2], 3);
+    class_folders_fini(&folders);
+    assert_int_equal(remove(path_of("3/c.png")), 0);
+    assert_int_equal(remove(path_of("3/link")), 0);
 }
 
 static void memory_ends(void **state)
@@ -146,12 +201,14 @@ static void memory_ends(void **state)
     (void)state;
     for (unsigned long n = 1; fired; n++) {
         struct class_folders folders = {0};
+        struct left_out left_out = {0};
         long live = fault_outstanding();
         bool found;
 
         fault_arm(n);
-        found = class_folders_open(&folders, root, plain);
+        found = class_folders_open(&folders, root, plain, &left_out);
         fired = fault_disarm();
+        left_out_say(&left_out);
         assert_true(found || fired);
         if (found)
             expect_tree(&folders);
@@ -201,8 +258,8 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ids_and_labels), cmocka_unit_test(indices),     cmocka_unit_test(a_tree),
-        cmocka_unit_test(refused),        cmocka_unit_test(memory_ends),
+        cmocka_unit_test(ids_and_labels), cmocka_unit_test(indices), cmocka_unit_test(a_tree),
+        cmocka_unit_test(refused),        cmocka_unit_test(lost),    cmocka_unit_test(memory_ends),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

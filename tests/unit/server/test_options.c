@@ -18,6 +18,7 @@ struct target {
     uint64_t seed, size, gmac, duration;
     bool flip, json;
     struct option_scales scales;
+    double real, positive;
     uint32_t way;
     enum option_log log;
 };
@@ -35,6 +36,8 @@ static const struct option options[] = {
     {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "a switch [off]"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "a flag"},
     {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0, "some scales [none]"},
+    {"real", "X", OPTION_REAL, FIELD(real), 0, 0, "a number [0]"},
+    {"above", "X", OPTION_POSITIVE, FIELD(positive), 0, 0, "another [0]"},
     {"way", "to|fro|to-and-fro", OPTION_CHOICE, FIELD(way), 0, 0, "a word [to]"},
     {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, "a format [text]"},
 };
@@ -189,11 +192,30 @@ static void costs(void **state)
     (void)state;
     assert_true(good(&run, "--max-cost", "250", NULL).gmac == UINT64_C(250000000000));
     assert_true(good(&run, "--max-cost", "0.25", NULL).gmac == 250000000);
-    assert_true(good(&run, "--max-cost", "0", NULL).gmac == 0);
-    for (const char *const *text =
-             (const char *const[]){"", "1G", "-1", "1e30", "many", "0x1", NULL};
+    for (const char *const *text = (const char *const[]){"0", "0.0", "1e-10", "", "1G", "-1",
+                                                         "1e30", "many", "0x1", NULL};
          *text != NULL; text++)
         bad("must be a number of GMAC", "--max-cost", *text, NULL);
+}
+
+/* Where nothing stands for the default, 0 is refused. */
+static void numbers(void **state)
+{
+    struct run run;
+
+    (void)state;
+    assert_true(good(&run, "--real", "0.5", NULL).real == 0.5);
+    assert_true(good(&run, "--real", "0", NULL).real == 0);
+    assert_true(good(&run, "--above", "1e-300", NULL).positive == 1e-300);
+    for (const char *const *text =
+             (const char *const[]){"", "-1", "+1", "nan", "inf", "1e999", "0x1", "1s", NULL};
+         *text != NULL; text++) {
+        bad("must be a number, not below 0", "--real", *text, NULL);
+        bad("must be a number above 0", "--above", *text, NULL);
+    }
+    bad("must be a number above 0", "--above", "0", NULL);
+    bad("must be a number above 0", "--above", "0.000", NULL);
+    bad("must be a number above 0", "--above", "1e-999", NULL);
 }
 
 static void choices(void **state)
@@ -292,6 +314,16 @@ static void unknown_options(void **state)
     bad("unknown option -x", "-x", NULL);
     bad("unknown option -ox", "-ox", NULL);
     bad("unknown option -count", "-count", "5", NULL);
+    bad("unknown option --cuont: did you mean --count? (see vgg try", "--cuont", "5", NULL);
+    bad("unknown option --A_Size=5: did you mean --a-size?", "--A_Size=5", NULL);
+    bad("unknown option -scales: did you mean --scales?", "-scales", NULL);
+    bad("unknown option --versoin: did you mean --version?", "--versoin", NULL);
+    bad("--log jsno: must be json or text: did you mean json?", "--log", "jsno", NULL);
+    bad("to|fro|to-and-fro: did you mean to-and-fro?", "--way", "to_and_for", NULL);
+    bad("as in 256,384,512: did you mean 256,384?", "--scales", "256;384", NULL);
+    bad("as in 256,384,512: did you mean 256,384?", "--scales", "256 x 384 px", NULL);
+    bad("unknown option --a?b?[1mc (see", "--a\nb\033[1mc", NULL);
+    bad("--log ?[1m?: must be", "--log", "\x1b[1m\n", NULL);
     bad("a value is missing after --count", "--count", NULL);
     bad("a value is missing after -o", "--count", "5", "-o", NULL);
     bad("--count : must be a whole number", "--count=", NULL);
@@ -371,6 +403,7 @@ int main(void)
         cmocka_unit_test(sizes),
         cmocka_unit_test(durations),
         cmocka_unit_test(costs),
+        cmocka_unit_test(numbers),
         cmocka_unit_test(choices),
         cmocka_unit_test(lists_of_scales),
         cmocka_unit_test(values_and_operands),

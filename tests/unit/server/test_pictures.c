@@ -12,6 +12,7 @@
 
 #include "fault.h"
 #include "pictures.h"
+#include "server/capture.h"
 
 static char root[] = "/tmp/vgg-pictures-XXXXXX";
 
@@ -65,22 +66,52 @@ static void expect_all(const struct pictures *pictures)
     assert_int_equal(pictures->n, 4);
     for (size_t i = 0; i < 4; i++) {
         assert_string_equal(pictures->items[i].path, path_of(expected[i]));
-        assert_false(pictures->items[i].empty);
+        assert_null(pictures->items[i].reason);
     }
 }
 
 static void directories(void **state)
 {
     struct pictures pictures = {0};
+    struct left_out left_out = {0};
+    struct capture err;
 
     (void)state;
-    assert_true(pictures_add(&pictures, root));
+    assert_true(pictures_add(&pictures, root, &left_out));
     expect_all(&pictures);
     pictures_fini(&pictures);
-    assert_true(pictures_add(&pictures, path_of(".h"))); /* named, so not hidden */
+    assert_true(pictures_add(&pictures, path_of(".h"), &left_out)); /* named, so not hidden */
     assert_int_equal(pictures.n, 1);
     pictures_fini(&pictures);
     pictures_fini(&pictures);
+    capture_begin(&err, STDERR_FILENO);
+    left_out_say(&left_out);
+    capture_end(&err);
+    assert_non_null(strstr(err.text, "vgg: 2 left out (hidden): "));
+    assert_non_null(strstr(err.text, "vgg: 3 left out (not a picture's name): "));
+}
+
+/* A directory without pictures, or with what might have been some. */
+static void in_place_of_pictures(void **state)
+{
+    struct pictures pictures = {0};
+    struct left_out left_out = {0};
+    char path[300];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s", path_of("hollow"));
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(pictures_add(&pictures, path, &left_out));
+    assert_int_equal(symlink("nothing", path_of("hollow/up.jpg")), 0);
+    assert_true(pictures_add(&pictures, path, &left_out));
+    assert_int_equal(pictures.n, 2);
+    assert_string_equal(pictures.items[0].path, path);
+    assert_non_null(strstr(pictures.items[0].reason, "no pictures in this directory"));
+    assert_string_equal(pictures.items[1].path, path_of("hollow/up.jpg"));
+    assert_string_equal(pictures.items[1].reason, "No such file or directory");
+    pictures_fini(&pictures);
+    assert_int_equal(remove(path_of("hollow/up.jpg")), 0);
+    assert_int_equal(remove(path), 0);
 }
 
 /* What is no directory stands for itself, whatever its name, and even if it is not there. */
@@ -91,7 +122,7 @@ static void files(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        assert_true(pictures_add(&pictures, names[i]));
+        assert_true(pictures_add(&pictures, names[i], NULL));
     assert_int_equal(pictures.n, 5);
     for (size_t i = 0; i < 5; i++)
         assert_string_equal(pictures.items[i].path, names[i]);
@@ -107,7 +138,7 @@ static void many(void **state)
         char name[16];
 
         snprintf(name, sizeof name, "%u", i);
-        assert_true(pictures_add(&pictures, name));
+        assert_true(pictures_add(&pictures, name, NULL));
     }
     assert_int_equal(pictures.n, 1000);
     assert_string_equal(pictures.items[999].path, "999");
@@ -144,9 +175,9 @@ static void reading(void **state)
     expect_read("/dev/null", 10, PROBLEM_EMPTY_BODY, "empty");
     expect_read(path_of("missing"), 10, PROBLEM_NOT_FOUND, strerror(ENOENT));
     expect_read(root, 10, PROBLEM_NOT_FOUND, strerror(EISDIR));
-    picture = (struct picture){.path = root, .empty = true};
+    picture = (struct picture){.path = root, .reason = (char *)(uintptr_t) "a link"};
     assert_false(picture_read(&picture, 12, &bytes, &size, &problem));
-    assert_non_null(strstr(problem.detail, "no pictures"));
+    assert_string_equal(problem.detail, "a link");
 }
 
 static void memory_ends(void **state)
@@ -159,11 +190,13 @@ static void memory_ends(void **state)
         skip();
     for (unsigned n = 1; fired; n++) {
         struct pictures pictures = {0};
+        struct left_out left_out = {0};
         long live = fault_outstanding();
 
         fault_arm(n);
-        found = pictures_add(&pictures, root);
+        found = pictures_add(&pictures, root, &left_out);
         fired = fault_disarm();
+        left_out_say(&left_out);
         assert_true(found || fired); /* glibc tries again with less in places */
         if (found)
             expect_all(&pictures);
@@ -186,7 +219,8 @@ static void memory_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(directories), cmocka_unit_test(files),       cmocka_unit_test(many),
+        cmocka_unit_test(directories), cmocka_unit_test(in_place_of_pictures),
+        cmocka_unit_test(files),       cmocka_unit_test(many),
         cmocka_unit_test(reading),     cmocka_unit_test(memory_ends),
     };
 
