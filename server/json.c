@@ -92,17 +92,23 @@ static json_t *scales_array(const uint32_t *scales, size_t n)
     return complete(array, failed);
 }
 
+/* What the model calls a class. */
+static int set_names(json_t *entry, const struct vgg_model *model, uint32_t index)
+{
+    const char *id, *label;
+
+    vgg_model_get_label(model, index, &id, &label);
+    return set_string(entry, "id", id) + set_string(entry, "label", label);
+}
+
 static json_t *ranked_class(const struct vgg_model *model, size_t rank, uint32_t index, float score)
 {
     json_t *entry = json_object();
-    const char *id, *label;
     int failed = 0;
 
-    vgg_model_get_label(model, index, &id, &label);
     failed += json_object_set_new(entry, "rank", json_integer((json_int_t)rank + 1));
     failed += json_object_set_new(entry, "index", json_integer(index));
-    failed += set_string(entry, "id", id);
-    failed += set_string(entry, "label", label);
+    failed += set_names(entry, model, index);
     failed += json_object_set_new(entry, "score", json_real((double)score));
     return complete(entry, failed);
 }
@@ -355,13 +361,29 @@ static int set_model(json_t *root, const struct vgg_model_info *info, const uint
     return failed;
 }
 
+static json_t *names_array(const struct vgg_model *model)
+{
+    json_t *array = json_array();
+    int failed = array == NULL;
+
+    for (uint32_t i = 0; i < vgg_model_get_info(model)->classes && failed == 0; i++) {
+        json_t *entry = json_object();
+
+        failed += set_names(entry, model, i);
+        failed += json_array_append_new(array, complete(entry, failed));
+    }
+    return complete(array, failed);
+}
+
 char *json_model(const struct vgg_model *model, const uint32_t *scales, size_t scales_n, bool flip,
-                 size_t *size)
+                 bool labels, size_t *size)
 {
     json_t *root = json_object();
     int failed = set_model(root, vgg_model_get_info(model), scales, scales_n);
 
     failed += json_object_set_new(root, "flip", json_boolean(flip));
+    if (labels)
+        failed += json_object_set_new(root, "labels", names_array(model));
     return finish(root, failed, size);
 }
 

@@ -28,9 +28,10 @@ char *json_answer(const struct json_answer *answer, size_t *size);
 char *json_problem(const struct problem *problem, const char *request_id, const char *file,
                    size_t *size);
 
-/* GET /model: the model with the defaults of this server. */
+/* GET /model: the model with the defaults of this server, and the names of its classes if wanted.
+ */
 char *json_model(const struct vgg_model *model, const uint32_t *scales, size_t scales_n, bool flip,
-                 size_t *size);
+                 bool labels, size_t *size);
 
 /* vgg inspect --json: all of a model. */
 char *json_inspect(const struct vgg_model *model, size_t *size);

@@ -9,10 +9,21 @@
     X(html, "/", "server/page/index.html", "text/html; charset=utf-8")                             \
     X(css, "/page/page.css", "server/page/page.css", "text/css; charset=utf-8")                    \
     X(js, "/page/page.js", "server/page/page.js", "text/javascript; charset=utf-8")                \
+    X(request_js, "/page/request.js", "server/page/request.js", "text/javascript; charset=utf-8")  \
+    X(intake_js, "/page/intake.js", "server/page/intake.js", "text/javascript; charset=utf-8")     \
+    X(camera_js, "/page/camera.js", "server/page/camera.js", "text/javascript; charset=utf-8")     \
+    X(knowledge_js, "/page/knowledge.js", "server/page/knowledge.js",                              \
+      "text/javascript; charset=utf-8")                                                            \
+    X(many_js, "/page/many.js", "server/page/many.js", "text/javascript; charset=utf-8")           \
+    X(csv_js, "/page/csv.js", "server/page/csv.js", "text/javascript; charset=utf-8")              \
     X(dom_js, "/page/dom.js", "server/page/dom.js", "text/javascript; charset=utf-8")              \
     X(answer_js, "/page/answer.js", "server/page/answer.js", "text/javascript; charset=utf-8")     \
     X(map_js, "/page/map.js", "server/page/map.js", "text/javascript; charset=utf-8")              \
-    X(problem_js, "/page/problem.js", "server/page/problem.js", "text/javascript; charset=utf-8")
+    X(problem_js, "/page/problem.js", "server/page/problem.js", "text/javascript; charset=utf-8")  \
+    X(glass, "/page/glass.jpg", "server/page/glass.jpg", "image/jpeg")                             \
+    X(metal, "/page/metal.jpg", "server/page/metal.jpg", "image/jpeg")                             \
+    X(cardboard, "/page/cardboard.jpg", "server/page/cardboard.jpg", "image/jpeg")                 \
+    X(license, "/page/LICENSE.txt", "server/page/LICENSE.txt", "text/plain; charset=utf-8")
 
 #ifndef __ASSEMBLER__
 

@@ -179,7 +179,7 @@ static enum vgg_status prepare(struct reloader *reloader, struct candidate *cand
         return vgg_fail(error, VGG_CANCELLED, "the server is shutting down");
     if (status != VGG_OK)
         return status;
-    candidate->json = server_model_json(server, candidate->model, &candidate->json_size);
+    candidate->json = server_model_json(server, candidate->model, false, &candidate->json_size);
     return candidate->json != NULL ? VGG_OK : vgg_fail(error, VGG_NO_MEMORY, "out of memory");
 }
 

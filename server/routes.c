@@ -95,21 +95,35 @@ static void handle_readyz(struct server *server, struct http_request *request)
     server_respond_json(server, request, ready ? 200 : 503, json, size);
 }
 
-char *server_model_json(const struct server *server, const struct vgg_model *model, size_t *size)
+char *server_model_json(const struct server *server, const struct vgg_model *model, bool labels,
+                        size_t *size)
 {
     const struct vgg_model_info *info = vgg_model_get_info(model);
     const struct option_scales *scales = &server->options->scales;
 
     return json_model(model, scales->n != 0 ? scales->scales : info->scales,
-                      scales->n != 0 ? scales->n : info->scales_n, server->options->flip, size);
+                      scales->n != 0 ? scales->n : info->scales_n, server->options->flip, labels,
+                      size);
+}
+
+static bool on_model_parameter(void *context, const char *name, const char *value)
+{
+    bool *labels = context;
+
+    if (strcmp(name, "labels") == 0)
+        *labels = value != NULL && strcmp(value, "1") == 0;
+    return true;
 }
 
 static void handle_model(struct server *server, struct http_request *request)
 {
+    bool labels = false;
     struct vgg_model *model = model_slot_get(&server->model);
     size_t size = 0;
-    char *json = server_model_json(server, model, &size);
+    char *json;
 
+    http_query(request, on_model_parameter, &labels);
+    json = server_model_json(server, model, labels, &size);
     vgg_model_release(model);
     server_respond_json(server, request, 200, json, size);
 }

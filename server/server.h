@@ -73,8 +73,11 @@ void routes_refuse(void *app, struct http_request *request, enum http_refusal wh
 void routes_done(void *app, const struct http_request *request, unsigned status, bool body_cut);
 bool routes_closing(void *app);
 
-/* routes.c: what GET /model answers, malloc'ed; NULL when out of memory. */
-char *server_model_json(const struct server *server, const struct vgg_model *model, size_t *size);
+/* routes.c: what GET /model answers, with `labels` for ?labels=1, malloc'ed; NULL when out of
+ * memory.
+ */
+char *server_model_json(const struct server *server, const struct vgg_model *model, bool labels,
+                        size_t *size);
 
 /* admin.c: POST /admin/reload and /admin/rollback, on a network thread. */
 void admin_reload(struct server *server, struct http_request *request);

@@ -4,16 +4,17 @@ import { byId, make, percent } from "./dom.js";
 
 const COLUMNS = 128; // of the drawing, before the browser smooths it
 
-// Colour and opacity from low to high; the legend in page.css has the same.
+// Colour and opacity from the picture's lowest score to its highest; the legend in page.css has the
+// same. No end of it is as light or as dark as a picture may be.
 const RAMP = [
   [0, 59, 15, 112, 0],
-  [0.25, 114, 31, 129, 0.4],
-  [0.5, 183, 55, 121, 0.55],
-  [0.75, 252, 137, 97, 0.65],
-  [1, 252, 253, 191, 0.75],
+  [0.3, 114, 31, 129, 0.3],
+  [0.6, 196, 58, 117, 0.5],
+  [1, 252, 120, 80, 0.75],
 ];
+const FLAT = 0.05; // of the highest score: less between the ends says little
 
-let answer, rank, maps, shown, peak, at;
+let answer, rank, maps, shown, at;
 
 // Scores [rows * columns] of the class at `rank` in one view's map.
 function scoresOf(map) {
@@ -63,12 +64,22 @@ function draw() {
   canvas.height = rows;
   for (let i = 0; i < scores.length; i++)
     scores[i] = meanAt((((i % COLUMNS) + 0.5) * width) / COLUMNS, ((Math.floor(i / COLUMNS) + 0.5) * height) / rows);
-  peak = scores.reduce((a, b) => Math.max(a, b), 0);
+  const least = scores.reduce((a, b) => Math.min(a, b));
+  const most = scores.reduce((a, b) => Math.max(a, b));
   const pixels = context.createImageData(COLUMNS, rows);
-  scores.forEach((score, i) => colour(peak > 0 ? score / peak : 0, pixels.data, 4 * i));
+  scores.forEach((score, i) => colour(most > least ? (score - least) / (most - least) : 0, pixels.data, 4 * i));
   context.putImageData(pixels, 0, 0);
-  canvas.style.opacity = byId("opacity").value / 100;
-  byId("map-max").textContent = percent(peak);
+  byId("map-min").textContent = percent(least);
+  byId("map-max").textContent = percent(most);
+  byId("map-flat").hidden = most - least > FLAT * most;
+}
+
+function showOverlay() {
+  const on = byId("map-on").checked;
+
+  byId("map").hidden = !maps || !on;
+  byId("map").style.opacity = byId("opacity").value / 100;
+  byId("opacity").disabled = !on;
 }
 
 function choose() {
@@ -142,8 +153,8 @@ export function showMap(given) {
   maps = given?.map;
   shown = undefined;
   unpoint();
-  byId("map").hidden = !maps;
   byId("map-controls").hidden = !maps;
+  showOverlay();
   byId("frame").tabIndex = maps ? 0 : -1;
   if (!maps) return;
   rank = 0;
@@ -161,9 +172,8 @@ export function showMapOf(newRank) {
 }
 
 byId("map-view").addEventListener("change", choose);
-byId("opacity").addEventListener("input", () => {
-  byId("map").style.opacity = byId("opacity").value / 100;
-});
+byId("opacity").addEventListener("input", showOverlay);
+byId("map-on").addEventListener("change", showOverlay);
 byId("frame").addEventListener("pointermove", onPointer);
 byId("frame").addEventListener("pointerdown", onPointer);
 byId("frame").addEventListener("pointerleave", unpoint);

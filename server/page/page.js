@@ -1,13 +1,18 @@
 // The page: takes a picture, asks /classify, shows what comes back.
 import { announce, byId, copyText, make, percent, shortLabel } from "./dom.js";
 import { noAnswer, readProblem, showProblem } from "./problem.js";
+import { address, askForToken, classify, classifyUrl, credentials } from "./request.js";
 import { curlCommand, showAnswer } from "./answer.js";
 import { showMap, showMapOf } from "./map.js";
+import { askAgain, askMany, forgetMany } from "./many.js";
+import * as intake from "./intake.js";
+import * as camera from "./camera.js";
+import * as knowledge from "./knowledge.js";
 
-const here = new URL(".", location.href);
 const DEFAULT_SCALES = [256, 384, 512];
 
-let file; // what was chosen
+let file; // whose picture is shown
+let version; // of the model that the page speaks of
 let pictureUrl; // its object URL
 let asking; // AbortController of the request under way
 let timer;
@@ -30,25 +35,16 @@ function showModel(model) {
     `${model.name}, configuration ${model.arch}, ${model.classes} classes`;
   byId("untrained").hidden = model.trained;
   byId("scales").placeholder = model.scales.join(",");
-  byId("flip").checked = model.flip;
+  if (version === undefined) byId("flip").checked = model.flip;
   byId("top-k").max = Math.min(100, model.classes);
   showFrames(model.scales);
-}
-
-const credentials = () => {
-  const token = byId("token").value.trim();
-
-  return token ? { Authorization: `Bearer ${token}` } : {};
-};
-
-function askForToken() {
-  byId("options").open = true;
-  byId("token").focus();
+  knowledge.showKnowledge(model);
+  version = model.version;
 }
 
 async function loadModel() {
   try {
-    const response = await fetch(new URL("model", here), { headers: credentials() });
+    const response = await fetch(address("model?labels=1"), { headers: credentials() });
 
     if (response.ok) return showModel(await response.json());
     const problem = await readProblem(response);
@@ -96,29 +92,26 @@ async function fitsPicture(answer) {
   return picture.naturalWidth === answer.image.width && picture.naturalHeight === answer.image.height;
 }
 
+// One picture gives its answer, several a table.
 function take(files) {
-  const pictures = [...files];
-
-  if (pictures.length === 0) return announce("There was no picture in that.");
-  file = pictures[0];
+  asking?.abort();
+  forgetMany();
+  file = files[0];
   showPicture();
-  if (pictures.length > 1) byId("name").textContent += ` (the first of ${pictures.length})`;
-  ask();
+  if (files.length === 1) return ask();
+  show("many");
+  askMany(files, open);
+}
+
+// A row of the table was chosen.
+async function open(chosen) {
+  file = chosen;
+  showPicture();
+  await ask();
+  byId("answer").scrollIntoView({ block: "nearest" });
 }
 
 // ---------------------------------------------------------------- the request
-
-function requestUrl() {
-  const url = new URL("classify", here);
-  const scales = byId("scales").value.replaceAll(/\s/g, "");
-
-  url.searchParams.set("top_k", byId("top-k").value || "5");
-  url.searchParams.set("flip", byId("flip").checked ? "on" : "off");
-  if (scales) url.searchParams.set("scales", scales);
-  url.searchParams.set("views", "1");
-  url.searchParams.set("map", "1");
-  return url.href.replaceAll("%2C", ",");
-}
 
 function showBusy(text) {
   const start = performance.now();
@@ -134,8 +127,10 @@ function showBusy(text) {
   timer = setInterval(tick, 100);
 }
 
+// What the right side tells: "nothing" yet, "busy", "problem", "answer", or only the table of "many".
 function show(part) {
-  byId("intro").hidden = true;
+  for (const id of ["question", "intro"]) byId(id).hidden = part !== "nothing";
+  byId("samples").hidden = part !== "nothing" && !knowledge.isSample(file);
   byId("answer").hidden = part !== "answer";
   showBusy(part === "busy" ? `Looking at ${file.name}` : "");
   if (part !== "problem") showProblem(byId("problem"));
@@ -156,6 +151,7 @@ async function receive(answer, request) {
   show("answer");
   document.title = `${shortLabel(answer.top[0])} - vgg`;
   showAnswer(answer, request, showMapOf);
+  if (answer.model.version !== version) loadModel();
   showMap(fits ? answer : undefined);
   announce(`${shortLabel(answer.top[0])}, ${percent(answer.top[0].score)}`);
 }
@@ -164,24 +160,14 @@ async function ask() {
   const controller = new AbortController();
   const start = performance.now();
   const request = {
-    url: requestUrl(), name: file.name, token: byId("token").value.trim() !== "",
+    url: classifyUrl(true), name: file.name, token: byId("token").value.trim() !== "",
     aborted: () => controller.signal.aborted,
   };
-  let answer, problem;
 
   asking?.abort();
   asking = controller;
   show("busy");
-  try {
-    const response = await fetch(request.url, {
-      method: "POST", body: file, headers: credentials(), signal: controller.signal,
-    });
-
-    if (response.ok) answer = await response.json();
-    else problem = await readProblem(response);
-  } catch {
-    problem = noAnswer;
-  }
+  const { answer, problem } = await classify(file, request.url, controller.signal);
   request.ms = performance.now() - start;
   if (controller.signal.aborted) return; // another request has taken over
   if (answer) await receive(answer, request);
@@ -190,52 +176,31 @@ async function ask() {
 
 function cancel() {
   asking?.abort();
-  show("nothing");
-  byId("intro").hidden = false;
+  show(byId("many").hidden ? "nothing" : "many");
   byId("choose").focus();
   announce("Cancelled");
 }
 
 // ---------------------------------------------------------------- events
 
-const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-
-function onDrag(event) {
-  if (!holdsFiles(event)) return;
-  event.preventDefault(); // or the browser leaves this page for the picture
-  document.body.classList.toggle("dropping", event.type === "dragover");
-}
-
-addEventListener("dragover", onDrag);
-addEventListener("dragleave", onDrag);
-addEventListener("drop", (event) => {
-  onDrag(event);
-  if (holdsFiles(event)) take(event.dataTransfer.files);
-});
-addEventListener("paste", (event) => {
-  const { files } = event.clipboardData;
-
-  if (files.length > 0) take(files);
-});
 addEventListener("pagehide", (event) => {
   if (!event.persisted) URL.revokeObjectURL(pictureUrl);
 });
 
-for (const [button, input] of [["choose", "file"], ["photograph", "camera"]]) {
-  byId(button).addEventListener("click", () => byId(input).click());
-  byId(input).addEventListener("change", () => {
-    if (byId(input).files.length > 0) take(byId(input).files);
-    byId(input).value = ""; // so that the same file can be chosen again
-  });
-}
+for (const source of [intake, camera, knowledge]) source.listen(take);
 byId("cancel").addEventListener("click", cancel);
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (file) ask();
-  else {
+  if (version === undefined) {
     showProblem(byId("problem"));
     loadModel();
   }
+  if (!byId("many").hidden) {
+    asking?.abort();
+    show("many");
+    showMap();
+    askAgain();
+  } else if (file) ask();
 });
 byId("copy").addEventListener("click", async () => {
   const button = byId("copy");
@@ -252,5 +217,5 @@ byId("copy").addEventListener("click", async () => {
 });
 
 showFrames(DEFAULT_SCALES);
-byId("intro-curl").textContent = curlCommand(new URL("classify", here).href, "photo.jpg", false);
+byId("intro-curl").textContent = curlCommand(address("classify").href, "photo.jpg", false);
 loadModel();

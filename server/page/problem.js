@@ -54,6 +54,15 @@ export const noAnswer = {
   advice: "Is the server running? It may also have cut off a file that is too large.",
 };
 
+export const unreadable = {
+  title: "The file cannot be read",
+  detail: "The browser could not open it",
+  advice: "It may have been moved since it was chosen, or be a folder. Choose it again.",
+};
+
+// The others need another request.
+export const mayPass = (problem) => !problem.status || problem.status >= 500;
+
 let countdown;
 
 // Show a problem in `place`, or nothing; `retry` is called by its button.
@@ -64,7 +73,6 @@ export function showProblem(place, problem, retry) {
   const again = make("button", { type: "button", textContent: "Try again", onclick: retry });
   const wait = make("span", { class: "soft", "aria-live": "off" });
   const facts = [problem.status ? `Status ${problem.status}` : "", problem.id && `request ${problem.id}`];
-  const mayPass = !problem.status || problem.status >= 500; // the others need another request
   let left = problem.retryAfter ?? 0;
   const tick = () => {
     again.disabled = left > 0;
@@ -76,7 +84,7 @@ export function showProblem(place, problem, retry) {
     make("h2", { textContent: problem.title }),
     make("p", { class: "detail", textContent: sentence(problem.detail) }),
     make("p", { textContent: problem.advice ?? advice[problem.kind] ?? "" }),
-    make("div", { class: "buttons" }, ...(retry && mayPass ? [again, wait] : [])),
+    make("div", { class: "buttons" }, ...(retry && mayPass(problem) ? [again, wait] : [])),
     make("p", { class: "facts", textContent: facts.filter(Boolean).join(", ") }),
   );
   tick();

@@ -1,4 +1,5 @@
-/* The embedded model knows the photographs of tests/data, by the server and by vgg classify. */
+/* The embedded model knows the photographs of tests/data, by the server and by vgg classify, and
+ * the page's samples. */
 #include "check.h"
 
 #include <stdio.h>
@@ -60,11 +61,42 @@ static void the_command_names_them(void **state)
     }
 }
 
+/* Named by their paths; the names of the classes are among those of /model. */
+static void the_samples_show_what_they_say(void **state)
+{
+    struct server server;
+    struct answer model;
+
+    (void)state;
+    server_start(&server, (const char *[]){NULL});
+    ask(&server, &(struct call){.target = "/model?labels=1"}, &model);
+    assert_int_equal(json_array_size(member(model.json, "labels")),
+                     json_integer_value(member(model.json, "classes")));
+    for (size_t i = 0; i < COUNT_OF(labels); i++) {
+        const json_t *class = json_array_get(member(model.json, "labels"), i);
+        struct answer sample, answer;
+        char path[64];
+
+        assert_string_equal(string_member(class, "label"), labels[i]);
+        snprintf(path, sizeof path, "/page/%s.jpg", labels[i]);
+        ask(&server, &(struct call){.target = path}, &sample);
+        assert_string_equal(answer_header(&sample, "Content-Type"), "image/jpeg");
+        assert_true(sample.size < 25000);
+        classify(&server, "", &(struct blob){(unsigned char *)sample.body, sample.size}, &answer);
+        check_top_label(answer.json, labels[i]);
+        answer_free(&answer);
+        answer_free(&sample);
+    }
+    answer_free(&model);
+    server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_server_names_them),
         cmocka_unit_test(the_command_names_them),
+        cmocka_unit_test(the_samples_show_what_they_say),
     };
 
     return cmocka_run_group_tests(tests, work_setup, work_teardown);

@@ -44,7 +44,7 @@ static void test_headers(void **state)
         check_header(&answer, "Content-Type", files[i].type);
         check_header(
             &answer, "Content-Security-Policy",
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src blob: data:; "
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
             "connect-src 'self'; form-action 'none'; base-uri 'none'; "
             "frame-ancestors 'none'; require-trusted-types-for 'script'; "
             "trusted-types 'none'");

@@ -2,25 +2,20 @@
 // comes back. check.mjs VGG MODULES, where MODULES has the packages of package.json installed.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { axeSource, drawPicture, finish, folder, makeModel, open, save, startServer, test, turned, until } from "./harness.mjs";
+import {
+  checkAccessible, choose, done, drawPicture, file, finish, folder, makeModel, open, paste, save, startServer, test, texts,
+  transfer, turned, until,
+} from "./harness.mjs";
 
 const model = makeModel();
 const url = await startServer("--model", model, "--scales", "64,96");
 const jpeg = await drawPicture(300, 200, "image/jpeg");
 const photo = save("photo.jpg", jpeg);
-const file = (name, buffer, mimeType = "image/jpeg") => ({ name, mimeType, buffer });
 
 // The answer that the server gives without a browser.
 async function answerTo(bytes, query) {
   return (await fetch(`${url}classify?${query}`, { method: "POST", body: bytes })).json();
 }
-
-async function choose(page, picture) {
-  await page.setInputFiles("#file", picture);
-  await page.waitForSelector("#answer:not([hidden])");
-}
-
-const texts = (page, selector) => page.locator(selector).allTextContents();
 
 async function checkAnswer(page, bytes) {
   const { top } = await answerTo(bytes, "top_k=5");
@@ -34,21 +29,6 @@ async function checkAnswer(page, bytes) {
   });
   assert.equal(await page.textContent("#headline"), top[0].label.split(",")[0]);
   return top;
-}
-
-// Every page of a test ends here: no complaint, no request to anybody else.
-async function done({ page, log, close }) {
-  assert.deepEqual(log.errors, []);
-  for (const requested of log.urls)
-    assert.ok(requested.startsWith(url) || /^(blob|data):/.test(requested), requested);
-  await close();
-}
-
-async function checkAccessible(page, state) {
-  await page.evaluate(axeSource);
-  const { violations } = await page.evaluate(() => axe.run({ resultTypes: ["violations"] }));
-
-  assert.deepEqual(violations.map((v) => `${state}: ${v.id}: ${v.nodes.map((node) => node.html).join(" ")}`), []);
 }
 
 // ---------------------------------------------------------------- ways to give a picture
@@ -80,18 +60,10 @@ for (const [name, type] of [["PNG", "image/png"], ["WebP", "image/webp"]])
     await done(opened);
   });
 
-const transfer = (page) => page.evaluateHandle((base64) => {
-  const data = new DataTransfer();
-  const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-
-  data.items.add(new File([bytes], "given.jpg", { type: "image/jpeg" }));
-  return data;
-}, jpeg.toString("base64"));
-
 await test("a dropped picture", async () => {
   const opened = await open(url);
   const { page } = opened;
-  const dataTransfer = await transfer(page);
+  const dataTransfer = await transfer(page, [file("given.jpg", jpeg)]);
 
   await page.dispatchEvent("#stage", "dragover", { dataTransfer });
   assert.ok(await page.evaluate(() => document.body.classList.contains("dropping")));
@@ -105,10 +77,8 @@ await test("a dropped picture", async () => {
 await test("a pasted picture", async () => {
   const opened = await open(url);
   const { page } = opened;
-  const clipboardData = await transfer(page);
 
-  await page.evaluate((data) => document.body.dispatchEvent(
-    new ClipboardEvent("paste", { clipboardData: data, bubbles: true })), clipboardData);
+  await paste(page, [file("given.jpg", jpeg)]);
   await page.waitForSelector("#answer:not([hidden])");
   await checkAnswer(page, jpeg);
   await done(opened);
@@ -150,6 +120,55 @@ await test("the map shows the scores of the chosen class and view", async () => 
   assert.match(await page.textContent("#map-class"), new RegExp(top[2].label.split(",")[0]));
   await page.fill("#opacity", "30");
   assert.equal(await page.evaluate(() => document.getElementById("map").style.opacity), "0.3");
+  await done(opened);
+});
+
+// Scores between 90 and 99% everywhere, as a picture of one thing alone has.
+const confident = (map) => map.map((one) => {
+  const positions = one.rows * one.columns;
+
+  return { ...one, log_sums: Array(positions).fill(0), classes: one.classes.map((entry) => ({
+    ...entry, values: Array.from({ length: positions }, (_, i) => Math.log(0.9 + (0.09 * i) / (positions - 1))) })) };
+});
+
+await test("the map shows contrast within a picture that scores high everywhere", async () => {
+  const opened = await open(url);
+  const { page } = opened;
+
+  await page.route("**/classify?*", async (route) => {
+    const answer = await (await route.fetch()).json();
+
+    return route.fulfill({ json: { ...answer, map: confident(answer.map) } });
+  });
+  await choose(page, photo);
+  await page.selectOption("#map-view", "2"); // not mirrored
+  assert.deepEqual([await page.textContent("#map-min"), await page.textContent("#map-max")], ["90.0%", "99.0%"]);
+  assert.ok(!(await page.isVisible("#map-flat")));
+  const drawn = await pixels(page);
+  for (const ground of [0, 128, 255]) {
+    // The first window has the lowest score, the last the highest.
+    const over = (i) => [0, 1, 2].map((k) => ground + (drawn[i + k] - ground) * (drawn[i + 3] / 255));
+    const [low, high] = [over(0), over(drawn.length - 4)];
+    const distance = Math.hypot(...low.map((value, k) => value - high[k]));
+    assert.ok(distance > 80, `over ${ground}: ${distance}`);
+  }
+  await done(opened);
+});
+
+await test("the map can be switched off, and stays off", async () => {
+  const opened = await open(url);
+  const { page } = opened;
+
+  await choose(page, photo);
+  await page.uncheck("#map-on");
+  assert.ok(!(await page.isVisible("#map")) && (await page.isDisabled("#opacity")));
+  await page.hover("#frame");
+  assert.match(await page.textContent("#map-readout"), /^Row \d/, "pointing goes on");
+  await choose(page, file("another.jpg", jpeg));
+  await until(page, () => document.getElementById("curl").textContent.includes("another.jpg"));
+  assert.ok(!(await page.isVisible("#map")) && (await page.isVisible("#map-controls")));
+  await page.check("#map-on");
+  assert.ok(await page.isVisible("#map"));
   await done(opened);
 });
 
@@ -332,7 +351,7 @@ await test("a trained model has no notice", async () => {
   const { page } = opened;
   const served = await (await fetch(`${url}model`)).json();
 
-  await page.route("**/model", (route) => route.fulfill({ json: { ...served, trained: true } }));
+  await page.route("**/model?*", (route) => route.fulfill({ json: { ...served, trained: true } }));
   await page.goto(url);
   await until(page, () => document.getElementById("model").textContent !== "");
   assert.ok(!(await page.isVisible("#untrained")));
@@ -403,23 +422,17 @@ for (const [name, options] of [
   await test(`accessible and whole: ${name}`, async () => {
     const opened = await open(url, options);
     const { page } = opened;
-    const whole = async (state) => {
-      await checkAccessible(page, state);
-      const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-      assert.ok(inner <= outer, `${state}: ${inner} pixels wide in ${outer}`);
-    };
 
     await until(page, () => document.getElementById("model").textContent !== "");
-    await whole("empty");
-    assert.equal(await page.isVisible("#photograph"), name === "phone");
+    await checkAccessible(page, "empty");
     const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     assert.equal(parseInt(ground.slice(4), 10) < 64, name === "dark", ground);
     await choose(page, photo);
     await page.click("#options summary");
-    await whole("answer");
+    await checkAccessible(page, "answer");
     await page.setInputFiles("#file", file("notes.txt", Buffer.from("hello"), "text/plain"));
     await page.waitForSelector("#problem h2");
-    await whole("problem");
+    await checkAccessible(page, "problem");
     await done(opened);
   });
 

@@ -1,4 +1,5 @@
 // What the tests of the page need: the packages, a browser, servers, pictures, and a count.
+import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,7 +9,7 @@ import { join, resolve } from "node:path";
 export const [vgg, modules] = process.argv.slice(2).map((path) => resolve(path));
 const require = createRequire(join(modules, "package.json"));
 const { chromium } = require("playwright-core");
-export const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const axeSource = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 export const folder = mkdtempSync(join(tmpdir(), "vgg-page-"));
 
 const children = [];
@@ -58,9 +59,14 @@ export function startServer(...options) {
 
 // ---------------------------------------------------------------- the browser
 
+export const elsewhere = "another.test"; // a name of this machine that browsers do not trust
 export const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: process.getuid() === 0 ? ["--no-sandbox"] : [],
+  args: [
+    "--use-fake-device-for-media-stream",
+    `--host-resolver-rules=MAP ${elsewhere} 127.0.0.1`,
+    ...(process.getuid() === 0 ? ["--no-sandbox"] : []),
+  ],
 });
 
 // A page whose complaints and requests are kept: `log.errors`, `log.urls`.
@@ -77,7 +83,59 @@ export async function open(url, options = {}) {
   });
   page.on("request", (request) => log.urls.push(request.url()));
   await page.goto(url);
-  return { page, log, close: () => context.close() };
+  return { page, log, url, close: () => context.close() };
+}
+
+// Every page of a test ends here: no complaint, no request to anybody else.
+export async function done({ page, log, url, close }) {
+  assert.deepEqual(log.errors, []);
+  for (const requested of log.urls)
+    assert.ok(requested.startsWith(url) || /^(blob|data):/.test(requested), requested);
+  await close();
+}
+
+export async function checkAccessible(page, state) {
+  await page.evaluate(axeSource);
+  const { violations } = await page.evaluate(() => axe.run({ resultTypes: ["violations"] }));
+
+  assert.deepEqual(violations.map((v) => `${state}: ${v.id}: ${v.nodes.map((node) => node.html).join(" ")}`), []);
+  const [inner, outer] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(inner <= outer, `${state}: ${inner} pixels wide in ${outer}`);
+}
+
+export const texts = (page, selector) => page.locator(selector).allTextContents();
+
+// What Playwright takes for a file, or several.
+export const file = (name, buffer, mimeType = "image/jpeg") => ({ name, mimeType, buffer });
+
+export async function choose(page, picture) {
+  await page.setInputFiles("#file", picture);
+  await page.waitForSelector("#answer:not([hidden])");
+}
+
+// A DataTransfer in the page, of files and of data by type.
+export const transfer = (page, files, data = {}) => page.evaluateHandle(([given, strings]) => {
+  const made = new DataTransfer();
+
+  for (const { name, mimeType, base64 } of given) {
+    const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+    made.items.add(new File([bytes], name, { type: mimeType }));
+  }
+  for (const [type, value] of Object.entries(strings)) made.setData(type, value);
+  return made;
+}, [files.map(({ name, mimeType, buffer }) => ({ name, mimeType, base64: buffer.toString("base64") })), data]);
+
+export async function drop(page, files, data) {
+  const dataTransfer = await transfer(page, files, data);
+
+  for (const event of ["dragover", "drop"]) await page.dispatchEvent("#stage", event, { dataTransfer });
+}
+
+export async function paste(page, files, data) {
+  const clipboardData = await transfer(page, files, data);
+
+  await page.evaluate((given) => (document.activeElement ?? document.body).dispatchEvent(
+    new ClipboardEvent("paste", { clipboardData: given, bubbles: true })), clipboardData);
 }
 
 // Until a predicate holds in the page. (Playwright's own would need eval, which the policy forbids.)

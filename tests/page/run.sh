@@ -20,4 +20,8 @@ skip() {
 [ -x "$browser" ] || skip "there is no $browser"
 need_node
 npm_install "$here" "$build/page"
-CHROMIUM=$browser exec node "$here/check.mjs" "$build/vgg" "$build/page"
+status=0
+for check in check_first check check_many; do
+    CHROMIUM=$browser node "$here/$check.mjs" "$build/vgg" "$build/page" || status=1
+done
+exit $status

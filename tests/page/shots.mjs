@@ -1,14 +1,15 @@
-// The pictures in the README: shots.mjs VGG MODULES MODEL PICTURE, into the current directory. They
-// were reduced to 256 colours afterwards.
+// The pictures in the README, of the embedded model: shots.mjs VGG MODULES PICTURE..., one picture or
+// more, into the current directory. They were reduced to 128 colours afterwards.
 import { finish, open, startServer } from "./harness.mjs";
 
-const [model, picture] = process.argv.slice(4);
-const url = await startServer("--model", model);
+const pictures = process.argv.slice(4);
+const [picture] = pictures;
+const url = await startServer();
 
 async function shoot(name, options, act) {
   const { page, close } = await open(url, options);
 
-  await page.waitForSelector("#model:not(:empty)");
+  await page.waitForSelector("#knowledge:not([hidden])");
   await act(page);
   await page.waitForTimeout(800); // transitions
   await page.screenshot({ path: `${name}.png` });
@@ -20,6 +21,11 @@ async function classify(page) {
   await page.waitForSelector("#answer:not([hidden])");
 }
 
+await shoot("first", { viewport: { width: 1120, height: 840 } }, () => {});
+await shoot("many", { viewport: { width: 1120, height: 640 } }, async (page) => {
+  await page.setInputFiles("#file", pictures);
+  await page.waitForSelector("#many-save:not([hidden])");
+});
 await shoot("answer", { viewport: { width: 1120, height: 880 } }, async (page) => {
   await classify(page);
   const box = await page.locator("#frame").boundingBox();

@@ -233,7 +233,7 @@ static void models(void **state)
     const struct vgg_model_info *info = vgg_model_get_info(fixture.model);
     const json_t *preprocessing;
     size_t size = 0;
-    char *line = json_model(fixture.model, scales, 2, false, &size);
+    char *line = json_model(fixture.model, scales, 2, false, false, &size);
     json_t *root = parse(line, size);
 
     (void)state;
@@ -254,6 +254,27 @@ static void models(void **state)
                     info->mean[i]);
         assert_true(json_real_value(json_array_get(get(preprocessing, "std"), i)) == info->std[i]);
     }
+    assert_null(json_object_get(root, "labels"));
+    json_decref(root);
+}
+
+static void names_of_the_classes(void **state)
+{
+    static const uint32_t scales[] = {64};
+    size_t size = 0, i;
+    char *line = json_model(fixture.model, scales, 1, false, true, &size);
+    json_t *root = parse(line, size), *class;
+
+    (void)state;
+    json_array_foreach(get(root, "labels"), i, class)
+    {
+        const char *id, *label;
+
+        vgg_model_get_label(fixture.model, (uint32_t)i, &id, &label);
+        assert_string_equal(string(class, "id"), id);
+        assert_string_equal(string(class, "label"), label);
+    }
+    assert_int_equal(i, CLASSES);
     json_decref(root);
 }
 
@@ -284,7 +305,7 @@ int main(void)
         cmocka_unit_test(floats_survive),   cmocka_unit_test(views_of_one_image),
         cmocka_unit_test(map_of_one_image), cmocka_unit_test(several_images),
         cmocka_unit_test(problems),         cmocka_unit_test(models),
-        cmocka_unit_test(inspection),
+        cmocka_unit_test(inspection),       cmocka_unit_test(names_of_the_classes),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

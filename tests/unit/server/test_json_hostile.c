@@ -64,7 +64,7 @@ static void model_of_any_name(void **state)
     maker_make(&maker, &spec);
     bytes = maker_bytes(&maker, &size);
     assert_int_equal(vgg_model_load_memory(bytes, size, "caf\xe9", NULL, &model, NULL), VGG_OK);
-    line = json_model(model, scales, 1, true, &size);
+    line = json_model(model, scales, 1, true, false, &size);
     vgg_model_release(model);
     free(bytes);
     maker_free(&maker);
@@ -121,12 +121,45 @@ static void out_of_memory(void **state)
     free(whole);
 }
 
+/* The same of a model with the names of its classes; every 97th allocation of some thousands. */
+static void out_of_memory_for_labels(void **state)
+{
+    static const uint32_t scales[] = {64};
+    size_t whole_size = 0, size = 0;
+    unsigned long failures = 0;
+    bool fired = true;
+    char *whole;
+    long before;
+
+    (void)state;
+    if (!fault_available())
+        skip();
+    whole = json_model(fixture.model, scales, 1, true, true, &whole_size);
+    assert_non_null(whole);
+    before = fault_outstanding();
+    for (unsigned long n = 1; fired; n += 97) {
+        char *line;
+
+        fault_arm(n);
+        line = json_model(fixture.model, scales, 1, true, true, &size);
+        fired = fault_disarm();
+        if (line != NULL)
+            assert_string_equal(line, whole);
+        failures += line == NULL;
+        free(line);
+        assert_int_equal(fault_outstanding(), before);
+    }
+    assert_true(failures >= 20);
+    free(whole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(invalid_utf8_does_not_lose_the_line),
         cmocka_unit_test(model_of_any_name),
         cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(out_of_memory_for_labels),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
