@@ -226,6 +226,11 @@ tsan:
 	$(Q)$(MAKE) --no-print-directory $(jobs) BUILD=build/tsan SANITIZE=thread CFLAGS="-O1 -g" test_programs
 	$(Q)sh tests/run.sh build/tsan programs
 
+## clients-check: other people's clients, real and generated, against the server
+clients-check: $(BUILD)/vgg
+	$(Q)sh docker/deps.sh clients || echo "clients-check: going on with what is there"
+	$(Q)sh tests/run.sh $(BUILD) clients
+
 ## neon-check: the NEON kernels and the program, cross-compiled, under qemu-user (on Debian)
 cross := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy
 neon-check: $(BUILD)/vgg
@@ -354,7 +359,7 @@ deb-check: deb
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run test_programs test check-long page-check docker-check neon-check bench bench-peers load asan ubsan tsan \
+.PHONY: all run test_programs test check-long page-check clients-check docker-check neon-check bench bench-peers load asan ubsan tsan \
     fuzz fuzzers format format-check help list install deb deb-check test-one test-all uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install what vgg needs and lacks from the packages of Debian 12, Ubuntu 22.04 or later.
 #
-#   docker/deps.sh build|test|fuzz|deb|long|page|peers|fetch|neon|docker...
+#   docker/deps.sh build|test|fuzz|deb|long|page|clients|peers|fetch|neon|docker...
 #
 # Prints nothing and asks for nothing when everything is there. VGG_DEPS=skip skips the check, for
 # systems where the same libraries came from somewhere else.
@@ -18,6 +18,8 @@ fetch_packages='curl ca-certificates'
 long_packages='prometheus' # not for tests: where there is systemd, it starts a daemon
 peers_packages='python3-torch python3-numpy python3-pil nodejs'
 page_packages='chromium fonts-liberation nodejs'
+clients_packages='python3 python3-venv nodejs
+    default-jre-headless|openjdk-17-jre-headless'
 # For another architecture, which is added to dpkg's when something is missing.
 neon_packages='gcc-aarch64-linux-gnu qemu-user python3-pil libmicrohttpd-dev:arm64
     libgnutls28-dev:arm64 libjansson-dev:arm64 libopenblas-pthread-dev:arm64 nettle-dev:arm64
@@ -45,11 +47,12 @@ packages_of() {
         fetch) printf '%s ' "$fetch_packages" ;;
         long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
         page) printf '%s ' "$build_packages $page_packages $(npm_package)" ;;
+        clients) printf '%s ' "$build_packages $clients_packages $(npm_package)" ;;
         peers) printf '%s ' "$peers_packages $(npm_package)" ;;
         neon) printf '%s ' "$neon_packages" ;;
         docker) printf '%s ' "$docker_packages" ;;
         *)
-            say "unknown group '$group'; usage: deps.sh build|test|fuzz|long|page|peers|fetch|neon|docker..."
+            say "unknown group '$group'; usage: deps.sh build|test|fuzz|long|page|clients|peers|fetch|neon|docker..."
             return 2
             ;;
         esac
@@ -112,7 +115,7 @@ install_packages() {
 
 main() {
     if [ $# -eq 0 ]; then
-        say "usage: deps.sh build|test|fuzz|long|page|peers|fetch|neon|docker..."
+        say "usage: deps.sh build|test|fuzz|long|page|clients|peers|fetch|neon|docker..."
         return 2
     fi
     list=$(packages_of "$@")

@@ -2,6 +2,8 @@
 #include "base64.h"
 
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 enum { NOT = 64, SKIP = 65, PAD = 66 };
 
@@ -13,7 +15,35 @@ static unsigned value_of(char c)
         return (unsigned)(c - 'a') + 26;
     if (c >= '0' && c <= '9')
         return (unsigned)(c - '0') + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : c == '=' ? PAD : c == '\n' || c == '\r' ? SKIP : NOT;
+    if (c == '+' || c == '-')
+        return 62;
+    if (c == '/' || c == '_')
+        return 63;
+    if (c == ' ' || (c >= '\t' && c <= '\r' && c != '\v'))
+        return SKIP;
+    return c == '=' ? PAD : NOT;
+}
+
+/* Characters of "data:image/jpeg;base64," at the start, 0 where there is no such prefix. */
+static size_t skip_prefix(const char *text, size_t size)
+{
+    static const char scheme[] = "data:", coding[] = ";base64";
+    const size_t scheme_size = sizeof scheme - 1, coding_size = sizeof coding - 1;
+    size_t start = 0, end;
+    const char *comma;
+
+    while (start < size && value_of(text[start]) == SKIP)
+        start++;
+    if (size - start < scheme_size || strncasecmp(text + start, scheme, scheme_size) != 0)
+        return 0;
+    start += scheme_size;
+    comma = memchr(text + start, ',', size - start);
+    if (comma == NULL)
+        return 0;
+    end = (size_t)(comma - text);
+    return end - start >= coding_size && strncasecmp(comma - coding_size, coding, coding_size) == 0
+               ? end + 1
+               : 0;
 }
 
 bool base64_decode(char *text, size_t size, size_t *decoded)
@@ -21,22 +51,26 @@ bool base64_decode(char *text, size_t size, size_t *decoded)
     uint32_t group = 0;
     size_t digits = 0, padding = 0, written = 0;
 
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = skip_prefix(text, size); i < size; i++) {
         unsigned value = value_of(text[i]);
 
         if (value == SKIP)
             continue;
-        if (value == NOT || (padding != 0 && value != PAD))
+        if (value == NOT || (value != PAD && padding != 0))
             return false;
-        padding += value == PAD;
-        group = group << 6 | (value == PAD ? 0 : value);
-        if (++digits % 4 != 0)
+        if (value == PAD) {
+            padding++;
             continue;
-        if (padding > 2)
-            return false;
-        for (size_t byte = 0; byte < 3 - padding; byte++)
-            text[written++] = (char)(group >> (16 - 8 * byte));
+        }
+        group = group << 6 | value;
+        if (++digits % 4 == 0)
+            for (int shift = 16; shift >= 0; shift -= 8)
+                text[written++] = (char)(group >> shift);
     }
+    /* A last group of 2 or 3 digits is 1 or 2 bytes; a digit alone is none. */
+    group <<= 6 * (4 - digits % 4);
+    for (size_t byte = 1; byte < digits % 4; byte++)
+        text[written++] = (char)(group >> (24 - 8 * byte));
     *decoded = written;
-    return digits % 4 == 0;
+    return digits % 4 != 1 && (padding == 0 || (padding <= 2 && (digits + padding) % 4 == 0));
 }

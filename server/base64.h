@@ -1,4 +1,7 @@
-/* Base64 (RFC 4648, the ordinary alphabet). */
+/*
+ * Base64 as clients write it: RFC 4648's ordinary or URL-safe alphabet, with or without padding,
+ * behind a "data:" URL's prefix or without one.
+ */
 #ifndef BASE64_H
 #define BASE64_H
 
@@ -6,8 +9,9 @@
 #include <stddef.h>
 
 /*
- * Decode in place: text[size] becomes bytes[*decoded]. Line ends are skipped, as encoders for mail
- * make them; padding is needed. False where it is not base64.
+ * Decode in place: text[size] becomes bytes[*decoded]. White space is skipped, as browsers do (the
+ * Infra standard's forgiving-base64 decode). Padding is whole or left out. False where it is not
+ * base64.
  */
 bool base64_decode(char *text, size_t size, size_t *decoded);
 

@@ -21,9 +21,11 @@
 #include "evaluate.h"
 #include "listener.h"
 #include "notify.h"
+#include "openapi.h"
 #include "reload.h"
 #include "server.h"
 #include "signals.h"
+#include "statistics.h"
 #include "task.h"
 #include "terminal.h"
 #include "v2.h"
@@ -227,8 +229,9 @@ static enum vgg_status start_engine(struct startup *startup, const struct serve_
 
     workers_plan(given->threads, queue.workers);
     server->metrics = metrics_create();
+    server->statistics = statistics_create(given->images_max, task_model_key(server->model.model));
     server->queue = queue_create(&queue);
-    if (server->metrics == NULL || server->queue == NULL)
+    if (server->metrics == NULL || server->statistics == NULL || server->queue == NULL)
         return vgg_fail(error, VGG_NO_MEMORY, "out of memory");
     status = vgg_engine_create(&engine, &server->engine, error);
     if (status == VGG_OK)
@@ -258,8 +261,12 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
         .idle_ns = given->idle_ns,
         .tls = server->secrets.tls,
     };
-    enum vgg_status status = http_create(&http, &server->http, error);
+    enum vgg_status status;
 
+    server->openapi = openapi_create(startup->endpoints[1].address, given->images_max);
+    if (server->openapi == NULL)
+        return vgg_fail(error, VGG_NO_MEMORY, "out of memory");
+    status = http_create(&http, &server->http, error);
     if (status != VGG_OK)
         return status;
     return listener_create(server->http, &startup->endpoints[0], &startup->endpoints[1],
@@ -337,6 +344,8 @@ static void stop(struct startup *startup)
     vgg_engine_destroy(server->engine);
     queue_destroy(server->queue);
     metrics_destroy(server->metrics);
+    statistics_destroy(server->statistics);
+    openapi_destroy(server->openapi);
     if (startup->slot_ready)
         model_slot_fini(&server->model);
     model_file_close(&startup->model);

@@ -20,6 +20,8 @@
     X(V2_READY, "/v2/health/ready")                                                                \
     X(V2_MODEL, "/v2/models/{model}")                                                              \
     X(V2_MODEL_READY, "/v2/models/{model}/ready")                                                  \
+    X(V2_CONFIG, "/v2/models/{model}/config")                                                      \
+    X(V2_STATS, "/v2/models/{model}/stats")                                                        \
     X(V2_INFER, "/v2/models/{model}/infer")                                                        \
     X(V2_INDEX, "/v2/repository/index")                                                            \
     X(V2_LOAD, "/v2/repository/models/{model}/load")                                               \

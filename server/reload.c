@@ -9,6 +9,8 @@
 #include "clock.h"
 #include "evaluate.h"
 #include "memory_room.h"
+#include "statistics.h"
+#include "task.h"
 
 /* Of one core, while requests are in the engine; the machine is all ours when there are none. */
 enum { SHARE = 8 };
@@ -212,6 +214,7 @@ static void replace(struct reloader *reloader, struct candidate *candidate)
     log_event("info", "model %s loaded in %.2f s", model_file_name(&reloader->file),
               candidate->load_s);
     reload_log_model(info);
+    statistics_restart(reloader->server->statistics, task_model_key(candidate->model));
     model_slot_replace(slot, candidate->model, candidate->load_s);
     candidate->model = NULL;
 }

@@ -175,6 +175,13 @@ static const struct route routes[] = {
     {"/v2/models/{model}/ready", false, false, false, ROUTE_V2_MODEL_READY, v2_handle_model_ready},
     {"/v2/models/{model}/versions/{version}/ready", false, false, false, ROUTE_V2_MODEL_READY,
      v2_handle_model_ready},
+    {"/v2/models/stats", false, false, false, ROUTE_V2_STATS, v2_handle_stats},
+    {"/v2/models/{model}/stats", false, false, false, ROUTE_V2_STATS, v2_handle_stats},
+    {"/v2/models/{model}/versions/{version}/stats", false, false, false, ROUTE_V2_STATS,
+     v2_handle_stats},
+    {"/v2/models/{model}/config", false, false, false, ROUTE_V2_CONFIG, v2_handle_config},
+    {"/v2/models/{model}/versions/{version}/config", false, false, false, ROUTE_V2_CONFIG,
+     v2_handle_config},
     {"/v2/models/{model}/infer", false, true, false, ROUTE_V2_INFER, v2_handle_infer},
     {"/v2/models/{model}/versions/{version}/infer", false, true, false, ROUTE_V2_INFER,
      v2_handle_infer},
@@ -189,9 +196,11 @@ static const struct route routes[] = {
 static const struct route *find_route(const struct http_request *request)
 {
     const char *path = v2_route(request->path);
+    size_t size = server_path_size(path);
 
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (routes[i].admin == request->admin && strcmp(routes[i].path, path) == 0)
+        if (routes[i].admin == request->admin && strncmp(routes[i].path, path, size) == 0 &&
+            routes[i].path[size] == '\0')
             return &routes[i];
     return NULL;
 }
@@ -211,6 +220,8 @@ static const char *methods_of(const struct route *route)
 static void set_route(struct http_request *request, const struct route *route)
 {
     request->route = metrics_route_label(route != NULL ? route->metric : ROUTE_OTHER);
+    if (route != NULL && strchr(route->path, '{') == NULL)
+        request->path = route->path; /* without a slash at its end */
 }
 
 /* ---------------------------------------------------------------- other origins -------------- */
@@ -272,6 +283,8 @@ void routes_handle(void *app, struct http_request *request)
                     "send the header \"Authorization: Bearer TOKEN\" with this server's token");
     else if (route == NULL)
         problem_set(&problem, PROBLEM_NOT_FOUND, "there is nothing at %.100s", request->path);
+    else if (v2_is_nowhere(server, request->path, &problem))
+        ; /* whatever the method */
     else if (!method_fits(route, request->method)) {
         request->response.allow = methods_of(route);
         problem_set(&problem, PROBLEM_BAD_METHOD, "%s takes %s", route->path,

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "budget.h"
 #include "http.h"
@@ -15,7 +16,9 @@
 #include "queue.h"
 #include "secrets.h"
 
+struct openapi;
 struct reloader;
+struct statistics;
 
 /* The life of a server; it only moves forward. */
 enum server_phase {
@@ -50,6 +53,8 @@ struct server {
     struct parsers *parsers;
     struct queue *queue;
     struct metrics *metrics;
+    struct statistics *statistics;
+    struct openapi *openapi;
     struct budget decode_budget; /* pixels of large pictures */
     struct secrets secrets;
     _Atomic enum server_phase phase;
@@ -66,6 +71,14 @@ void server_respond(struct server *server, struct http_request *request, unsigne
 /* The same with a line of JSON. */
 void server_respond_json(struct server *server, struct http_request *request, unsigned status,
                          char *json, size_t size);
+
+/* Bytes of a path without the slash at its end: it leads where it would without. */
+static inline size_t server_path_size(const char *path)
+{
+    size_t size = strlen(path);
+
+    return size > 1 && path[size - 1] == '/' ? size - 1 : size;
+}
 
 /* routes.c: the handlers of http.h, with a struct server as their context. */
 void routes_handle(void *app, struct http_request *request);

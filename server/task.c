@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "statistics.h"
 
 enum {
     /*
@@ -66,6 +67,23 @@ struct task *task_create(const struct task_kind *kind, struct server *server,
     return task;
 }
 
+/* One that is over; `pictures` were answered. */
+static void count(const struct task *task, size_t pictures)
+{
+    const struct http_request *request = task->request;
+    const struct statistics_sample sample = {
+        .model = task->item.model,
+        .pictures = pictures,
+        .total_ns = now_ns() - request->received_ns,
+        .queue_ns = request->timing.queue_ns,
+        .input_ns = request->timing.decode_ns + request->timing.rescale_ns,
+        .infer_ns = request->timing.infer_ns,
+        .output_ns = request->timing.encode_ns,
+    };
+
+    statistics_count(task->server->statistics, &sample);
+}
+
 /* ---------------------------------------------------------------- admission ------------------ */
 
 bool task_welcome(const struct server *server, const struct http_request *request,
@@ -118,7 +136,7 @@ static const struct problem *problem_of(const struct task *task)
     return NULL;
 }
 
-bool task_check(struct task *task, const struct option_scales *scales, struct problem *problem)
+static bool check(struct task *task, const struct option_scales *scales, struct problem *problem)
 {
     struct server *server = task->server;
     const struct vgg_image_limits limits = image_limits(server);
@@ -148,6 +166,15 @@ bool task_check(struct task *task, const struct option_scales *scales, struct pr
     return false;
 }
 
+bool task_check(struct task *task, const struct option_scales *scales, struct problem *problem)
+{
+    bool good = check(task, scales, problem);
+
+    if (!good)
+        count(task, 0);
+    return good;
+}
+
 void task_submit(struct task *task)
 {
     struct http_request *request = task->request;
@@ -158,6 +185,7 @@ void task_submit(struct task *task)
     task->admitted_ns = now_ns();
     if (queue_try_push(server->queue, &task->item, &retry_after_s))
         return;
+    count(task, 0);
     task_destroy(task);
     problem_set(&problem, PROBLEM_QUEUE_FULL,
                 "the work ahead would take too long; try again in %us", retry_after_s);
@@ -300,6 +328,15 @@ static bool was_begun(const struct task *task)
     return false;
 }
 
+static size_t count_answered(const struct task *task)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < task->n; i++)
+        n += !task->evaluations[i].failed;
+    return n;
+}
+
 static char *encode(struct task *task, size_t *size)
 {
     uint64_t start_ns = now_ns();
@@ -331,6 +368,7 @@ void task_answer(struct server *server, struct queue_item *item)
         problem = *found;
     else if (!request->dropped)
         text = encode(task, &size);
+    count(task, text != NULL ? count_answered(task) : 0);
     queue_finish(server->queue, item);
     task_destroy(task);
     if (request->dropped)

@@ -3,9 +3,12 @@
 
 #include <string.h>
 
+#include "statistics.h"
 #include "v2_text.h"
 
-static const char versions[] = "/versions/";
+enum { QUOTED_MAX = 100 };
+
+static const char versions[] = "/versions/", all_stats[] = "/v2/models/stats";
 
 /* ---------------------------------------------------------------- paths ---------------------- */
 
@@ -31,6 +34,8 @@ static const struct {
 } forms[] = {
     {"/v2/models/", "/infer", V2_MODELS "/infer", V2_VERSIONS "/infer"},
     {"/v2/models/", "/ready", V2_MODELS "/ready", V2_VERSIONS "/ready"},
+    {"/v2/models/", "/config", V2_MODELS "/config", V2_VERSIONS "/config"},
+    {"/v2/models/", "/stats", V2_MODELS "/stats", V2_VERSIONS "/stats"},
     {"/v2/models/", "", V2_MODELS, V2_VERSIONS},
     {"/v2/repository/models/", "/load", V2_REPOSITORY "/load", NULL},
     {"/v2/repository/models/", "/unload", V2_REPOSITORY "/unload", NULL},
@@ -50,7 +55,7 @@ static void split_version(struct model_path *parts)
     if (found == NULL || found == parts->name)
         return;
     version = found + sizeof versions - 1;
-    if (memchr(version, '/', (size_t)(end - version)) != NULL)
+    if (version == end || memchr(version, '/', (size_t)(end - version)) != NULL)
         return;
     parts->version = version;
     parts->version_size = (size_t)(end - version);
@@ -58,16 +63,23 @@ static void split_version(struct model_path *parts)
     parts->route = parts->versioned_route;
 }
 
+static bool is(const char *text, const char *part, size_t size)
+{
+    return strlen(text) == size && memcmp(text, part, size) == 0;
+}
+
 /* False where there is no name in it. */
 static bool split(const char *path, struct model_path *parts)
 {
-    size_t size = strlen(path);
+    size_t size = server_path_size(path);
 
+    if (is(all_stats, path, size))
+        return false;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         size_t begin = strlen(forms[i].begin), end = strlen(forms[i].end);
 
         if (size <= begin + end || strncmp(path, forms[i].begin, begin) != 0 ||
-            strcmp(path + size - end, forms[i].end) != 0)
+            memcmp(path + size - end, forms[i].end, end) != 0)
             continue;
         *parts = (struct model_path){.name = path + begin,
                                      .name_size = size - begin - end,
@@ -87,31 +99,70 @@ const char *v2_route(const char *path)
     return split(path, &parts) ? parts.route : path;
 }
 
-static bool is(const char *text, const char *part, size_t size)
+/* A name that begins with the model's and a slash: a path that only the model could have. */
+static bool is_below(const struct model_path *parts, const struct vgg_model_info *info)
 {
-    return strlen(text) == size && memcmp(text, part, size) == 0;
+    size_t size = strlen(info->name);
+
+    return parts->versioned_route != NULL && parts->name_size > size &&
+           memcmp(parts->name, info->name, size) == 0 && parts->name[size] == '/';
+}
+
+/* How much of a path's part is quoted. */
+static int quoted(size_t size)
+{
+    return size < QUOTED_MAX ? (int)size : QUOTED_MAX;
+}
+
+/* Set the problem where the path leads to another model than this one, or to nothing of it. */
+static bool leads_to(const struct model_path *parts, const struct vgg_model_info *info,
+                     struct problem *problem)
+{
+    if (is_below(parts, info))
+        problem_set(problem, PROBLEM_NOT_FOUND,
+                    "the model has nothing at \"%.*s\", but /config, /infer, /ready and /stats, "
+                    "and each of them after /versions/" V2_VERSION,
+                    quoted(parts->name_size - strlen(info->name)),
+                    parts->name + strlen(info->name));
+    else if (!is(info->name, parts->name, parts->name_size))
+        problem_set(problem, PROBLEM_NOT_FOUND, "there is no model \"%.*s\": %.100s serves",
+                    quoted(parts->name_size), parts->name, info->name);
+    else if (parts->version != NULL && !is(V2_VERSION, parts->version, parts->version_size) &&
+             !is(info->version, parts->version, parts->version_size))
+        problem_set(problem, PROBLEM_NOT_FOUND,
+                    "there is no version \"%.*s\": there are " V2_VERSION " and %s",
+                    quoted(parts->version_size), parts->version, info->version);
+    else
+        return true;
+    return false;
 }
 
 struct vgg_model *v2_find_model(struct server *server, const char *path, struct problem *problem)
 {
     struct vgg_model *model = model_slot_get(&server->model);
-    const struct vgg_model_info *info = vgg_model_get_info(model);
-    struct model_path parts = {0};
+    struct model_path parts = {.name = ""};
 
-    if (!split(path, &parts) || !is(info->name, parts.name, parts.name_size))
-        problem_set(problem, PROBLEM_NOT_FOUND, "there is no model \"%.*s\": %.100s serves",
-                    (int)(parts.name_size < 100 ? parts.name_size : 100),
-                    parts.name != NULL ? parts.name : "", info->name);
-    else if (parts.version != NULL && !is(V2_VERSION, parts.version, parts.version_size) &&
-             !is(info->version, parts.version, parts.version_size))
-        problem_set(problem, PROBLEM_NOT_FOUND,
-                    "there is no version \"%.*s\": there are " V2_VERSION " and %s",
-                    (int)(parts.version_size < 100 ? parts.version_size : 100), parts.version,
-                    info->version);
-    else
+    (void)split(path, &parts);
+    if (leads_to(&parts, vgg_model_get_info(model), problem))
         return model;
     vgg_model_release(model);
     return NULL;
+}
+
+bool v2_is_nowhere(struct server *server, const char *path, struct problem *problem)
+{
+    struct model_path parts;
+    struct vgg_model *model;
+    bool nowhere;
+
+    if (!split(path, &parts))
+        return false;
+    model = model_slot_get(&server->model);
+    nowhere = is_below(&parts, vgg_model_get_info(model));
+    if (nowhere)
+        (void)leads_to(&parts, vgg_model_get_info(model), problem);
+    vgg_model_release(model);
+    return nowhere;
 }
 
 /* ---------------------------------------------------------------- routes --------------------- */
@@ -141,12 +192,16 @@ void v2_handle_ready(struct server *server, struct http_request *request)
     server_respond_json(server, request, ready ? 200 : 503, json, size);
 }
 
-/* Answer about the model that the path names. */
-static void respond_model(struct server *server, struct http_request *request, unsigned status,
-                          char *(*write)(const struct vgg_model *model, bool ready, size_t *size))
+/* Answer about the model that the path names; a path without a name is about all of them. */
+static void respond_model(struct server *server, struct http_request *request, bool ready,
+                          char *(*write)(const struct server *server, const struct vgg_model *model,
+                                         bool ready, size_t *size))
 {
+    struct model_path parts;
     struct problem problem;
-    struct vgg_model *model = v2_find_model(server, request->path, &problem);
+    struct vgg_model *model = split(request->path, &parts)
+                                  ? v2_find_model(server, request->path, &problem)
+                                  : model_slot_get(&server->model);
     size_t size = 0;
     char *json;
 
@@ -154,23 +209,56 @@ static void respond_model(struct server *server, struct http_request *request, u
         server_respond_problem(server, request, &problem, 0);
         return;
     }
-    json = write(model, status == 200, &size);
+    json = write(server, model, ready, &size);
     vgg_model_release(model);
-    server_respond_json(server, request, status, json, size);
+    server_respond_json(server, request, ready ? 200 : 503, json, size);
 }
 
-static char *write_model(const struct vgg_model *model, bool ready, size_t *size)
+static char *write_model(const struct server *server, const struct vgg_model *model, bool ready,
+                         size_t *size)
 {
+    (void)server;
     (void)ready;
     return v2_text_model(model, size);
 }
 
+static char *write_ready(const struct server *server, const struct vgg_model *model, bool ready,
+                         size_t *size)
+{
+    (void)server;
+    return v2_text_model_ready(model, ready, size);
+}
+
+static char *write_config(const struct server *server, const struct vgg_model *model, bool ready,
+                          size_t *size)
+{
+    (void)ready;
+    return v2_text_config(model, server->options->images_max, size);
+}
+
+static char *write_stats(const struct server *server, const struct vgg_model *model, bool ready,
+                         size_t *size)
+{
+    (void)ready;
+    return statistics_json(server->statistics, vgg_model_get_info(model)->name, V2_VERSION, size);
+}
+
 void v2_handle_model(struct server *server, struct http_request *request)
 {
-    respond_model(server, request, 200, write_model);
+    respond_model(server, request, true, write_model);
 }
 
 void v2_handle_model_ready(struct server *server, struct http_request *request)
 {
-    respond_model(server, request, server->phase == PHASE_SERVING ? 200 : 503, v2_text_model_ready);
+    respond_model(server, request, server->phase == PHASE_SERVING, write_ready);
+}
+
+void v2_handle_config(struct server *server, struct http_request *request)
+{
+    respond_model(server, request, true, write_config);
+}
+
+void v2_handle_stats(struct server *server, struct http_request *request)
+{
+    respond_model(server, request, true, write_stats);
 }

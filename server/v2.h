@@ -15,15 +15,20 @@ bool v2_path(const char *path);
 
 /*
  * The route's name for a path with a model's name in it, as "/v2/models/{model}/infer"; else the
- * path itself.
+ * path itself. A slash at the path's end changes nothing.
  */
 const char *v2_route(const char *path);
+
+/* Is it a path below the model's that nothing is at? Then the problem says what there is. */
+bool v2_is_nowhere(struct server *server, const char *path, struct problem *problem);
 
 void v2_handle_server(struct server *server, struct http_request *request);
 void v2_handle_live(struct server *server, struct http_request *request);
 void v2_handle_ready(struct server *server, struct http_request *request);
 void v2_handle_model(struct server *server, struct http_request *request);
 void v2_handle_model_ready(struct server *server, struct http_request *request);
+void v2_handle_config(struct server *server, struct http_request *request);
+void v2_handle_stats(struct server *server, struct http_request *request); /* of one, or of all */
 
 /* The model that a path names; a reference, or NULL with the problem. */
 struct vgg_model *v2_find_model(struct server *server, const char *path, struct problem *problem);

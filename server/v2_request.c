@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-enum { SIDE_MAX = 1 << 24, SCALES_TEXT_MAX = 256 };
+enum { SIDE_MAX = 1 << 24, SCALES_TEXT_MAX = 256, SWITCH_TEXT_MAX = 40 };
 
 /* ---------------------------------------------------------------- members -------------------- */
 
@@ -15,12 +16,9 @@ struct member {
     bool seen;
 };
 
-/*
- * The members of an object, each at most once. Others are skipped, or refused where `what` names
- * the kind of thing that they are.
- */
+/* The members of an object, each at most once. Others are skipped: they are for other servers. */
 static bool read_members(struct v2_context *context, struct json_reader *reader,
-                         struct member *members, size_t n, const char *what)
+                         struct member *members, size_t n)
 {
     struct json_slice key, value;
     bool first = true;
@@ -34,12 +32,11 @@ static bool read_members(struct v2_context *context, struct json_reader *reader,
             break;
         while (i < n && !scan_is(key, members[i].name))
             i++;
-        if (i == n && what == NULL)
+        if (i == n)
             continue;
-        if (i == n || members[i].seen) {
-            problem_set(context->problem, PROBLEM_BAD_PARAMETER, "%s %.*s is %s",
-                        what != NULL ? what : "member", (int)(key.size < 80 ? key.size : 80),
-                        key.bytes, i == n ? "unknown" : "repeated");
+        if (members[i].seen) {
+            problem_set(context->problem, PROBLEM_BAD_PARAMETER, "\"%s\" is there twice",
+                        members[i].name);
             return false;
         }
         members[i].seen = true;
@@ -50,11 +47,11 @@ static bool read_members(struct v2_context *context, struct json_reader *reader,
 }
 
 static bool members_at(struct v2_context *context, struct json_slice object, struct member *members,
-                       size_t n, const char *what)
+                       size_t n)
 {
     struct json_reader reader = json_reader_at(&context->reader, object);
 
-    return object.bytes == NULL || read_members(context, &reader, members, n, what);
+    return object.bytes == NULL || read_members(context, &reader, members, n);
 }
 
 static bool read_whole(struct v2_context *context, const struct member *member, uint64_t *whole)
@@ -105,30 +102,66 @@ static bool read_scales(struct v2_context *context, struct json_slice value)
                      "1024");
 }
 
+/* JSON's own words, or one of the query's in a string. */
 static bool read_flip(struct v2_context *context, struct json_slice value)
 {
+    static const char *const words[] = {"off", "on", "false", "true", "0", "1"};
     struct v2_request *request = context->request;
+    char text[SWITCH_TEXT_MAX] = "";
 
     if (value.bytes == NULL)
         return true;
     request->has_flip = true;
-    request->flip = value.bytes[0] == 't' || scan_is(value, "on");
-    if (request->flip || value.bytes[0] == 'f' || scan_is(value, "off"))
+    request->flip = value.bytes[0] == 't';
+    if (request->flip || value.bytes[0] == 'f')
         return true;
+    if (value.bytes[0] == '"' && value.size < sizeof text)
+        text[scan_unescape(value, text)] = '\0';
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(text, words[i]) == 0) {
+            request->flip = i % 2 != 0;
+            return true;
+        }
     return v2_refuse(context, "parameter flip: expected true or false");
 }
 
+/* Triton's number or name of a sequence; 0 and "" are none. */
+static bool read_sequence(struct v2_context *context, struct json_slice value)
+{
+    struct json_reader reader = json_reader_at(&context->reader, value);
+    float number;
+
+    if (value.bytes == NULL || scan_is(value, ""))
+        return true;
+    if (value.bytes[0] != '"' && scan_float(&reader, &number) && number == 0)
+        return true;
+    return v2_refuse(context, "parameter sequence_id: no answer here depends on another request, "
+                              "as one of a sequence would; leave it out, or 0");
+}
+
+/* The others, as priority and MLServer's content_type, would not change the answer. */
 static bool read_parameters(struct v2_context *context, struct json_slice object)
 {
-    enum { SCALES, FLIP, TIMEOUT, BINARY, N };
-    struct member members[N] = {
-        {.name = "scales"}, {.name = "flip"}, {.name = "timeout"}, {.name = "binary_data_output"}};
+    enum { SCALES, FLIP, TIMEOUT, BINARY, SEQUENCE, N };
+    struct member members[N] = {{.name = "scales"},
+                                {.name = "flip"},
+                                {.name = "timeout"},
+                                {.name = "binary_data_output"},
+                                {.name = "sequence_id"}};
 
-    if (!members_at(context, object, members, N, "parameter"))
-        return false;
-    return read_whole(context, &members[TIMEOUT], &context->request->timeout_us) &&
+    return members_at(context, object, members, N) &&
+           read_whole(context, &members[TIMEOUT], &context->request->timeout_us) &&
            read_bool(context, &members[BINARY], &context->request->binary) &&
+           read_sequence(context, members[SEQUENCE].value) &&
            read_scales(context, members[SCALES].value) && read_flip(context, members[FLIP].value);
+}
+
+/* Of an input or output, whose data would lie elsewhere. */
+static bool refuse_shared_memory(struct v2_context *context, const struct member *region)
+{
+    return region->value.bytes == NULL ||
+           v2_refuse(context, "shared_memory_region: there is no shared memory here; send and take "
+                              "the data itself");
 }
 
 /* ---------------------------------------------------------------- outputs -------------------- */
@@ -151,16 +184,26 @@ static bool read_elements(struct v2_context *context, struct json_slice array,
     return reader.error[0] == '\0' || v2_malformed(context, &reader);
 }
 
+/* Where a name is neither of the two; `kind` is input or output. */
+static bool refuse_name(struct v2_context *context, const char *kind, struct json_slice name,
+                        const char *one, const char *other)
+{
+    problem_set(context->problem, PROBLEM_BAD_PARAMETER, "there is no %s %.*s: there are %s and %s",
+                kind, (int)(name.size < 80 ? name.size : 80), name.bytes, one, other);
+    return false;
+}
+
 /* The next of request->outputs, by its name. */
 static bool name_output(struct v2_context *context, struct json_slice name)
 {
     struct v2_request *request = context->request;
-    bool features = name.bytes != NULL && scan_is(name, V2_FEATURES);
+    bool features;
 
-    if (!features && (name.bytes == NULL || !scan_is(name, V2_POSTERIORS)))
-        return v2_refuse(context,
-                         "an output is asked for that there is not: there are " V2_POSTERIORS
-                         " and " V2_FEATURES);
+    if (name.bytes == NULL)
+        return v2_refuse(context, "an output has a name");
+    features = scan_is(name, V2_FEATURES);
+    if (!features && !scan_is(name, V2_POSTERIORS))
+        return refuse_name(context, "output", name, V2_POSTERIORS, V2_FEATURES);
     for (size_t i = 0; i < request->outputs_n; i++)
         if (request->outputs[i].features == features)
             return v2_refuse(context, "an output is asked for more than once");
@@ -172,16 +215,16 @@ static bool name_output(struct v2_context *context, struct json_slice name)
 static bool read_output(struct v2_context *context, struct json_slice object)
 {
     enum { NAME, PARAMETERS, MEMBERS };
-    enum { BINARY, CLASSIFICATION, PARAMETERS_N };
+    enum { BINARY, CLASSIFICATION, REGION, PARAMETERS_N };
     struct member members[MEMBERS] = {{.name = "name"}, {.name = "parameters"}};
-    struct member parameters[PARAMETERS_N] = {{.name = "binary_data"}, {.name = "classification"}};
+    struct member parameters[PARAMETERS_N] = {
+        {.name = "binary_data"}, {.name = "classification"}, {.name = "shared_memory_region"}};
     struct v2_output *output;
 
-    if (!members_at(context, object, members, MEMBERS, NULL) ||
-        !members_at(context, members[PARAMETERS].value, parameters, PARAMETERS_N,
-                    "output parameter"))
-        return false;
-    if (!name_output(context, members[NAME].value))
+    if (!members_at(context, object, members, MEMBERS) ||
+        !members_at(context, members[PARAMETERS].value, parameters, PARAMETERS_N) ||
+        !name_output(context, members[NAME].value) ||
+        !refuse_shared_memory(context, &parameters[REGION]))
         return false;
     output = &context->request->outputs[context->request->outputs_n - 1];
     if (!read_bool(context, &parameters[BINARY], &output->binary) ||
@@ -253,18 +296,17 @@ static bool check_shape(struct v2_context *context, struct v2_tensor *tensor)
 static bool read_input_parameters(struct v2_context *context, struct json_slice object,
                                   struct v2_tensor *tensor)
 {
-    enum { SIZE, CONTENT_TYPE, N };
-    struct member members[N] = {{.name = "binary_data_size"}, {.name = "content_type"}};
+    enum { SIZE, REGION, N };
+    struct member members[N] = {{.name = "binary_data_size"}, {.name = "shared_memory_region"}};
 
-    if (!members_at(context, object, members, N, "input parameter"))
+    if (!members_at(context, object, members, N) ||
+        !refuse_shared_memory(context, &members[REGION]))
         return false;
     tensor->is_binary = members[SIZE].value.bytes != NULL;
-    return read_whole(context, &members[SIZE], &tensor->binary_size) &&
-           (members[CONTENT_TYPE].value.bytes == NULL ||
-            scan_is(members[CONTENT_TYPE].value, tensor->pixels ? "np" : "base64") ||
-            v2_refuse(context, "content_type is base64 for pictures, np for tensors"));
+    return read_whole(context, &members[SIZE], &tensor->binary_size);
 }
 
+/* Its description; what it holds is read once it is known to be the only one. */
 static bool read_input(struct v2_context *context, struct json_slice object)
 {
     enum { NAME, SHAPE, DATATYPE, PARAMETERS, DATA, N };
@@ -273,25 +315,25 @@ static bool read_input(struct v2_context *context, struct json_slice object)
                                 {.name = "datatype"},
                                 {.name = "parameters"},
                                 {.name = "data"}};
-    struct v2_tensor tensor = {0};
+    struct v2_tensor *tensor = &context->tensor;
 
-    if (!members_at(context, object, members, N, NULL))
+    if (!members_at(context, object, members, N))
         return false;
     for (size_t m = NAME; m <= DATATYPE; m++)
         if (members[m].value.bytes == NULL)
             return v2_refuse(context, "an input has a name, a shape and a datatype");
-    tensor.pixels = scan_is(members[NAME].value, V2_PIXELS);
-    if (!tensor.pixels && !scan_is(members[NAME].value, V2_IMAGE))
-        return v2_refuse(context, "an input is unknown: there are " V2_IMAGE " and " V2_PIXELS);
+    tensor->pixels = scan_is(members[NAME].value, V2_PIXELS);
+    if (!tensor->pixels && !scan_is(members[NAME].value, V2_IMAGE))
+        return refuse_name(context, "input", members[NAME].value, V2_IMAGE, V2_PIXELS);
     if (context->request->n != 0)
-        return v2_refuse(context, "there is one input: " V2_IMAGE " or " V2_PIXELS ", once");
-    if (!scan_is(members[DATATYPE].value, tensor.pixels ? "FP32" : "BYTES"))
-        return v2_refuse(context, tensor.pixels ? "input " V2_PIXELS " has the datatype FP32"
-                                                : "input " V2_IMAGE " has the datatype BYTES");
-    tensor.data = members[DATA].value;
-    return read_input_parameters(context, members[PARAMETERS].value, &tensor) &&
-           read_shape(context, members[SHAPE].value, &tensor) && check_shape(context, &tensor) &&
-           v2_tensor_read(context, &tensor);
+        return v2_refuse(context, "a request has one input, " V2_IMAGE " or " V2_PIXELS
+                                  ": this one has more; several pictures are a batch of one input");
+    if (!scan_is(members[DATATYPE].value, tensor->pixels ? "FP32" : "BYTES"))
+        return v2_refuse(context, tensor->pixels ? "input " V2_PIXELS " has the datatype FP32"
+                                                 : "input " V2_IMAGE " has the datatype BYTES");
+    tensor->data = members[DATA].value;
+    return read_input_parameters(context, members[PARAMETERS].value, tensor) &&
+           read_shape(context, members[SHAPE].value, tensor) && check_shape(context, tensor);
 }
 
 /* ---------------------------------------------------------------- the whole ------------------ */
@@ -304,7 +346,7 @@ static bool read_root(struct v2_context *context)
     struct v2_request *request = context->request;
     struct json_reader reader = context->reader;
 
-    if (!read_members(context, &reader, members, N, NULL))
+    if (!read_members(context, &reader, members, N))
         return false;
     if (!scan_end(&reader))
         return v2_malformed(context, &reader);
@@ -320,6 +362,8 @@ static bool read_root(struct v2_context *context)
         return false;
     if (request->n == 0)
         return v2_refuse(context, "there are no inputs");
+    if (!v2_tensor_read(context, &context->tensor))
+        return false;
     return request->width == 0 || (request->scales.n == 0 && !request->has_flip) ||
            v2_refuse(context, "scales and flip are for encoded pictures: " V2_PIXELS
                               " are taken as they are");

@@ -40,9 +40,22 @@ static bool take_value(struct walk *walk)
            v2_malformed(walk->context, &walk->reader);
 }
 
+/* A picture of the batch is wrong; they are counted from 1. */
+static bool refuse_picture(struct v2_context *context, size_t i, const char *what)
+{
+    problem_set(context->problem, PROBLEM_BAD_PARAMETER, "picture %zu of input " V2_IMAGE " %s",
+                i + 1, what);
+    return false;
+}
+
+static bool refuse_empty(struct v2_context *context, size_t i)
+{
+    return refuse_picture(context, i, "is empty: an element is a whole JPEG, PNG or WebP file");
+}
+
 static bool take_picture(struct walk *walk)
 {
-    struct v2_item *item = &walk->context->request->items[walk->next++];
+    struct v2_item *item = &walk->context->request->items[walk->next];
     struct json_slice text;
 
     if (!scan_string(&walk->reader, &text))
@@ -51,8 +64,9 @@ static bool take_picture(struct walk *walk)
     if (item->decoded == NULL)
         return v2_no_memory(walk->context);
     item->bytes = (const uint8_t *)item->decoded;
-    return base64_decode(item->decoded, scan_unescape(text, item->decoded), &item->size) ||
-           v2_refuse(walk->context, "BYTES in JSON are base64; a string is not");
+    if (!base64_decode(item->decoded, scan_unescape(text, item->decoded), &item->size))
+        return refuse_picture(walk->context, walk->next, "is not base64, as BYTES in JSON are");
+    return item->size != 0 ? ++walk->next : refuse_empty(walk->context, walk->next);
 }
 
 /* An array of the dimension `level`. */
@@ -121,6 +135,8 @@ static bool read_binary_pictures(struct v2_context *context)
         left -= 4;
         if (size > left)
             return v2_refuse(context, "an element is longer than the binary data");
+        if (size == 0)
+            return refuse_empty(context, i);
         request->items[i].bytes = at;
         request->items[i].size = size;
         at += size;

@@ -27,7 +27,8 @@ char *v2_text_server(size_t *size)
     struct text text = {0};
 
     text_print(&text, "{\"name\":\"vgg\",\"version\":\"" VGG_VERSION "\",\"extensions\":["
-                      "\"classification\",\"binary_tensor_data\",\"parameters\"]}\n");
+                      "\"classification\",\"binary_tensor_data\",\"parameters\","
+                      "\"model_configuration\",\"statistics\"]}\n");
     return text_take(&text, size);
 }
 
@@ -54,6 +55,35 @@ char *v2_text_model(const struct vgg_model *model, size_t *size)
                "\"shape\":[-1,%u]},"
                "{\"name\":\"" V2_FEATURES "\",\"datatype\":\"FP32\",\"shape\":[-1,%u]}]}\n",
                info->classes, info->features);
+    return text_take(&text, size);
+}
+
+/* Dimensions without the batch's; a picture is [1], so that [N,1] is right as [N] is. */
+char *v2_text_config(const struct vgg_model *model, uint32_t batch_max, size_t *size)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    struct text text = {0};
+
+    text_print(&text, "{\"name\":");
+    text_json(&text, info->name);
+    text_print(&text,
+               ",\"platform\":\"vgg\",\"backend\":\"vgg\","
+               "\"version_policy\":{\"latest\":{\"num_versions\":1}},\"max_batch_size\":%u,",
+               batch_max);
+    text_print(&text, "\"input\":["
+                      "{\"name\":\"" V2_IMAGE "\",\"data_type\":\"TYPE_STRING\",\"dims\":[1],"
+                      "\"optional\":true},"
+                      "{\"name\":\"" V2_PIXELS "\",\"data_type\":\"TYPE_FP32\","
+                      "\"format\":\"FORMAT_NCHW\",\"dims\":[3,-1,-1],\"optional\":true}],");
+    text_print(&text,
+               "\"output\":[{\"name\":\"" V2_POSTERIORS "\",\"data_type\":\"TYPE_FP32\","
+               "\"dims\":[%u]},"
+               "{\"name\":\"" V2_FEATURES "\",\"data_type\":\"TYPE_FP32\",\"dims\":[%u]}],",
+               info->classes, info->features);
+    text_print(&text,
+               "\"parameters\":{\"version\":{\"string_value\":\"%s\"},"
+               "\"kernel\":{\"string_value\":\"%s\"}}}\n",
+               info->version, info->kernel);
     return text_take(&text, size);
 }
 

@@ -21,6 +21,9 @@ char *v2_text_health(const char *name, bool value, size_t *size);
 char *v2_text_model(const struct vgg_model *model, size_t *size);
 char *v2_text_model_ready(const struct vgg_model *model, bool ready, size_t *size);
 
+/* GET /v2/models/{model}/config, as Triton's ModelConfig; a request has at most `batch_max`. */
+char *v2_text_config(const struct vgg_model *model, uint32_t batch_max, size_t *size);
+
 /* POST /v2/repository/index */
 char *v2_text_index(const struct vgg_model *model, bool ready, size_t *size);
 

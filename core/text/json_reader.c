@@ -149,13 +149,13 @@ size_t scan_unescape(struct json_slice string, char *text)
     return size;
 }
 
-bool scan_is(struct json_slice string, const char *text)
+bool scan_is(struct json_slice value, const char *text)
 {
     char plain[256]; /* names are far shorter, even with every character as \u and four digits */
     size_t length = strlen(text);
 
-    return string.size <= sizeof plain && scan_unescape(string, plain) == length &&
-           memcmp(plain, text, length) == 0;
+    return value.bytes[0] == '"' && value.size <= sizeof plain &&
+           scan_unescape(value, plain) == length && memcmp(plain, text, length) == 0;
 }
 
 /* ---------------------------------------------------------------- numbers, words ------------- */

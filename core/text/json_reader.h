@@ -64,7 +64,7 @@ bool scan_document(struct json_reader *reader, struct json_slice *value);
  */
 size_t scan_unescape(struct json_slice string, char *text);
 
-/* Is that string `text`? */
-bool scan_is(struct json_slice string, const char *text);
+/* Is that checked value the string `text`? */
+bool scan_is(struct json_slice value, const char *text);
 
 #endif

@@ -159,7 +159,11 @@ await test("the document is OpenAPI 3.1", async () => {
   assert.ok(result.valid, JSON.stringify(result.errors));
   assert.equal(document.openapi, "3.1.0");
   const served = await call(server, { path: "/openapi.json" }, 200);
-  assert.deepEqual(JSON.parse(served.body), document);
+  const [port, ours] = [String(server.ports[1]), document.servers[0].url];
+  const expected = JSON.stringify(document).replaceAll("http://localhost:8081", `http://127.0.0.1:${port}`)
+    .replaceAll(/"(maximum|maxItems)":16\b/g, '"$1":3');
+  assert.deepEqual(JSON.parse(served.body), JSON.parse(expected));
+  assert.equal(ours, "/");
 });
 
 await test("it has every route, and no other", () => {
@@ -188,7 +192,9 @@ await test("it has every route, and no other", () => {
 
 const gets = [["/livez"], ["/readyz"], ["/healthz"], ["/metrics"], ["/model"], ["/openapi.json"],
   ["/"], ["/page/page.js"], ["/page/page.css"], ["/v2"], ["/v2/health/live"], ["/v2/health/ready"],
-  [models], [`${models}/ready`], [versioned], [`${models}/versions/1/ready`], ["/admin/model", true]];
+  [models], [`${models}/ready`], [versioned], [`${models}/versions/1/ready`],
+  [`${models}/config`], [`${models}/versions/1/config`], [`${models}/stats`], [`${versioned}/stats`],
+  ["/v2/models/stats"], ["/admin/model", true]];
 const posts = [["/classify"], [`${models}/infer`], [`${versioned}/infer`],
   ["/admin/reload", true], ["/admin/rollback", true], ["/v2/repository/index", true],
   [`/v2/repository/models/${name}/load`, true], [`/v2/repository/models/${name}/unload`, true]];
@@ -200,6 +206,7 @@ await test("GET and HEAD", async () => {
     const head = await call(server, { method: "HEAD", path, admin }, 200);
     assert.equal(head.headers["content-type"], got.headers["content-type"]);
   }
+  await call(server, { path: "/page/none.js" }, 404);
   for (const path of ["/", "/page/page.js"]) {
     const { etag } = (await call(server, { path }, 200)).headers;
     await call(server, { path, headers: { "If-None-Match": etag } }, 304);
@@ -250,15 +257,22 @@ await test("POST infer", async () => {
       { inputs: [image(picture)] },
       { id: "x", inputs: [image(picture, png(33, 60))], outputs: asked({ classification: 5 }) },
       { inputs: [pixels], outputs: null, parameters: null },
-      { inputs: [{ ...pixels, data: [nested] }], outputs: [], parameters: { binary_data_output: true } },
-      { inputs: [{ ...image(picture), shape: [1, 1], data: [[base64(picture)]] }],
+      { inputs: [pixels], outputs: [], parameters: { binary_data_output: true } },
+      { inputs: [{ ...image(picture), shape: [1, 1] }],
         outputs: asked({ classification: 2, binary_data: true }) },
       { inputs: [{ ...image(picture), parameters: { content_type: "base64" } }],
         parameters: { scales: "32,64", flip: false, timeout: 100000000 } },
       { inputs: [image(picture)], outputs: [{ name: "features" }, ...asked({ binary_data: true })] },
       { inputs: [image(picture)], outputs: [{ name: "features", parameters: { binary_data: true } }] },
-      { inputs: [image(picture)], parameters: { scales: 40, flip: "on" } }])
+      { inputs: [image(picture)], parameters: { scales: 40, flip: "on" } },
+      { inputs: [{ ...image(picture), parameters: { mine: {} } }],
+        outputs: [{ name: "posteriors", parameters: { content_type: "np" } }],
+        parameters: { priority: 1, sequence_id: 0, content_type: "np", mine: [] } }])
       await call(server, post(path, infer(body)), 200);
+    // Read, but not described: it would make the types of generated clients hard to use.
+    for (const body of [{ inputs: [{ ...pixels, data: [nested] }] },
+      { inputs: [{ ...image(picture), shape: [1, 1], data: [[base64(picture)]] }] }])
+      await call(server, post(path, infer(body)), 200, false);
     const binary = infer({ inputs: [{ name: "image", datatype: "BYTES", shape: [1],
       parameters: { binary_data_size: 4 + picture.length } }] });
     const length = Buffer.alloc(4);
@@ -285,7 +299,11 @@ await test("requests of the wrong bytes are not described", () => {
 
   contract.checkRequest(found, request(good));
   for (const bad of [{}, { inputs: [] }, { inputs: [image(picture), image(picture)] },
-    { ...good, id: 5 }, { ...good, parameters: { scale: 5 } },
+    { ...good, id: 5 }, { ...good, parameters: { scales: true } },
+    { inputs: [{ ...image(picture), data: undefined }] },
+    { inputs: [{ ...image(picture), shape: [17] }] },
+    { inputs: [{ name: "pixels", datatype: "FP32", shape: [17, 3, 32, 32], data: [1] }] },
+    { inputs: [{ name: "pixels", datatype: "FP32", shape: [1, 4, 32, 32], data: [1] }] },
     { ...good, outputs: [{ name: "x" }] }, { inputs: [{ ...image(picture), shape: [0] }] },
     { inputs: [{ ...image(picture), shape: [1, 2] }] },
     { inputs: [{ ...image(picture), datatype: "FP32" }] },
@@ -295,9 +313,35 @@ await test("requests of the wrong bytes are not described", () => {
 });
 
 await test("unknown models and versions", async () => {
-  for (const path of ["/v2/models/other", "/v2/models/other/ready", `${models}/versions/2`,
-    `${models}/versions/2/ready`])
-    await call(server, { path }, 404);
+  for (const version of ["", "/versions/2"])
+    for (const route of ["", "/ready", "/config", "/stats"])
+      await call(server, { path: `/v2/models/${version ? name : "other"}${version}${route}` }, 404);
+});
+
+await test("a slash at a path's end", async () => {
+  const same = (a, b) => assert.deepEqual([a.status, a.headers.allow, a.headers["content-type"]],
+    [b.status, b.headers.allow, b.headers["content-type"]]);
+
+  for (const [path, admin] of [...gets, ...posts])
+    for (const method of admin ? ["GET", "PUT"] : ["GET", "HEAD", "POST", "PUT"]) // no reload
+      same(await send(server, { method, path: path + "/", admin }),
+        await send(server, { method, path, admin }));
+  const answer = await send(server, post("/classify/?top_k=1", picture));
+  assert.equal(JSON.parse(answer.body).top.length, 1);
+  same(await send(server, { path: "/page/page.js/" }), await send(server, { path: "/page/page.js" }));
+  same(await send(server, { path: "/none/" }), await send(server, { path: "/none" }));
+});
+
+await test("what is not below a model", async () => {
+  for (const below of ["/generate", "/trace/setting", "/versions", "/versions/1/generate", "/config/x"])
+    for (const method of ["GET", "POST"]) {
+      const answer = await send(server, { path: models + below, method });
+      const { error } = JSON.parse(answer.body);
+      assert.equal(answer.status, 404);
+      assert.ok(error.includes(`nothing at "${below}"`) && error.includes("/config"), error);
+    }
+  const answer = await send(server, { path: "/v2/models/other/config" });
+  assert.match(JSON.parse(answer.body).error, /no model "other"/);
 });
 
 await test("the admin listener", async () => {

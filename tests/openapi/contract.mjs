@@ -85,8 +85,9 @@ export class Contract {
       assert.ok(parameters.some((p) => p.in === "query" && p.name === name),
         `query parameter ${name} is not described`);
     const content = operation.requestBody?.content;
-    const json = content?.["application/json"]?.schema;
     const length = given.header["inference-header-content-length"];
+    const json = length === undefined ? content?.["application/json"]?.schema
+      : content["application/octet-stream"]["x-json-part"];
     assert.ok(content || body === undefined || body.length === 0, "no body is described");
     assert.ok(!operation.requestBody?.required || body?.length, "a body is required");
     if (json && body?.length && length !== "0")

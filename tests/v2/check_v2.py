@@ -282,6 +282,76 @@ def other_ways_to_write_it(client, name):
     assert posteriors(answer, 1) == posteriors(client.infer(name, [images(PICTURES[:1])]), 1)
 
 
+def base64_of_others(client, name):
+    """URL-safe, unpadded, indented, as a browser's data: URL."""
+    expected = posteriors(client.infer(name, [images(PICTURES[:1])]), 1)
+    png = PICTURES[0].png()
+    urlsafe = base64.urlsafe_b64encode(png).decode()
+    assert "-" in urlsafe and "_" in urlsafe
+    for text in (urlsafe, urlsafe.rstrip("="), base64.b64encode(png).decode().rstrip("="),
+                 "data:image/png;base64," + base64.b64encode(png).decode(),
+                 "data:;base64," + urlsafe, " " + urlsafe + "\n",
+                 "\n    ".join(base64.encodebytes(png).decode().split())):
+        tensor = images(PICTURES[:1])
+        tensor.description["data"] = [text]
+        assert posteriors(client.infer(name, [tensor]), 1) == expected
+
+
+def parameters_of_others(client, name):
+    """Triton's, MLServer's and anybody's, which change nothing."""
+    expected = posteriors(client.infer(name, [images(PICTURES[:1])]), 1)
+    for parameters in ({"priority": 3, "sequence_id": 0, "sequence_start": False}, {"mine": [1]},
+                       {"content_type": "np", "headers": {"a": "b"}}, {"sequence_id": ""},
+                       {"timeout": 0, "scale": 5}):
+        for how in ({}, {"content_type": "pillow_image", "mine": None}):
+            asked = [{"name": "posteriors", "parameters": how}]
+            answer = client.infer(name, [images(PICTURES[:1], **how)], asked,
+                                  parameters=parameters)
+            assert posteriors(answer, 1) == expected
+
+
+def configuration(client, name):
+    sha = client.get("/model")["version"]
+    config = client.get(f"/v2/models/{name}/config")
+    assert config["name"] == name and config["max_batch_size"] == 16, config
+    assert [(t["name"], t["data_type"], t["dims"]) for t in config["input"]] == \
+        [("image", "TYPE_STRING", [1]), ("pixels", "TYPE_FP32", [3, -1, -1])]
+    assert [(t["name"], t["data_type"], t["dims"]) for t in config["output"]] == \
+        [("posteriors", "TYPE_FP32", [CLASSES]), ("features", "TYPE_FP32", [FEATURES])]
+    assert config["parameters"]["version"] == {"string_value": sha}
+    for version in ("1", sha):
+        assert client.get(f"/v2/models/{name}/versions/{version}/config") == config
+
+
+def statistics(client, name):
+    def read(path):
+        stats, = client.get(path)["model_stats"]
+        assert (stats["name"], stats["version"]) == (name, "1")
+        ends = stats["inference_stats"]
+        assert sum(b["compute_infer"]["count"] for b in stats["batch_stats"]) == \
+            ends["success"]["count"] == ends["queue"]["count"] == stats["execution_count"]
+        assert ends["success"]["ns"] >= ends["compute_output"]["ns"] > 0
+        return stats
+
+    def size(stats, n):
+        return sum(b["compute_infer"]["count"] for b in stats["batch_stats"] if b["batch_size"] == n)
+
+    before = read("/v2/models/stats")
+    client.infer(name, [images(PICTURES[:3])])
+    client.infer(name, [images(PICTURES[:1])])
+    classify(client, PICTURES[0], "")
+    refused(client, name, 422, [Input("image", "BYTES", [1], [PICTURES[0].png()[:-30]])])
+    for path in (f"/v2/models/{name}/stats", f"/v2/models/{name}/versions/1/stats",
+                 "/v2/models/stats"):
+        after = read(path)
+        assert after["inference_count"] - before["inference_count"] == 5
+        assert after["execution_count"] - before["execution_count"] == 3
+        assert after["inference_stats"]["fail"]["count"] - \
+            before["inference_stats"]["fail"]["count"] == 1
+        assert size(after, 3) - size(before, 3) == 1 and size(after, 1) - size(before, 1) == 2
+        assert after["last_inference"] >= before["last_inference"] > 0
+
+
 # ---------------------------------------------------------------- what must be refused
 
 
@@ -297,7 +367,8 @@ def refused(client, name, status, tensors, outputs=None, **members):
 
 def names_and_versions(client, name):
     for path in ("/v2/models/other", f"/v2/models/{name}/versions/2", "/v2/models/", "/v2/x",
-                 f"/v2/models/{name}/versions/sha256:0", f"/v2/models/{name}/stats", "/v2/",
+                 f"/v2/models/{name}/versions/sha256:0", f"/v2/models/{name}/trace/setting",
+                 f"/v2/models/{name}/versions/2/stats", "/v2/models/other/config",
                  "/v2/repository/index", f"/v2/models/{name}/versions/2/ready"):
         try:
             client.get(path)
@@ -343,7 +414,8 @@ def bad_datatypes(client, name):
         refused(client, name, 400, [tensor])
     for wrong in ("other", "", None, 5):
         refused(client, name, 400, [Input(wrong, "BYTES", [1], [png])])
-    for text in ("no base64!", "QUJD=", "QUJ", "QUJDRA=", "====", "QQ==QQ==", "\u00e9QUJ", 5, None):
+    for text in ("no base64!", "QUJD=", "QUJDR", "QUJDRA=", "====", "QQ==QQ==", "\u00e9QUJ",
+                 "b'QUJD'", "data:image/png,QUJD", 5, None):
         tensor = images(PICTURES[:1])
         tensor.description["data"] = [text]
         refused(client, name, 400, [tensor])
@@ -365,7 +437,11 @@ def bad_requests(client, name):
     one = images(PICTURES[:1])
     refused(client, name, 400, [])
     refused(client, name, 400, [one, one])
-    refused(client, name, 400, [one, Input("pixels", "FP32", [1, 3, 40, 40], [0.5] * 4800)])
+    for binary in (False, True):
+        pixels = Input("pixels", "FP32", [1, 3, 40, 40], [0.5] * 4800, binary=binary)
+        for both in ([images(PICTURES[:1], binary=binary), pixels], [pixels, one], [pixels, pixels]):
+            assert "one input" in refused(client, name, 400, both).error
+    assert '"other"' in refused(client, name, 400, [one], [{"name": "other"}]).error
     for outputs in ([{"name": "other"}], [{}], [{"name": "posteriors"}] * 2, {}, [5],
                     [{"name": "features"}, {"name": "posteriors"}, {"name": "features"}],
                     [{"name": "features", "parameters": {"classification": 5}}],
@@ -375,7 +451,7 @@ def bad_requests(client, name):
                     [{"name": "posteriors", "parameters": {"binary_data": "yes"}}],
                     [{"name": "posteriors", "parameters": {"shared_memory_region": "x"}}]):
         refused(client, name, 400, [one], outputs)
-    for parameters in ({"scale": 64}, {"scales": "20"}, {"scales": ""}, {"scales": "64,"},
+    for parameters in ({"sequence_id": 5}, {"sequence_id": "a"}, {"scales": "20"}, {"scales": ""}, {"scales": "64,"},
                        {"scales": 64.5}, {"scales": [64]}, {"scales": "9" * 300}, {"flip": 1},
                        {"flip": "maybe"}, {"binary_data_output": 1}, {"timeout": -1}, [], 7,
                        {"scales": "64\0"}):
@@ -385,8 +461,14 @@ def bad_requests(client, name):
                 parameters=parameters)
     for number in (5, [], {}, True):
         refused(client, name, 400, [one], id=number)
-    refused(client, name, 400, [images(PICTURES[:1], content_type="str")])
-    refused(client, name, 400, [images(PICTURES[:1], other=1)])
+    refused(client, name, 400, [images(PICTURES[:1], shared_memory_region="x")])
+
+
+def an_empty_picture(client, name):
+    for binary in (False, True):
+        error = refused(client, name, 400, [Input("image", "BYTES", [2], [PICTURES[0].png(), b""],
+                                                  binary=binary)])
+        assert "picture 2 of input image is empty" in error.error, error
 
 
 def bad_pictures(client, name):
@@ -494,6 +576,8 @@ def repository(server, name):
     for body in (None, b"{}"):
         status, _, body = server.admin.send("POST", f"/v2/repository/models/{name}/load", body)
         assert status == 200 and json.loads(body)["name"] == name, body
+    stats, = server.client.get("/v2/models/stats")["model_stats"]
+    assert stats["inference_count"] == stats["last_inference"] == 0, "a model starts at 0"
     status, _, body = server.admin.send("POST", "/v2/repository/models/other/load", b"{}")
     assert status == 404 and set(json.loads(body)) == {"error"}, body
     status, _, body = server.admin.send("POST", f"/v2/repository/models/{name}/unload", b"{}")
@@ -553,8 +637,10 @@ def run(vgg, directory):
         name = client.get("/model")["name"]
         for test in (health_and_metadata, same_as_classify, defaults_are_the_servers,
                      tensors_are_the_same_bits, a_batch_of_tensors, classification, features,
-                     column_of_pictures, a_raw_picture, other_ways_to_write_it, names_and_versions,
-                     bad_shapes, bad_datatypes, bad_values, bad_requests, bad_pictures, headers,
+                     column_of_pictures, a_raw_picture, other_ways_to_write_it, base64_of_others,
+                     parameters_of_others, configuration, statistics, names_and_versions,
+                     bad_shapes, bad_datatypes, bad_values, bad_requests, an_empty_picture,
+                     bad_pictures, headers,
                      binary_sizes, bad_json, random_damage, a_deadline, a_crowd):
             check(test.__name__, test, client, name)
         check("repository", repository, server, name)

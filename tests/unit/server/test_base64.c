@@ -18,45 +18,97 @@ static bool decode(const char *text, char *bytes, size_t *size)
     assert_non_null(copy);
     memcpy(copy, text, strlen(text) + 1);
     good = base64_decode(copy, strlen(text), size);
-    assert_true(!good || *size <= strlen(text) / 4 * 3);
+    assert_true(!good || *size <= strlen(text) * 3 / 4);
     if (good)
         memcpy(bytes, copy, *size);
     free(copy);
     return good;
 }
 
-/* RFC 4648, section 10, and line ends. */
+/* RFC 4648, section 10; then what clients make of it. */
 static void known_texts(void **state)
 {
-    static const char *const pairs[][2] = {{"", ""},
-                                           {"Zg==", "f"},
-                                           {"Zm8=", "fo"},
-                                           {"Zm9v", "foo"},
-                                           {"Zm9vYg==", "foob"},
-                                           {"Zm9vYmE=", "fooba"},
-                                           {"Zm9vYmFy", "foobar"},
-                                           {"+/+/", "\xfb\xff\xbf"},
-                                           {"Zm9v\r\nYmFy\n", "foobar"},
-                                           {"Z\nm\n8\n=\n", "fo"},
-                                           {"\n", ""}};
+    static const char *const pairs[][2] = {
+        {"", ""},
+        {"Zg==", "f"},
+        {"Zm8=", "fo"},
+        {"Zm9v", "foo"},
+        {"Zm9vYg==", "foob"},
+        {"Zm9vYmE=", "fooba"},
+        {"Zm9vYmFy", "foobar"},
+        {"+/+/", "\xfb\xff\xbf"},
+        /* URL-safe. */
+        {"-_-_", "\xfb\xff\xbf"},
+        {"-_+/", "\xfb\xff\xbf"},
+        {"_w==", "\xff"},
+        /* Without padding. */
+        {"Zg", "f"},
+        {"Zm8", "fo"},
+        {"Zm9vYg", "foob"},
+        {"Zm9vYmE", "fooba"},
+        {"_w", "\xff"},
+        /* White space. */
+        {"Zm9v\r\nYmFy\n", "foobar"},
+        {"Z\nm\n8\n=\n", "fo"},
+        {" Zm9v\n    YmFy\t", "foobar"},
+        {"Zg\n", "f"},
+        {"Zg= =", "f"},
+        {"\n", ""},
+        /* "data:" URLs. */
+        {"data:image/jpeg;base64,Zm9v", "foo"},
+        {"data:image/png;base64,Zm8=", "fo"},
+        {"data:;base64,Zg", "f"},
+        {"DATA:image/webp;name=a.webp;Base64,_w==", "\xff"},
+        {"data:image/svg+xml;charset=utf-8;base64,\nZm9v\n", "foo"},
+        {" data:image/jpeg;base64,Zm9v", "foo"},
+        {"data:image/jpeg;base64,", ""},
+        /* No prefix but digits. */
+        {"data", "u\xab\x5a"},
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         char bytes[16];
         size_t size = 99;
 
-        assert_true(decode(pairs[i][0], bytes, &size));
-        assert_int_equal(size, strlen(pairs[i][1]));
-        assert_memory_equal(bytes, pairs[i][1], size);
+        if (!decode(pairs[i][0], bytes, &size) || size != strlen(pairs[i][1]) ||
+            memcmp(bytes, pairs[i][1], size) != 0)
+            fail_msg("%s", pairs[i][0]);
     }
 }
 
 static void everything_else_is_none(void **state)
 {
-    static const char *const texts[] = {"Z",     "Zg",         "Zg=",     "Zm9",      "=",
-                                        "==",    "====",       "Z===",    "Zg==Zg==", "Zg=a",
-                                        "Zg===", "Zg======",   "Zm8=\n=", "Zm9v ",    " Zm9v",
-                                        "Zm-_",  "Zm9v\tYmFy", "Zm9\xff", "Zm9v."};
+    static const char *const texts[] = {"Z",
+                                        "Zg=",
+                                        "=",
+                                        "==",
+                                        "====",
+                                        "Z===",
+                                        "Zg==Zg==",
+                                        "Zg=a",
+                                        "Zg===",
+                                        "Zg======",
+                                        "Zm8==",
+                                        "Zm8=\n=",
+                                        "Zm9v=",
+                                        "Zm9v====",
+                                        "Zm9vY",
+                                        "Zm9vYmE==",
+                                        "Zm9v\vYmFy",
+                                        "Zm9\xff",
+                                        "Zm9v.",
+                                        "b'Zm9v'",
+                                        "data:",
+                                        "data:image/jpeg;base64",
+                                        "data:image/jpeg;base64;Zm9v",
+                                        "data:image/jpeg,Zm9v",
+                                        "data:base64,Zm9v",
+                                        "data:image/jpeg;base64,Z",
+                                        "data:image/jpeg;base64,Zg=",
+                                        "data:image/jpeg;base64,data:image/jpeg;base64,Zm9v",
+                                        "image/jpeg;base64,Zm9v",
+                                        "base64,Zm9v"};
 
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {

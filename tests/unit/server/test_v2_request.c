@@ -164,7 +164,7 @@ static void the_body_is_the_picture(void **state)
 }
 
 /* An input with other members than the good ones. */
-static void check_input(const char *members, enum problem_kind kind)
+static void check_bad(const char *members, enum problem_kind kind)
 {
     char body[1024];
     struct reading reading;
@@ -200,22 +200,185 @@ static void shapes(void **state)
         snprintf(members, sizeof members,
                  "\"name\":\"image\",\"datatype\":\"BYTES\",\"data\":[\"Zg==\"],\"shape\":%s",
                  bad[i]);
-        check_input(members, PROBLEM_BAD_PARAMETER);
+        check_bad(members, PROBLEM_BAD_PARAMETER);
     }
-    check_input("\"name\":\"image\",\"datatype\":\"BYTES\",\"data\":[],\"shape\":[5]",
-                PROBLEM_TOO_MANY_IMAGES);
-    check_input(
-        "\"name\":\"image\",\"datatype\":\"BYTES\",\"data\":[],\"shape\":[99999999999999999]",
-        PROBLEM_TOO_MANY_IMAGES);
-    check_input("\"name\":\"pixels\",\"datatype\":\"FP32\",\"data\":[1],\"shape\":[1,3,16777217,1]",
-                PROBLEM_IMAGE_TOO_LARGE);
+    check_bad("\"name\":\"image\",\"datatype\":\"BYTES\",\"data\":[],\"shape\":[5]",
+              PROBLEM_TOO_MANY_IMAGES);
+    check_bad("\"name\":\"image\",\"datatype\":\"BYTES\",\"data\":[],\"shape\":[99999999999999999]",
+              PROBLEM_TOO_MANY_IMAGES);
+    check_bad("\"name\":\"pixels\",\"datatype\":\"FP32\",\"data\":[1],\"shape\":[1,3,16777217,1]",
+              PROBLEM_IMAGE_TOO_LARGE);
     /* As many floats as that would need all of memory: nothing is allocated for them. */
-    check_input(
+    check_bad(
         "\"name\":\"pixels\",\"datatype\":\"FP32\",\"data\":[1],\"shape\":[4,3,16777216,16777216]",
         PROBLEM_BAD_PARAMETER);
-    check_input("\"name\":\"pixels\",\"datatype\":\"FP32\",\"data\":[[[[1]],[[1,1]],[[1]]]],"
-                "\"shape\":[1,3,1,1]",
-                PROBLEM_BAD_PARAMETER);
+    check_bad("\"name\":\"pixels\",\"datatype\":\"FP32\",\"data\":[[[[1]],[[1,1]],[[1]]]],"
+              "\"shape\":[1,3,1,1]",
+              PROBLEM_BAD_PARAMETER);
+}
+
+/* ---------------------------------------------------------------- parameters ----------------- */
+
+#define IMAGE "\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[1],\"data\":[\"Zm9v\"]"
+
+/* A body that is refused for a reason, or with NULL a good one. */
+static void check_text(const char *body, const char *detail)
+{
+    struct reading reading;
+
+    read_body(&reading, body, strlen(body), strlen(body));
+    if (reading.good != (detail == NULL) ||
+        (detail != NULL && strstr(reading.problem.detail, detail) == NULL))
+        fail_msg("%s: %s", body, reading.good ? "read" : reading.problem.detail);
+    reading_end(&reading);
+}
+
+/* An input of these members. */
+static void check_input(const char *members, const char *detail)
+{
+    char body[1024];
+
+    assert_in_range(snprintf(body, sizeof body, "{\"inputs\":[{%s}]}", members), 1,
+                    sizeof body - 1);
+    check_text(body, detail);
+}
+
+/* A request of these members beside its input. */
+static void check_members(const char *members, const char *detail)
+{
+    char body[1024];
+
+    assert_in_range(snprintf(body, sizeof body, "{%s,\"inputs\":[{" IMAGE "}]}", members), 1,
+                    sizeof body - 1);
+    check_text(body, detail);
+}
+
+/* What would not change the answer is for other servers; what would is refused. */
+static void parameters_of_others(void **state)
+{
+    static const char *const ignored[] = {
+        "\"priority\":3",
+        "\"priority\":\"high\"",
+        "\"priority\":null",
+        "\"sequence_id\":0",
+        "\"sequence_id\":0.0",
+        "\"sequence_id\":-0",
+        "\"sequence_id\":\"\"",
+        "\"sequence_id\":null",
+        "\"sequence_start\":false",
+        "\"sequence_end\":false",
+        "\"content_type\":\"np\"",
+        "\"mine\":{\"a\":[1,\"b\"]}",
+        "\"scale\":5",
+        "\"mine\":1,\"mine\":2",
+        "\"headers\":{}",
+        "\"triton_enable\":true",
+        "\"timeout\":null",
+        "\"timeout\":0",
+        "\"flip\":\"TRUE\"",
+        "\"flip\":\"0\"",
+        "\"flip\":\"Off\"",
+    };
+    static const char *const refused[][2] = {
+        {"\"sequence_id\":1", "sequence_id"},
+        {"\"sequence_id\":-1", "sequence_id"},
+        {"\"sequence_id\":18446744073709551615", "sequence_id"},
+        {"\"sequence_id\":\"a\"", "sequence_id"},
+        {"\"sequence_id\":\"0\"", "sequence_id"},
+        {"\"sequence_id\":true", "sequence_id"},
+        {"\"sequence_id\":[]", "sequence_id"},
+        {"\"sequence_id\":0,\"sequence_id\":0", "\"sequence_id\" is there twice"},
+        {"\"sequence_id\":7,\"sequence_start\":true,\"sequence_end\":true", "sequence_id"},
+        {"\"timeout\":-1", "timeout"},
+        {"\"timeout\":1.5", "timeout"},
+        {"\"timeout\":\"5\"", "timeout"},
+        {"\"flip\":1", "flip"},
+        {"\"flip\":\"maybe\"", "flip"},
+    };
+    char members[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        snprintf(members, sizeof members, "\"parameters\":{%s}", ignored[i]);
+        check_members(members, NULL);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        snprintf(members, sizeof members, "\"parameters\":{%s}", refused[i][0]);
+        check_members(members, refused[i][1]);
+    }
+}
+
+static void parameters_of_tensors(void **state)
+{
+    (void)state;
+    check_members("\"outputs\":[{\"name\":\"posteriors\",\"parameters\":{\"content_type\":\"np\","
+                  "\"mine\":[1]}}]",
+                  NULL);
+    check_members("\"outputs\":[{\"name\":\"posteriors\",\"parameters\":"
+                  "{\"shared_memory_region\":\"x\",\"shared_memory_byte_size\":8}}]",
+                  "shared memory");
+    check_input(IMAGE ",\"parameters\":{\"shared_memory_region\":\"x\"}", "shared memory");
+    check_input(IMAGE ",\"parameters\":{\"content_type\":\"pillow_image\",\"x\":{}}", NULL);
+    check_input(IMAGE ",\"parameters\":{\"content_type\":\"str\"}", NULL);
+}
+
+/* ---------------------------------------------------------------- what is wrong -------------- */
+
+static void more_than_one_input(void **state)
+{
+    static const char *const second[] = {
+        "{" IMAGE "}",
+        "{\"name\":\"pixels\",\"datatype\":\"FP32\",\"shape\":[1,3,1,1],\"data\":[1,2,3]}",
+        "{\"name\":\"pixels\",\"datatype\":\"FP32\",\"shape\":[1,3,1,1],"
+        "\"parameters\":{\"binary_data_size\":12}}",
+    };
+    static const char first[] = "{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[1],"
+                                "\"parameters\":{\"binary_data_size\":7}}";
+    struct reading reading;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof second / sizeof *second; i++)
+        for (int swapped = 0; swapped < 2; swapped++) {
+            char body[512];
+            int size = snprintf(body, sizeof body, "{\"inputs\":[%s,%s]}",
+                                swapped ? second[i] : first, swapped ? first : second[i]);
+
+            assert_in_range(size, 1, sizeof body - 20);
+            memcpy(body + size, "\3\0\0\0foo\0\0\200?\0\0\0@\0\0@@", 19);
+            read_body(&reading, body, (size_t)size + 19, (size_t)size);
+            assert_false(reading.good);
+            if (strstr(reading.problem.detail, "has one input") == NULL)
+                fail_msg("%s: %s", body, reading.problem.detail);
+            reading_end(&reading);
+        }
+    check_input("\"name\":\"x\\ny\",\"datatype\":\"BYTES\",\"shape\":[1]",
+                "no input \"x\\ny\": there are image and pixels");
+}
+
+static void empty_elements(void **state)
+{
+    static const char *const empty[] = {"\"\"", "\" \\n\"", "\"data:image/png;base64,\""};
+    static const char body[] = "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":"
+                               "[2],\"parameters\":{\"binary_data_size\":11}}]}"
+                               "\3\0\0\0foo\0\0\0\0";
+    char members[256];
+    struct reading reading;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+        snprintf(members, sizeof members,
+                 "\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],"
+                 "\"data\":[\"Zm9v\",%s]",
+                 empty[i]);
+        check_input(members, "picture 2 of input image is empty");
+    }
+    check_input("\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],"
+                "\"data\":[\"Zm9v\",\"b'Zm9v'\"]",
+                "picture 2 of input image is not base64");
+    read_body(&reading, body, sizeof body - 1, sizeof body - 1 - 11);
+    assert_false(reading.good);
+    assert_non_null(strstr(reading.problem.detail, "picture 2 of input image is empty"));
+    reading_end(&reading);
 }
 
 /* Cut anywhere, and any byte changed: an answer or a refusal, and nothing read past the end. */
@@ -286,6 +449,10 @@ int main(void)
         cmocka_unit_test(binary_data),
         cmocka_unit_test(the_body_is_the_picture),
         cmocka_unit_test(shapes),
+        cmocka_unit_test(parameters_of_others),
+        cmocka_unit_test(parameters_of_tensors),
+        cmocka_unit_test(more_than_one_input),
+        cmocka_unit_test(empty_elements),
         cmocka_unit_test(damage),
         cmocka_unit_test(without_memory),
     };
