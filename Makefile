@@ -42,10 +42,10 @@ BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $
     -Iinclude $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2) \
     -fstack-protector-strong -fPIE
 LINK := -pie -pthread -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
-CORE_LIBS := -ljpeg -lpng16 -lnettle $(BLAS) -lm
+CORE_LIBS := -ljpeg -lz -lnettle $(BLAS) -lm
 SERVER_LIBS := -lmicrohttpd -lgnutls -ljansson $(CORE_LIBS)
 # Tests take the shared OpenBLAS: fifty static links of it are most of a build's time.
-TEST_LIBS := -lcmocka -lcurl -lwebp -lz $(subst $(BLAS),-lopenblas,$(SERVER_LIBS))
+TEST_LIBS := -lcmocka -lcurl -lwebp -lpng16 $(subst $(BLAS),-lopenblas,$(SERVER_LIBS))
 
 core_sources := $(wildcard core/*/*.c) core/model/imagenet_labels.S
 server_sources := $(wildcard server/*.c)

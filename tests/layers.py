@@ -16,7 +16,7 @@ import tempfile
 
 # What a file in core/LAYER may include, besides "vgg.h" and system headers.
 LAYERS = {"base": ["base"], "text": ["text"]}
-LAYERS["image"] = LAYERS["base"] + ["image"]
+LAYERS["image"] = LAYERS["base"] + ["text", "image"]
 LAYERS["kernels"] = LAYERS["base"] + ["kernels"]
 LAYERS["nn"] = LAYERS["base"] + ["image", "kernels", "nn"]
 LAYERS["model"] = LAYERS["nn"] + ["text", "model"]
@@ -30,9 +30,9 @@ LIBRARIES = {
     "jansson": (r"jansson.*\.h", ["server"]),
     "OpenBLAS": (r"(.*/)?(f?cblas.*|openblas_config|f77blas|lapacke?.*)\.h", ["core"]),
     "libjpeg": (r"(.*/)?(jpeglib|jerror|jmorecfg|jconfig|turbojpeg)\.h", ["core"]),
-    "libpng": (r"(.*/)?png(conf|libconf)?\.h", ["core"]),
     "libwebp": (r"webp/.*", ["core"]),
     "nettle": (r"nettle/.*", ["core"]),
+    "zlib": (r"(.*/)?(zlib|zconf)\.h", ["core", "server"]),
 }
 
 STANDARD_HEADERS = set("""assert complex ctype errno fenv float inttypes iso646 limits locale math
@@ -197,11 +197,12 @@ FIXTURE = {
                      "// #include \"train/x.h\"\nconst char *s = \"/*\";\n"
                      "# include \"nn/c.h\" // BAD\n#include <nettle/sha2.h>\n",
     "core/base/b.c": "#include <nettle/sha2.h> // BAD\n#include <microhttpd.h> // BAD\n",
-    "core/image/b.h": "#include \"base/a.h\"\n#include \"text/t.h\" // BAD\n#include \"kernels/k.h\" // BAD\n",
+    "core/image/b.h": "#include \"base/a.h\"\n#include \"text/t.h\"\n#include \"kernels/k.h\" // BAD\n",
     "core/image/b.c": "#include \"image/b.h\"\n#include <jpeglib.h>\n#include <jerror.h>\n",
-    "core/image/c.c": "#include <png.h>\n#include <webp/decode.h>\n#include <webp/demux.h>\n",
-    "core/image/d.c": "#include <png.h> // BAD\n#include <webp/demux.h> // BAD\n",
-    "core/kernels/k.h": "#include \"a.h\" // BAD\n#include \"image/b.h\" // BAD\n",
+    "core/image/c.c": "#include <zlib.h>\n#include <webp/decode.h>\n#include <webp/demux.h>\n",
+    "core/image/d.c": "#include <zlib.h> // BAD\n#include <webp/demux.h> // BAD\n",
+    "core/kernels/k.h": "#include \"a.h\" // BAD\n#include \"image/b.h\" // BAD\n"
+                       "#include \"text/t.h\" // BAD\n",
     "core/kernels/k.c": "#include <cblas.h>\n#include <base/a.h> // BAD\n#include HEADER // BAD\n",
     "core/nn/c.c": "#include \"kernels/k.h\"\n#include \"image/b.h\"\n#include <cblas.h> // BAD\n"
                    "#include \"model/d.h\" // BAD\n#include \"../base/a.h\" // BAD\n",

@@ -53,6 +53,9 @@ struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t 
  */
 unsigned vgg_exif_orientation(const uint8_t *payload, size_t size);
 
+/* The same; false where there is no such tag. */
+bool vgg_exif_find_orientation(const uint8_t *payload, size_t size, unsigned *orientation);
+
 /*
  * Turn `image` upright for an EXIF orientation (1..8), replacing *image where width and height
  * swap. On VGG_NO_MEMORY *image is unchanged.

@@ -8,6 +8,7 @@
  */
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <jpeglib.h>
@@ -15,6 +16,7 @@
 #include <jerror.h>
 
 #include "base/error.h"
+#include "base/mem.h"
 #include "image/image.h"
 
 enum {
@@ -64,6 +66,7 @@ struct reader {
     uint64_t scan_pixels_max;
     bool exif_done; /* the first EXIF segment before the first scan counts, no other */
     unsigned orientation;
+    uint8_t *mended;         /* owned: the bytes, where they were given an end */
     struct vgg_image *image; /* owned until it is handed over */
 };
 
@@ -157,8 +160,8 @@ static boolean on_app1(j_decompress_ptr cinfo)
     if (source->bytes_in_buffer < 2)
         ERREXIT(cinfo, JERR_INPUT_EOF);
     length = (size_t)segment[0] << 8 | segment[1];
-    if (length < 2)
-        ERREXIT(cinfo, JERR_BAD_LENGTH);
+    if (length < 2) /* as libjpeg skips the others, and Pillow this one too */
+        length = 2;
     if (source->bytes_in_buffer < length)
         ERREXIT(cinfo, JERR_INPUT_EOF);
     if (!reader->exif_done && length >= 2 + 5 && memcmp(segment + 2, "Exif", 5) == 0) {
@@ -255,6 +258,30 @@ static void read_pixels(struct reader *reader)
 }
 
 /*
+ * A file without EOI, of a single scan: its pixels end before the last two bytes, whatever these
+ * are, zeros of a lost sector, say. With an EOI in their place the image has an end; if they were
+ * pixels, these are missing. (An arithmetic decoder would not notice.)
+ */
+static void mend_end(struct reader *reader)
+{
+    static const uint8_t eoi[] = {0xff, JPEG_EOI};
+    struct jpeg_decompress_struct *cinfo = &reader->cinfo;
+    size_t read = (size_t)(cinfo->src->next_input_byte - reader->bytes);
+    size_t left = reader->size - read;
+
+    if (jpeg_has_multiple_scans(cinfo) || cinfo->arith_code || left < sizeof eoi ||
+        memmem(reader->bytes + read, left, eoi, sizeof eoi) != NULL)
+        return;
+    reader->mended = vgg_alloc(reader->size, 1);
+    if (reader->mended == NULL)
+        leave(reader, vgg_fail_memory(reader->error));
+    memcpy(reader->mended, reader->bytes, reader->size);
+    memcpy(reader->mended + reader->size - sizeof eoi, eoi, sizeof eoi);
+    reader->bytes = reader->mended;
+    cinfo->src->next_input_byte = reader->mended + read;
+}
+
+/*
  * From the first scan to the end of the image: what is missing there is missing. The picture is
  * allocated only after all scans of a progressive file proved good.
  */
@@ -263,6 +290,7 @@ static void decode(struct reader *reader)
     struct jpeg_decompress_struct *cinfo = &reader->cinfo;
 
     read_header(reader);
+    mend_end(reader);
     cinfo->dct_method = JDCT_ISLOW;
     cinfo->do_fancy_upsampling = TRUE;
     (void)jpeg_start_decompress(cinfo);
@@ -302,6 +330,7 @@ static void reader_init(struct reader *reader, const uint8_t *bytes, size_t size
 static void reader_fini(struct reader *reader)
 {
     jpeg_destroy_decompress(&reader->cinfo);
+    free(reader->mended);
     vgg_image_destroy(reader->image);
 }
 
@@ -335,17 +364,15 @@ static enum vgg_status jpeg_decode(const uint8_t *bytes, size_t size,
 
     reader_init(&reader, bytes, size, limits, error);
     status = run(&reader, decode);
-    if (status != VGG_OK)
-        goto fail;
-    /* Coefficients go first: turning needs the memory of a second picture. */
-    jpeg_destroy_decompress(&reader.cinfo);
-    status = vgg_image_orient(&reader.image, reader.orientation, error);
-    if (status != VGG_OK)
-        goto fail;
-    *image = reader.image;
-    return VGG_OK;
-
-fail:
+    if (status == VGG_OK) {
+        /* Coefficients go first: turning needs the memory of a second picture. */
+        jpeg_destroy_decompress(&reader.cinfo);
+        status = vgg_image_orient(&reader.image, reader.orientation, error);
+    }
+    if (status == VGG_OK) {
+        *image = reader.image;
+        reader.image = NULL;
+    }
     reader_fini(&reader);
     return status;
 }

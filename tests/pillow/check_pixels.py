@@ -3,8 +3,10 @@
 
     check_pixels.py --dump PROGRAM [--sample N] [FILE|DIRECTORY ...]
 
-PROGRAM is dump_pixels. Pictures made here (JPEG) and by pictures.py (PNG and WebP of every kind, as
-decoded) are always checked; those given as arguments as well. A file that is named has to decode.
+PROGRAM is dump_pixels. Pictures made here (JPEG), by pictures.py (PNG and WebP of every kind), by
+metadata.py (orientations, which may say nothing to Pillow but must decode) and by damaged.py (of
+which it says who reads them) are always checked, all but the first as decoded; those given as
+arguments as well. A file that is named has to decode.
 Of a directory all .jpg and .jpeg below it are taken, at most N of them evenly spread; there, a
 picture that the program refuses is counted as refused (it is stricter than Pillow about damage),
 and one that only Pillow refuses as without reference.
@@ -24,6 +26,8 @@ import warnings
 
 from PIL import Image, ImageOps
 
+import damaged
+import metadata
 import pictures
 
 SCALES = (32, 224, 256, 384, 512)
@@ -76,7 +80,7 @@ class Tally:
         else:
             self.fail(f"{name}: {difference(expected, actual)}")
 
-    def check(self, program, path, must_decode, scales=SCALES):
+    def check(self, program, path, must_decode, scales=SCALES, reference_may_fail=False):
         """Compare one file, as decoded and at each scale."""
         actual, complaint = dump(program, path)
         if actual is None:
@@ -88,7 +92,7 @@ class Tally:
         try:
             image = reference(path)
         except Exception as error:  # whatever Pillow raises: there is nothing to compare with
-            if must_decode:
+            if must_decode and not reference_may_fail:
                 self.fail(f"{path}: Pillow: {error}")
             else:
                 self.unreferenced += 1
@@ -104,6 +108,27 @@ class Tally:
                 continue
             expected = image.resize(size, Image.Resampling.BILINEAR).tobytes()
             self.compare(f"{path} at {scale}", expected, actual)
+
+    def check_verdict(self, program, path, verdict):
+        """A damaged file: who reads it, and that both give the same where both do."""
+        actual, complaint = dump(program, path)
+        try:
+            expected, refusal = reference(path).tobytes(), ""
+        except Exception as error:
+            expected, refusal = None, error
+        if verdict != damaged.SAME:
+            reads, refuses = (actual, expected) if verdict == damaged.KINDER else (expected, actual)
+            if reads is not None and refuses is None:
+                self.passed += 1
+            else:
+                self.fail(f"{path}: not {verdict}: we {complaint!r}, Pillow {refusal!r}")
+        elif actual is None or expected is None:
+            if actual is expected:
+                self.passed += 1
+            else:
+                self.fail(f"{path}: we {complaint!r}, Pillow {refusal!r}")
+        else:
+            self.compare(path, expected, actual)
 
 
 def picture(mode, width, height, seed):
@@ -151,6 +176,14 @@ def check_generated(program, tally):
             path = pathlib.Path(directory, name)
             path.write_bytes(data)
             tally.check(program, path, must_decode=True, scales=())
+        for name, data in metadata.files():
+            path = pathlib.Path(directory, name)
+            path.write_bytes(data)
+            tally.check(program, path, must_decode=True, scales=(), reference_may_fail=True)
+        for name, data, verdict in damaged.files():
+            path = pathlib.Path(directory, name)
+            path.write_bytes(data)
+            tally.check_verdict(program, path, verdict)
 
 
 def pictures_below(directory, sample):

@@ -148,6 +148,12 @@ def soft_image(mode, width, height, seed):
     return Image.fromarray(samples, mode)
 
 
+def jpeg(image, **options):
+    data = io.BytesIO()
+    image.save(data, "JPEG", **{"quality": 85, **options})
+    return data.getvalue()
+
+
 def webp(image, **options):
     data = io.BytesIO()
     image.save(data, "WEBP", **options)

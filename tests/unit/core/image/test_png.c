@@ -133,7 +133,7 @@ static void survives_every_failed_allocation(void **state)
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         struct file file = make(&specs[i]);
 
-        fail_each_allocation(&file, 8);
+        fail_each_allocation(&file, 6);
         free(file.bytes);
     }
 }
