@@ -1,20 +1,15 @@
 /* The description of the HTTP interface. */
 #include "openapi.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "server.h"
+#include "static_file.h"
 
 /* openapi_file.S */
-extern const char vgg_openapi[], vgg_openapi_end[];
+extern const char vgg_openapi[], vgg_openapi_end[], vgg_openapi_gzip_end[];
 
 void openapi_handle(struct server *server, struct http_request *request)
 {
-    size_t size = (size_t)(vgg_openapi_end - vgg_openapi);
-    char *body = malloc(size);
+    static const struct static_file file = {"application/json", vgg_openapi, vgg_openapi_end,
+                                            vgg_openapi_end, vgg_openapi_gzip_end};
 
-    if (body != NULL)
-        memcpy(body, vgg_openapi, size);
-    server_respond_json(server, request, 200, body, size);
+    static_file_respond(server, request, &file, NULL);
 }
