@@ -43,7 +43,7 @@ BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $
     -fstack-protector-strong -fPIE
 LINK := -pie -pthread -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 CORE_LIBS := -ljpeg -lpng16 -lnettle $(BLAS) -lm
-SERVER_LIBS := -lmicrohttpd -lgnutls -ljansson $(CORE_LIBS)
+SERVER_LIBS := -lmicrohttpd -lgnutls -lz -ljansson $(CORE_LIBS)
 # Tests take the shared OpenBLAS: fifty static links of it are most of a build's time.
 TEST_LIBS := -lcmocka -lcurl -lwebp -lz $(subst $(BLAS),-lopenblas,$(SERVER_LIBS))
 
@@ -126,13 +126,20 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -Iserver -Itests/unit -Itests/oracle -Itests/e2e \
 	    -MMD -MP -c $< -o $@
 
-$(BUILD)/server/page_files.o: server/page_files.S server/page.h $(wildcard server/page/*)
+# What the program serves compressed: the same bytes wherever it is built.
+$(BUILD)/%.gz: %
 	@mkdir -p $(@D)
-	$(call says,CC)$(CC) -c $< -o $@
+	$(call says,GZIP)gzip -9nc $< >$@
 
-$(BUILD)/server/openapi_file.o: server/openapi_file.S server/openapi.json
-	@mkdir -p $(@D)
-	$(call says,CC)$(CC) -c $< -o $@
+page_files := $(wildcard server/page/*)
+
+$(BUILD)/server/page_files.o: server/page_files.S server/page.h $(page_files) \
+    $(page_files:%=$(BUILD)/%.gz)
+	$(call says,CC)$(CC) -Wa,-I$(BUILD) -c $< -o $@
+
+$(BUILD)/server/openapi_file.o: server/openapi_file.S server/openapi.json \
+    $(BUILD)/server/openapi.json.gz
+	$(call says,CC)$(CC) -Wa,-I$(BUILD) -c $< -o $@
 
 $(BUILD)/libvgg.a: $(core_objects)
 	$(call says,AR)rm -f $@ && $(AR) rcs $@ $^

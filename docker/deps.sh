@@ -9,7 +9,8 @@ set -eu
 
 # The only list of packages. "a|b": either will do, the first is what gets installed.
 build_packages='gcc make libc6-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev libopenblas-pthread-dev
-    nettle-dev libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev libpng-dev libwebp-dev'
+    nettle-dev libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev libpng-dev libwebp-dev
+    zlib1g-dev'
 test_packages='g++ libcmocka-dev libcurl4-openssl-dev|libcurl4-gnutls-dev curl python3 python3-pil
     python3-numpy wrk clang-format pkgconf|pkg-config'
 fuzz_packages='clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev python3 python3-pil'
@@ -21,7 +22,7 @@ page_packages='chromium fonts-liberation nodejs'
 # For another architecture, which is added to dpkg's when something is missing.
 neon_packages='gcc-aarch64-linux-gnu qemu-user python3-pil libmicrohttpd-dev:arm64
     libgnutls28-dev:arm64 libjansson-dev:arm64 libopenblas-pthread-dev:arm64 nettle-dev:arm64
-    libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64 libcmocka-dev:arm64
+    libjpeg62-turbo-dev:arm64 libpng-dev:arm64 libwebp-dev:arm64 zlib1g-dev:arm64 libcmocka-dev:arm64
     libcurl4-openssl-dev:arm64'
 docker_packages='buildah debootstrap python3 python3-pil'
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "text.h"
 #include "v2_text.h"
 
 static const char versions[] = "/versions/";
@@ -99,19 +100,26 @@ struct vgg_model *v2_find_model(struct server *server, const char *path, struct 
     struct model_path parts = {0};
 
     if (!split(path, &parts) || !is(info->name, parts.name, parts.name_size))
-        problem_set(problem, PROBLEM_NOT_FOUND, "there is no model \"%.*s\": %.100s serves",
-                    (int)(parts.name_size < 100 ? parts.name_size : 100),
-                    parts.name != NULL ? parts.name : "", info->name);
+        problem_set(problem, PROBLEM_NOT_FOUND, "there is no model \"%s\": %.100s serves",
+                    text_quote(parts.name, parts.name_size).text, info->name);
     else if (parts.version != NULL && !is(V2_VERSION, parts.version, parts.version_size) &&
              !is(info->version, parts.version, parts.version_size))
         problem_set(problem, PROBLEM_NOT_FOUND,
-                    "there is no version \"%.*s\": there are " V2_VERSION " and %s",
-                    (int)(parts.version_size < 100 ? parts.version_size : 100), parts.version,
-                    info->version);
+                    "there is no version \"%s\": there are " V2_VERSION " and %s",
+                    text_quote(parts.version, parts.version_size).text, info->version);
     else
         return model;
     vgg_model_release(model);
     return NULL;
+}
+
+bool v2_check_model(struct server *server, const struct http_request *request,
+                    struct problem *problem)
+{
+    struct vgg_model *model = v2_find_model(server, request->path, problem);
+
+    vgg_model_release(model);
+    return model != NULL;
 }
 
 /* ---------------------------------------------------------------- routes --------------------- */

@@ -32,6 +32,7 @@ LIBRARIES = {
     "libjpeg": (r"(.*/)?(jpeglib|jerror|jmorecfg|jconfig|turbojpeg)\.h", ["core"]),
     "libpng": (r"(.*/)?png(conf|libconf)?\.h", ["core"]),
     "libwebp": (r"webp/.*", ["core"]),
+    "zlib": (r"(.*/)?(zlib|zconf)\.h", ["core", "server"]),
     "nettle": (r"nettle/.*", ["core"]),
 }
 
