@@ -126,9 +126,16 @@ $(BUILD)/tests/%.o: tests/%.c
 	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -Iserver -Itests/unit -Itests/oracle -Itests/e2e \
 	    -MMD -MP -c $< -o $@
 
-$(BUILD)/server/page_files.o: server/page_files.S server/page.h $(wildcard server/page/*)
+# What the program serves compressed: the same bytes wherever it is built.
+$(BUILD)/%.gz: %
 	@mkdir -p $(@D)
-	$(call says,CC)$(CC) -c $< -o $@
+	$(call says,GZIP)gzip -9nc $< >$@
+
+page_files := $(wildcard server/page/*)
+
+$(BUILD)/server/page_files.o: server/page_files.S server/page.h $(page_files) \
+    $(page_files:%=$(BUILD)/%.gz)
+	$(call says,CC)$(CC) -Wa,-I$(BUILD) -c $< -o $@
 
 $(BUILD)/server/openapi_file.o: server/openapi_file.S server/openapi.json
 	@mkdir -p $(@D)

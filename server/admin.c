@@ -17,6 +17,12 @@ bool admin_is_json(const char *type)
            (type[length] == '\0' || strchr("; \t", type[length]) != NULL);
 }
 
+bool admin_has_no_body(const struct http_request *request)
+{
+    return request->body_bytes == 0 ||
+           (request->body == HTTP_BODY_PLAIN && request->parts[0].size == 0);
+}
+
 /* {"model": FILE} or {}, nothing else. False with the reader's error. */
 static bool read_object(struct json_reader *reader, struct json_slice *model)
 {
@@ -74,14 +80,14 @@ static bool read_path(const struct http_part *body, char **path, struct problem 
 static bool read_body(const struct http_request *request, char **path, struct problem *problem)
 {
     *path = NULL;
-    if (request->body_bytes == 0)
+    if (admin_has_no_body(request))
         return true;
     if (!admin_is_json(request->content_type))
         problem_set(problem, PROBLEM_MEDIA_TYPE, "a body must be application/json");
-    else if (request->body_bytes > BODY_MAX)
-        problem_set(problem, PROBLEM_BODY_TOO_LARGE, "a body here has at most %d bytes", BODY_MAX);
     else if (request->body != HTTP_BODY_PLAIN)
         problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");
+    else if (request->parts[0].size > BODY_MAX)
+        problem_set(problem, PROBLEM_BODY_TOO_LARGE, "a body here has at most %d bytes", BODY_MAX);
     else
         return read_path(&request->parts[0], path, problem);
     return false;

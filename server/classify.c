@@ -1,14 +1,17 @@
 /*
- * POST /classify: parameters and the body's pictures, on a network thread, and the JSON of the
- * answer, on a worker. task.c does what is between.
+ * POST /classify: parameters, from the query and from the form's text fields, and the body's
+ * pictures, on a network thread, and the JSON of the answer, on a worker. task.c does what is
+ * between.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clock.h"
 #include "json.h"
 #include "task.h"
+#include "text.h"
 
 /* ---------------------------------------------------------------- parameters ----------------- */
 
@@ -22,12 +25,15 @@ enum parameter {
     PARAMETERS_N
 };
 
+enum source { SOURCE_NONE, SOURCE_QUERY, SOURCE_FORM };
+
 struct query {
     struct evaluation_params *params;
     struct option_scales scales;
-    bool seen[PARAMETERS_N];
+    enum source source; /* what is being read */
+    enum source seen[PARAMETERS_N];
     bool valid;
-    struct problem problem;
+    struct problem *problem; /* where it is not */
 };
 
 /* Digits only; more than fits means all classes. */
@@ -42,13 +48,37 @@ static bool parse_top_k(const char *text, uint32_t *top_k)
     return value >= 1;
 }
 
-/* Queries spell a switch as flags do, as 1 and 0, or as JSON does. */
+/* Queries spell a switch as flags do, as 1 and 0, or as JSON or Python does. */
 static bool parse_switch(const char *text, bool *value)
 {
-    if (switch_parse(text, value))
-        return true;
-    *value = strcmp(text, "1") == 0 || strcmp(text, "true") == 0;
-    return *value || strcmp(text, "0") == 0 || strcmp(text, "false") == 0;
+    static const char *const words[] = {"off", "on", "0", "1", "false", "true"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(text, words[i]) == 0) {
+            *value = i % 2 == 1;
+            return true;
+        }
+    return false;
+}
+
+/* The server's default gives way to the first; more of them, as clients spell a list, add to it. */
+static bool add_scales(struct query *query, const char *text, char *reason, size_t reason_size)
+{
+    struct option_scales more, *scales = &query->scales;
+    uint32_t all[2 * VGG_SCALES_MAX];
+    size_t n = query->seen[PARAMETER_SCALES] != SOURCE_NONE ? scales->n : 0;
+
+    if (!scales_parse(text, &more, reason, reason_size))
+        return false;
+    memcpy(all, scales->scales, n * sizeof *all);
+    memcpy(all + n, more.scales, more.n * sizeof *all);
+    n = vgg_scales_normalise(all, n + more.n);
+    snprintf(reason, reason_size, "at most %d scales", VGG_SCALES_MAX);
+    if (n > VGG_SCALES_MAX)
+        return false;
+    scales->n = n;
+    memcpy(scales->scales, all, n * sizeof *all);
+    return true;
 }
 
 static bool set_parameter(struct query *query, enum parameter parameter, const char *value,
@@ -59,7 +89,7 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
         snprintf(reason, reason_size, "a whole number, at least 1");
         return parse_top_k(value, &query->params->top_k);
     case PARAMETER_SCALES:
-        return scales_parse(value, &query->scales, reason, reason_size);
+        return add_scales(query, value, reason, reason_size);
     case PARAMETER_FLIP:
         snprintf(reason, reason_size, "on or off");
         return parse_switch(value, &query->params->request.flip);
@@ -78,44 +108,64 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
     return false;
 }
 
-static bool on_parameter(void *context, const char *name, const char *value)
+static const char *const names[PARAMETERS_N] = {"top_k", "scales", "flip",
+                                                "views", "map",    "features"};
+
+static enum parameter find_parameter(const char *name)
 {
-    static const char *const names[PARAMETERS_N] = {"top_k", "scales", "flip",
-                                                    "views", "map",    "features"};
-    struct query *query = context;
-    char reason[160] = "";
     size_t i = 0;
 
     while (i < PARAMETERS_N && strcmp(name, names[i]) != 0)
         i++;
+    return (enum parameter)i;
+}
+
+static void refuse_unknown(struct query *query, const char *name)
+{
+    problem_set(query->problem, PROBLEM_BAD_PARAMETER,
+                "unknown %s \"%.40s\": there are top_k, scales, flip, views, map and features%s",
+                query->source == SOURCE_FORM ? "field" : "parameter",
+                text_quote(name, strlen(name)).text,
+                query->source == SOURCE_FORM ? "; an image has a filename, as with curl -F "
+                                               "image=@FILE, or an image's Content-Type"
+                                             : "");
+}
+
+static bool on_parameter(void *context, const char *name, const char *value)
+{
+    struct query *query = context;
+    enum parameter i = find_parameter(name);
+    char reason[160] = "";
+
+    value = value != NULL ? value : "";
     query->valid = false;
     if (i == PARAMETERS_N)
-        problem_set(
-            &query->problem, PROBLEM_BAD_PARAMETER,
-            "unknown parameter \"%.40s\": there are top_k, scales, flip, views, map and features",
-            name);
-    else if (query->seen[i])
-        problem_set(&query->problem, PROBLEM_BAD_PARAMETER, "parameter %s is repeated", name);
-    else if (!set_parameter(query, (enum parameter)i, value != NULL ? value : "", reason,
-                            sizeof reason))
-        problem_set(&query->problem, PROBLEM_BAD_PARAMETER, "%s=%.40s: expected %s", name,
-                    value != NULL ? value : "", reason);
-    else
-        query->valid = query->seen[i] = true;
+        refuse_unknown(query, name);
+    else if (query->seen[i] != SOURCE_NONE && query->seen[i] != query->source)
+        problem_set(query->problem, PROBLEM_BAD_PARAMETER,
+                    "parameter %s is given both in the query and in the form", name);
+    else if (query->seen[i] != SOURCE_NONE && i != PARAMETER_SCALES)
+        problem_set(query->problem, PROBLEM_BAD_PARAMETER, "parameter %s is repeated", name);
+    else if (!set_parameter(query, i, value, reason, sizeof reason))
+        problem_set(query->problem, PROBLEM_BAD_PARAMETER, "%s=%.40s: expected %s", name,
+                    text_quote(value, strlen(value)).text, reason);
+    else {
+        query->seen[i] = query->source;
+        query->valid = true;
+    }
     return query->valid;
 }
 
-/* The query over the server's defaults. */
-static bool read_params(struct task *task, struct option_scales *scales, struct problem *problem)
+/* Query and form over the server's defaults, of which query->scales and query->params are made. */
+static bool read_params(struct query *query, const struct http_request *request)
 {
-    struct query query = {
-        .params = &task->params, .scales = task->server->options->scales, .valid = true};
-
-    http_query(task->request, on_parameter, &query);
-    *scales = query.scales;
-    if (!query.valid)
-        *problem = query.problem;
-    return query.valid;
+    query->valid = true;
+    query->source = SOURCE_QUERY;
+    http_query(request, on_parameter, query);
+    query->source = SOURCE_FORM;
+    for (size_t i = 0; i < request->fields_n && query->valid; i++)
+        (void)on_parameter(query, request->fields[i].name, request->fields[i].value);
+    return query->valid;
 }
 
 /* ---------------------------------------------------------------- the request ---------------- */
@@ -135,7 +185,7 @@ static bool check_body(const struct server *server, const struct http_request *r
                     "a request may hold at most %u images (--max-images)",
                     server->options->images_max);
         return false;
-    case HTTP_BODY_NO_MEMORY:
+    default: /* what cannot be inflated has not come here */
         break;
     }
     problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");
@@ -164,7 +214,7 @@ static const struct task_kind kind = {encode, free};
 static struct task *make_task(struct server *server, struct http_request *request,
                               struct problem *problem)
 {
-    struct option_scales scales;
+    struct query query = {.scales = server->options->scales, .problem = problem};
     struct task *task;
 
     if (!task_welcome(server, request, problem) || !check_body(server, request, problem))
@@ -180,10 +230,20 @@ static struct task *make_task(struct server *server, struct http_request *reques
         task->evaluations[i].bytes = request->parts[i].bytes;
         task->evaluations[i].size = request->parts[i].size;
     }
-    if (read_params(task, &scales, problem) && task_check(task, &scales, problem))
+    query.params = &task->params;
+    if (read_params(&query, request) && task_check(task, &query.scales, problem))
         return task;
     task_destroy(task);
     return NULL;
+}
+
+bool classify_check(struct server *server, const struct http_request *request,
+                    struct problem *problem)
+{
+    struct evaluation_params params = {0};
+    struct query query = {.params = &params, .problem = problem};
+
+    return task_welcome(server, request, problem) && read_params(&query, request);
 }
 
 void classify_handle(struct server *server, struct http_request *request)

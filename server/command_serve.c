@@ -22,13 +22,13 @@
 #include "listener.h"
 #include "notify.h"
 #include "openapi.h"
+#include "parsers.h"
 #include "reload.h"
 #include "server.h"
 #include "signals.h"
 #include "statistics.h"
 #include "task.h"
 #include "terminal.h"
-#include "v2.h"
 #include "workers.h"
 
 enum {
@@ -239,7 +239,7 @@ static enum vgg_status start_engine(struct startup *startup, const struct serve_
     if (status == VGG_OK) /* also the first measurement of the engine's speed */
         status = vgg_engine_canary(server->engine, server->model.model, error);
     if (status == VGG_OK)
-        status = parsers_create(server, v2_parse, &server->parsers, error);
+        status = parsers_create(server, &server->parsers, error);
     return status == VGG_OK ? workers_create(server, queue.workers, &startup->workers, error)
                             : status;
 }
@@ -249,7 +249,8 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
 {
     struct server *server = &startup->server;
     const struct http_options http = {
-        .handler = {server, routes_handle, routes_done, routes_refuse, routes_closing},
+        .handler = {server, routes_admit, routes_handle, routes_done, routes_refuse,
+                    routes_closing},
         .body_max = given->body_max,
         .body_total_max = BODIES_HELD * given->body_max,
         .images_max = given->images_max,

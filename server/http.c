@@ -1,13 +1,13 @@
 /*
- * HTTP by libmicrohttpd (the only file that includes it). Its threads parse requests, collect
- * bodies and send answers; while a request is being worked on its connection is suspended.
+ * HTTP by libmicrohttpd (the only file that includes it). Its threads parse requests,
+ * collect bodies and send answers; while a request is being worked on its connection is suspended.
  *
- * A response may be queued only at the headers or after the whole body, so every refusal but two
- * reads the body first; a body that grows over its limit or misses its deadline can only be cut.
+ * A response may be queued only at the headers or after the whole body. At the headers it ends the
+ * connection, so a refusal reads a short body first and does not wait for a long one; a body that
+ * grows over its limit or misses its deadline can only be cut.
  */
 #include "http.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
@@ -18,10 +18,10 @@
 #include <sys/socket.h>
 
 #include "addresses.h"
-#include "body.h"
+#include "answer.h"
 #include "clock.h"
+#include "content.h"
 #include "linger.h"
-#include "multipart.h"
 #include "request_id.h"
 #include "tls.h"
 
@@ -30,6 +30,8 @@ enum {
     ADMIN_CONNECTIONS_MAX = 256,
     /* Connections that libmicrohttpd may hold while we have yet to refuse them. */
     SURPLUS_CONNECTIONS = 1024,
+    /* A refused body that is read, so that its connection stays. */
+    SHORT_BODY_BYTES = 64 << 10,
     /* Of a connection's memory beside the bytes of its headers: the list of them, the answer's. */
     POOL_BYTES = 16 << 10
 };
@@ -70,9 +72,9 @@ struct exchange {
     bool deferred;
     atomic_bool gone;  /* the client of a deferred request */
     bool zero_in_path; /* "%00", which would cut the decoded path short */
+    bool refused;      /* its answer is set; the body is read and dropped */
     unsigned status;
-    struct body body;
-    struct http_part *parts; /* once the body is whole */
+    struct content content;
 };
 
 static struct exchange *exchange_of(struct http_request *request)
@@ -87,58 +89,31 @@ static const char *header(const struct exchange *exchange, const char *name)
     return MHD_lookup_connection_value(exchange->mhd, MHD_HEADER_KIND, name);
 }
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-    return text != NULL && strncasecmp(text, prefix, strlen(prefix)) == 0;
-}
-
 /* One piece as it came from the network. False: over the limit, cut the connection. */
 static bool receive_body(struct exchange *exchange, const char *data, size_t size)
 {
     exchange->request.body_bytes += size;
     if (exchange->request.body_bytes > exchange->http->options.body_max)
         return false;
-    body_append(&exchange->body, data, size);
+    if (!exchange->refused)
+        body_append(&exchange->content.body, data, size);
     return true;
 }
 
-/* Split the body into the files of its media type. */
-static void split_body(struct exchange *exchange, const char *type)
+/* Is nobody waiting for its end any more? */
+static bool is_moot(void *user)
 {
-    struct http_request *request = &exchange->request;
-    const struct body *body = &exchange->body;
-    char boundary[MULTIPART_BOUNDARY_MAX + 1];
+    const struct exchange *exchange = user;
 
-    request->body = HTTP_BODY_BAD;
-    if (!has_prefix(type, "multipart/form-data"))
-        request->body_error = "of the multipart types only multipart/form-data is read";
-    else if (!multipart_boundary(type, boundary))
-        request->body_error = "the Content-Type names no usable boundary";
-    else
-        request->body = multipart_parse(body->bytes, body->size, boundary, exchange->parts,
-                                        exchange->http->options.images_max, &request->parts_n,
-                                        &request->body_error);
-    if (request->body != HTTP_BODY_MULTIPART)
-        request->parts_n = 0;
+    return exchange->gone || now_ns() >= exchange->request.deadline_ns;
 }
 
-static void end_body(struct exchange *exchange)
+void http_inflate(struct http_request *request)
 {
-    struct http_request *request = &exchange->request;
-    const char *type = request->content_type;
-    const struct body *body = &exchange->body;
+    struct exchange *exchange = exchange_of(request);
 
-    exchange->parts = calloc(exchange->http->options.images_max, sizeof *exchange->parts);
-    request->parts = exchange->parts;
-    if (body->starved || exchange->parts == NULL)
-        request->body = HTTP_BODY_NO_MEMORY;
-    else if (has_prefix(type, "multipart/"))
-        split_body(exchange, type);
-    else {
-        request->body = HTTP_BODY_PLAIN;
-        request->parts_n = 1;
-        exchange->parts[0] = (struct http_part){body->bytes, body->size};
-    }
+    content_inflate(&exchange->content, request, exchange->http->options.body_max, is_moot,
+                    exchange);
 }
 
 /* ---------------------------------------------------------------- request headers ------------ */
@@ -152,6 +127,11 @@ static void read_timeout(struct http_request *request, const char *text)
     request->timeout_invalid = digits == 0 || text[digits] != '\0' || ms == 0;
     if (!request->timeout_invalid && ms < (request->deadline_ns - request->received_ns) / NS_PER_MS)
         request->deadline_ns = request->received_ns + ms * NS_PER_MS;
+}
+
+static void add_coding(void *coding, const char *list)
+{
+    coding_add(coding, list);
 }
 
 static void read_headers(struct exchange *exchange)
@@ -173,6 +153,7 @@ static void read_headers(struct exchange *exchange)
     request->origin = header(exchange, MHD_HTTP_HEADER_ORIGIN);
     request->if_none_match = header(exchange, MHD_HTTP_HEADER_IF_NONE_MATCH);
     request->content_type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
+    http_headers(request, MHD_HTTP_HEADER_CONTENT_ENCODING, add_coding, &request->coding);
 }
 
 static enum http_refusal refusal_of(const struct exchange *exchange)
@@ -190,68 +171,27 @@ static enum http_refusal refusal_of(const struct exchange *exchange)
     return HTTP_ACCEPTED;
 }
 
+/* Is a body short enough, and on its way? */
+static bool is_short(const struct exchange *exchange)
+{
+    const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+    return header(exchange, MHD_HTTP_HEADER_EXPECT) == NULL &&
+           header(exchange, MHD_HTTP_HEADER_TRANSFER_ENCODING) == NULL &&
+           (length == NULL || strtoull(length, NULL, 10) <= SHORT_BODY_BYTES);
+}
+
 /* ---------------------------------------------------------------- answers -------------------- */
 
-static bool add_header(struct MHD_Response *response, const char *name, const char *value)
+static bool add_header(void *response, const char *name, const char *value)
 {
-    return value == NULL || value[0] == '\0' ||
-           MHD_add_response_header(response, name, value) == MHD_YES;
-}
-
-/* What lets scripts of other origins read the answer (Fetch standard, CORS). */
-static bool add_cors(const struct exchange *exchange, struct MHD_Response *response)
-{
-    const struct http_response *answer = &exchange->request.response;
-
-    if (answer->vary_origin && !add_header(response, MHD_HTTP_HEADER_VARY, "Origin"))
-        return false;
-    if (!answer->allow_origin)
-        return true;
-    return add_header(response, "Access-Control-Allow-Origin",
-                      header(exchange, MHD_HTTP_HEADER_ORIGIN)) &&
-           (answer->preflight != NULL
-                ? add_header(response, "Access-Control-Allow-Methods", answer->preflight) &&
-                      add_header(response, "Access-Control-Allow-Headers",
-                                 "Authorization, Content-Type, Inference-Header-Content-Length, "
-                                 "X-Request-Id, X-Request-Timeout-Ms, traceparent") &&
-                      add_header(response, "Access-Control-Max-Age", "7200")
-                : add_header(response, "Access-Control-Expose-Headers",
-                             "X-Request-Id, Retry-After, Inference-Header-Content-Length"));
-}
-
-static bool add_headers(struct exchange *exchange, struct MHD_Response *response)
-{
-    const struct http_response *answer = &exchange->request.response;
-    const struct http_handler *handler = &exchange->http->options.handler;
-    char retry_after[16] = "", inference_header[24] = "";
-
-    for (const struct http_header *more = answer->headers; more != NULL && more->name != NULL;
-         more++)
-        if (!add_header(response, more->name, more->value))
-            return false;
-    if (answer->inference_header_bytes != 0)
-        snprintf(inference_header, sizeof inference_header, "%zu", answer->inference_header_bytes);
-    if (answer->retry_after_s != 0)
-        snprintf(retry_after, sizeof retry_after, "%u", answer->retry_after_s);
-    return add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->type) &&
-           add_header(response, "X-Request-Id", exchange->request.id) &&
-           add_header(response, "X-Content-Type-Options", "nosniff") &&
-           add_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
-                      answer->etag[0] != '\0' ? "no-cache" : "no-store") &&
-           add_header(response, MHD_HTTP_HEADER_ETAG, answer->etag) &&
-           add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, retry_after) &&
-           add_header(response, MHD_HTTP_HEADER_ALLOW, answer->allow) &&
-           add_header(response, "Inference-Header-Content-Length", inference_header) &&
-           add_cors(exchange, response) &&
-           add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-                      answer->authenticate ? "Bearer realm=\"vgg\"" : NULL) &&
-           add_header(response, MHD_HTTP_HEADER_CONNECTION,
-                      handler->closing(handler->app) ? "close" : NULL);
+    return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
 /* The answer as libmicrohttpd wants it; NULL when out of memory. Consumes the body. */
 static struct MHD_Response *make_response(struct exchange *exchange)
 {
+    const struct http_handler *handler = &exchange->http->options.handler;
     struct http_response *answer = &exchange->request.response;
     struct MHD_Response *response;
 
@@ -261,17 +201,20 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     if (response == NULL)
         free(answer->body);
     answer->body = NULL;
-    if (response != NULL && !add_headers(exchange, response)) {
+    if (response != NULL &&
+        !answer_headers(&exchange->request, handler->closing(handler->app), add_header, response)) {
         MHD_destroy_response(response);
         return NULL;
     }
     return response;
 }
 
+#define NO_MEMORY_TYPE "urn:vgg:problem:out-of-memory"
+
 /* The small 503 for want of memory; NULL when there is none for that either. */
 static struct MHD_Response *make_no_memory(const char *id)
 {
-    static const char format[] = "{\"type\":\"urn:vgg:problem:out-of-memory\",\"title\":\"Out of "
+    static const char format[] = "{\"type\":\"" NO_MEMORY_TYPE "\",\"title\":\"Out of "
                                  "memory\",\"status\":503,\"detail\":\"out of "
                                  "memory\",\"request_id\":\"%s\"}\n";
     char body[sizeof format + HTTP_ID_MAX];
@@ -298,8 +241,11 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     watch_phase(exchange->peer->watch, CUT_ANSWER);
     watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, true);
     exchange->status = response != NULL ? exchange->request.response.status : 503;
-    if (response == NULL)
+    if (response == NULL) {
+        exchange->request.problem = NO_MEMORY_TYPE;
+        snprintf(exchange->request.detail, sizeof exchange->request.detail, "out of memory");
         response = make_no_memory(exchange->request.id);
+    }
     if (response == NULL) {
         memcpy(exchange->request.id, http->no_memory_id, sizeof http->no_memory_id);
         return MHD_queue_response(exchange->mhd, 503, http->no_memory);
@@ -313,7 +259,8 @@ void http_defer(struct http_request *request)
 {
     struct exchange *exchange = exchange_of(request);
 
-    assert(!exchange->deferred);
+    if (exchange->deferred)
+        return;
     exchange->deferred = true;
     watch_expect(exchange->peer->watch, false);
     watch_set(exchange->peer->watch, 0, true);
@@ -351,6 +298,19 @@ static bool call_again(const struct exchange *exchange)
            (exchange->request.admin || exchange->http->options.tls == NULL);
 }
 
+/* False: it is answered now, without its body. */
+static bool admit_request(struct exchange *exchange)
+{
+    const struct http_handler *handler = &exchange->http->options.handler;
+    enum http_refusal refusal = refusal_of(exchange);
+
+    if (refusal != HTTP_ACCEPTED)
+        handler->refuse(handler->app, &exchange->request, refusal);
+    else
+        exchange->refused = !handler->admit(handler->app, &exchange->request);
+    return refusal == HTTP_ACCEPTED && (!exchange->refused || is_short(exchange));
+}
+
 static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, const char *url,
                                  const char *method, const char *version, const char *data,
                                  size_t *size, void **state)
@@ -358,7 +318,6 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
     struct exchange *exchange = *state;
     struct http *http = context;
     const struct http_handler *handler = &http->options.handler;
-    enum http_refusal refusal;
 
     (void)version;
     if (exchange == NULL) /* there was no memory for it */
@@ -369,16 +328,14 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
         exchange->request.method = method;
         exchange->request.path = exchange->zero_in_path ? "/%00" : url;
         read_headers(exchange);
-        refusal = refusal_of(exchange);
-        if (refusal != HTTP_ACCEPTED) {
+        if (!admit_request(exchange)) {
             exchange->phase = PHASE_HANDLED;
             exchange->peer->linger = true;
-            handler->refuse(handler->app, &exchange->request, refusal);
             return send_answer(exchange);
         }
         watch_phase(exchange->peer->watch, CUT_BODY);
         watch_set(exchange->peer->watch, exchange->request.deadline_ns, true);
-        body_init(&exchange->body, &http->bodies);
+        content_init(&exchange->content, &http->bodies);
         return MHD_YES;
     case PHASE_BODY:
         if (*size != 0) {
@@ -393,7 +350,9 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
         /* fall through */
     case PHASE_WHOLE:
         exchange->phase = PHASE_HANDLED;
-        end_body(exchange);
+        if (exchange->refused)
+            return send_answer(exchange);
+        content_end(&exchange->content, &exchange->request, http->options.images_max);
         handler->handle(handler->app, &exchange->request);
         return exchange->deferred ? MHD_YES : send_answer(exchange);
     case PHASE_HANDLED:
@@ -470,8 +429,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     watch_phase(exchange->peer->watch, CUT_IDLE);
     watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
     watch_expect(exchange->peer->watch, true);
-    free(exchange->parts);
-    body_fini(&exchange->body);
+    content_fini(&exchange->content);
     free(exchange->request.response.body);
     free(exchange);
 }
@@ -566,12 +524,14 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **stat
  */
 static void on_log(void *context, const char *format, va_list args)
 {
+    static const char processing[] = "Error processing request";
+    static const char handshake[] = "Error: received handshake message out of context";
     struct http *http = context;
 
     (void)args;
-    if (has_prefix(format, "Error processing request"))
+    if (strncmp(format, processing, sizeof processing - 1) == 0)
         connections_count_cut(http->connections, CUT_MALFORMED);
-    else if (has_prefix(format, "Error: received handshake message out of context"))
+    else if (strncmp(format, handshake, sizeof handshake - 1) == 0)
         connections_count_cut(http->connections, CUT_HANDSHAKE);
 }
 
@@ -711,4 +671,30 @@ void http_query(const struct http_request *request,
 const char *http_header(const struct http_request *request, const char *name)
 {
     return header((const struct exchange *)(const void *)request, name);
+}
+
+struct header_visit {
+    const char *name;
+    void (*visit)(void *context, const char *value);
+    void *context;
+};
+
+static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    const struct header_visit *given = context;
+
+    (void)kind;
+    if (strcasecmp(name, given->name) == 0 && value != NULL)
+        given->visit(given->context, value);
+    return MHD_YES;
+}
+
+void http_headers(const struct http_request *request, const char *name,
+                  void (*visit)(void *context, const char *value), void *context)
+{
+    struct header_visit given = {name, visit, context};
+    const struct exchange *exchange = (const struct exchange *)(const void *)request;
+
+    (void)MHD_get_connection_values(exchange->mhd, MHD_HEADER_KIND, on_header, &given);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "coding.h"
 #include "connections.h"
 
 struct tls;
@@ -20,7 +21,9 @@ enum {
     HTTP_ID_MAX = 128,         /* characters of X-Request-Id */
     HTTP_TRACEPARENT_MAX = 55, /* characters, W3C trace context version 00 */
     HTTP_CLIENT_MAX = 56,      /* an IPv6 address with its zone */
-    HTTP_HEADERS_MAX = 100     /* of one request */
+    HTTP_HEADERS_MAX = 100,    /* of one request */
+    HTTP_FIELDS_MAX = 16,      /* text fields of one form */
+    HTTP_DETAIL_MAX = 383      /* characters of a problem's detail */
 };
 
 /* One file of a multipart body, or the whole of any other body. */
@@ -29,13 +32,22 @@ struct http_part {
     size_t size;
 };
 
+/* One text field of a multipart body. A zero byte in either is the name "\\0". */
+struct http_field {
+    const char *name, *value;
+};
+
 /* What became of the body. */
 enum http_body {
     HTTP_BODY_PLAIN,     /* parts[0] */
-    HTTP_BODY_MULTIPART, /* parts[parts_n] */
+    HTTP_BODY_MULTIPART, /* parts[parts_n], fields[fields_n] */
+    HTTP_BODY_CODED,     /* compressed: http_inflate makes another of these of it */
     HTTP_BODY_BAD,       /* malformed multipart; body_error says how */
+    HTTP_BODY_CORRUPT,   /* it cannot be inflated; body_error says why */
+    HTTP_BODY_LONG,      /* it inflates to more than body_max */
     HTTP_BODY_MANY,      /* more file parts than images_max */
-    HTTP_BODY_NO_MEMORY  /* read to its end, but not kept */
+    HTTP_BODY_NO_MEMORY, /* read to its end, but not kept */
+    HTTP_BODY_LATE       /* not inflated: the deadline has passed, or the client has gone */
 };
 
 /* A header; lists of them end with a NULL name. */
@@ -50,13 +62,16 @@ struct http_response {
     const char *type; /* media type */
     char *body;
     size_t size;
-    unsigned retry_after_s; /* 0: no header */
-    const char *allow;      /* of a 405, else NULL */
-    bool authenticate;      /* of a 401 */
-    char etag[24];          /* "": the answer must not be stored; else it may be, and checked */
+    unsigned retry_after_s;      /* 0: no header */
+    const char *allow;           /* of a 405, else NULL */
+    const char *accept_encoding; /* of a 415 for a body's coding, else NULL */
+    bool authenticate;           /* of a 401 */
+    char etag[24]; /* "": the answer must not be stored; else it may be, and checked */
     const struct http_header *headers; /* more of them, or NULL; static storage */
     size_t inference_header_bytes;     /* 0: no header; the JSON that binary tensors follow */
-    bool vary_origin;                  /* another origin would get another answer */
+    const char *content_encoding;      /* of the body, or NULL */
+    bool vary_encoding;                /* another Accept-Encoding would get another answer */
+    bool vary_origin;                  /* another origin would */
     bool allow_origin;                 /* scripts of the request's origin may read it */
     const char *preflight; /* methods allowed to them, of the answer to OPTIONS, else NULL */
 };
@@ -74,7 +89,7 @@ struct http_request {
     char id[HTTP_ID_MAX + 1];
     char traceparent[HTTP_TRACEPARENT_MAX + 1]; /* "" where none or invalid */
     char client[HTTP_CLIENT_MAX];
-    const char *authorization; /* header, or NULL; valid during handle() */
+    const char *authorization; /* header, or NULL; valid until the request is answered */
     const char *if_none_match; /* the same */
     const char *origin;        /* the same */
     const char *content_type;  /* the same */
@@ -82,19 +97,24 @@ struct http_request {
     uint64_t received_ns;      /* request line, CLOCK_MONOTONIC */
     uint64_t deadline_ns;      /* from --deadline or the client's shorter X-Request-Timeout-Ms */
     bool timeout_invalid;      /* that header is there and no whole number from 1 */
+    enum coding coding;        /* of the body */
     enum http_body body;
     const char *body_error;
     const struct http_part *parts;
     size_t parts_n;
-    size_t body_bytes;
+    const struct http_field *fields;
+    size_t fields_n;
+    size_t body_bytes; /* as they came */
 
     /* Filled by whoever answers, for the access log and the metrics. */
     const char *route; /* static storage */
     char model_version[80];
     struct http_timing timing;
     struct http_response response;
-    bool dropped; /* its client has gone, and its work was not done */
-    bool begun;   /* some of its work was done before that */
+    const char *problem; /* type of the problem it is answered with, static storage; or NULL */
+    char detail[HTTP_DETAIL_MAX + 1]; /* of that problem */
+    bool dropped;                     /* its client has gone, and its work was not done */
+    bool begun;                       /* some of its work was done before that */
 };
 
 /* Why a request is answered at its headers. */
@@ -102,6 +122,11 @@ enum http_refusal { HTTP_ACCEPTED, HTTP_BODY_TOO_LARGE, HTTP_HEADERS_TOO_LARGE }
 
 struct http_handler {
     void *app;
+    /*
+     * A request at its headers, on a network thread. False: its answer is set, and will be sent
+     * without handle() and without waiting for a long body. Must not block.
+     */
+    bool (*admit)(void *app, struct http_request *request);
     /*
      * A request with its whole body, on a network thread: answer it with http_respond, now or,
      * after http_defer, later from any thread. Must not block, decode or compute.
@@ -170,7 +195,7 @@ void http_destroy(struct http *http);
 
 /*
  * Keep a request unanswered after handle() returns. Call it before another thread can learn of the
- * request.
+ * request; again, it does nothing.
  */
 void http_defer(struct http_request *request);
 
@@ -180,15 +205,25 @@ void http_defer(struct http_request *request);
  */
 bool http_gone(const struct http_request *request);
 
+/*
+ * Undo the coding of a body, which takes longer than a network thread may be kept. Of a deferred
+ * request, on any thread.
+ */
+void http_inflate(struct http_request *request);
+
 /* Send request->response. The request may be gone when this returns. Thread-safe. */
 void http_respond(struct http_request *request);
 
-/* A header of a request, or NULL; valid during handle(). */
+/* A header of a request, or NULL; valid until the request is answered. */
 const char *http_header(const struct http_request *request, const char *name);
 
+/* Each header of that name, in order. */
+void http_headers(const struct http_request *request, const char *name,
+                  void (*visit)(void *context, const char *value), void *context);
+
 /*
- * The query parameters of a request in order; valid during handle(). `value` is NULL where there
- * is no "=". `visit` returns false to stop.
+ * The query parameters of a request in order; valid until it is answered. `value` is NULL where
+ * there is no "=". `visit` returns false to stop.
  */
 void http_query(const struct http_request *request,
                 bool (*visit)(void *context, const char *name, const char *value), void *context);

@@ -527,6 +527,8 @@ char *json_access(const struct http_request *request, const char *time, unsigned
     failed += set_string(root, "path", path);
     failed += set_string(root, "route", request->route != NULL ? request->route : "other");
     failed += json_object_set_new(root, "status", json_integer(status));
+    failed += set_string(root, "type", request->problem);
+    failed += set_string(root, "detail", request->detail[0] != '\0' ? request->detail : NULL);
     failed += json_object_set_new(root, "bytes_in", json_integer((json_int_t)request->body_bytes));
     failed +=
         json_object_set_new(root, "bytes_out", json_integer((json_int_t)request->response.size));

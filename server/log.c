@@ -11,7 +11,11 @@
 #include "log_writer.h"
 #include "text/utf8.h"
 
-enum { TIME_BYTES = 32, LINE_BYTES = 1024 };
+enum {
+    TIME_BYTES = 32,
+    LINE_BYTES = 2048,
+    PROBLEM_BYTES = 64 + 2 * HTTP_DETAIL_MAX /* its type, and its detail with every byte escaped */
+};
 
 static enum option_log log_format;
 
@@ -87,9 +91,29 @@ static void sanitise(const char *text, char *out, size_t size)
     out[i] = '\0';
 }
 
+/* ` type=urn:... detail="..."`, or nothing; quotes and backslashes are escaped, as in JSON. */
+static void format_problem(const struct http_request *request, char text[PROBLEM_BYTES])
+{
+    size_t length;
+
+    text[0] = '\0';
+    if (request->problem == NULL)
+        return;
+    length = (size_t)snprintf(text, PROBLEM_BYTES, " type=%s", request->problem);
+    if (request->detail[0] == '\0')
+        return;
+    length += (size_t)snprintf(text + length, PROBLEM_BYTES - length, " detail=\"");
+    for (const char *at = request->detail; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\')
+            text[length++] = '\\';
+        text[length++] = *at >= ' ' && *at <= '~' ? *at : '?';
+    }
+    memcpy(text + length, "\"", 2);
+}
+
 void log_access(const struct http_request *request, unsigned status)
 {
-    char time[TIME_BYTES], method[16], path[128], line[LINE_BYTES];
+    char time[TIME_BYTES], method[16], path[128], problem[PROBLEM_BYTES], line[LINE_BYTES];
     size_t size = 0;
     int length;
 
@@ -102,9 +126,10 @@ void log_access(const struct http_request *request, unsigned status)
     }
     sanitise(request->method, method, sizeof method);
     sanitise(request->path, path, sizeof path);
-    length =
-        snprintf(line, sizeof line, "%s %s %s %s %u in=%zu out=%zu ms=%.1f id=%s\n", time,
-                 request->client, method, path, status, request->body_bytes, request->response.size,
-                 (double)(now_ns() - request->received_ns) / (double)NS_PER_MS, request->id);
+    format_problem(request, problem);
+    length = snprintf(
+        line, sizeof line, "%s %s %s %s %u in=%zu out=%zu ms=%.1f id=%s%s\n", time, request->client,
+        method, path, status, request->body_bytes, request->response.size,
+        (double)(now_ns() - request->received_ns) / (double)NS_PER_MS, request->id, problem);
     log_writer_put(line, (size_t)length);
 }

@@ -20,6 +20,8 @@ static const char *const cancelled_labels[] = {METRICS_CANCELLED(LABEL)};
 static const char *const refused_labels[] = {HTTP_REFUSED(LABEL)};
 static const char *const cut_labels[] = {CONNECTION_CUTS(LABEL)};
 static const char *const result_labels[] = {"failed", "ok"};
+/* Of durations: a refusal is quick, and would make those who were answered seem so. */
+static const char *const class_labels[] = {"2xx", "3xx", "4xx", "5xx"};
 
 static const unsigned codes[] = {200, 400, 401, 403, 404, 405, 409, 413,
                                  414, 415, 422, 431, 500, 503, 504};
@@ -30,7 +32,11 @@ static const double second_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 
 static const double view_bounds[] = {1, 2, 4, 8, 16};
 
 /* The last code counts all others, which only libmicrohttpd answers, so that sums are right. */
-enum { CODES_N = sizeof codes / sizeof *codes + 1, BOUNDS_MAX = 14 };
+enum {
+    CODES_N = sizeof codes / sizeof *codes + 1,
+    CLASSES_N = sizeof class_labels / sizeof *class_labels,
+    BOUNDS_MAX = 14
+};
 
 struct histogram {
     uint64_t buckets[BOUNDS_MAX + 1]; /* not cumulative; the last is +Inf */
@@ -41,7 +47,7 @@ struct metrics {
     pthread_mutex_t mutex;
     double start_s; /* Unix time */
     uint64_t requests[METRICS_ROUTES_N][CODES_N];
-    struct histogram durations[METRICS_ROUTES_N];
+    struct histogram durations[METRICS_ROUTES_N][CLASSES_N];
     struct histogram stages[METRICS_STAGES_N];
     uint64_t shed[METRICS_SHED_N];
     uint64_t cancelled[METRICS_CANCELLED_N];
@@ -96,13 +102,13 @@ static void observe_ns(struct histogram *histogram, uint64_t ns)
 void metrics_request(struct metrics *metrics, enum metrics_route route, unsigned code,
                      uint64_t duration_ns)
 {
-    size_t i = 0;
+    size_t i = 0, class = code < 200 || code > 599 ? CLASSES_N - 1 : code / 100 - 2;
 
     while (i + 1 < CODES_N && codes[i] != code)
         i++;
     pthread_mutex_lock(&metrics->mutex);
     metrics->requests[route][i]++;
-    observe_ns(&metrics->durations[route], duration_ns);
+    observe_ns(&metrics->durations[route][class], duration_ns);
     pthread_mutex_unlock(&metrics->mutex);
 }
 
@@ -167,16 +173,35 @@ static void print_histogram(struct text *out, const char *name, const char *labe
     text_print(out, "%s_count%s%s%s %" PRIu64 "\n", name, open, label, close, count);
 }
 
-static void print_seconds(struct text *out, const char *name, const char *key,
-                          const char *const *labels, const struct histogram *histograms, size_t n)
+static void print_stages(struct text *out, const struct histogram *stages)
 {
-    for (size_t i = 0; i < n; i++) {
+    static const char name[] = "vgg_stage_duration_seconds";
+
+    print_family(out, name, "histogram", "Stages of one classification.");
+    for (size_t i = 0; i < METRICS_STAGES_N; i++) {
         char label[48];
 
-        snprintf(label, sizeof label, "%s=\"%s\"", key, labels[i]);
-        print_histogram(out, name, label, &histograms[i], second_bounds,
+        snprintf(label, sizeof label, "stage=\"%s\"", stage_labels[i]);
+        print_histogram(out, name, label, &stages[i], second_bounds,
                         sizeof second_bounds / sizeof *second_bounds);
     }
+}
+
+static void print_durations(struct text *out, const struct metrics *metrics)
+{
+    static const char name[] = "vgg_http_request_duration_seconds";
+
+    print_family(out, name, "histogram",
+                 "From the request line to the end of the answer, by its class of status.");
+    for (size_t route = 0; route < METRICS_ROUTES_N; route++)
+        for (size_t i = 0; i < CLASSES_N; i++) {
+            char label[80];
+
+            snprintf(label, sizeof label, "route=\"%s\",code=\"%s\"", route_labels[route],
+                     class_labels[i]);
+            print_histogram(out, name, label, &metrics->durations[route][i], second_bounds,
+                            sizeof second_bounds / sizeof *second_bounds);
+        }
 }
 
 static void print_counters(struct text *out, const char *name, const char *key,
@@ -198,13 +223,8 @@ static void print_counted(struct text *out, const struct metrics *metrics)
             text_print(out, "vgg_http_requests_total{route=\"%s\",code=\"%s\"} %" PRIu64 "\n",
                        route_labels[route], code, metrics->requests[route][i]);
         }
-    print_family(out, "vgg_http_request_duration_seconds", "histogram",
-                 "From the request line to the end of the answer.");
-    print_seconds(out, "vgg_http_request_duration_seconds", "route", route_labels,
-                  metrics->durations, METRICS_ROUTES_N);
-    print_family(out, "vgg_stage_duration_seconds", "histogram", "Stages of one classification.");
-    print_seconds(out, "vgg_stage_duration_seconds", "stage", stage_labels, metrics->stages,
-                  METRICS_STAGES_N);
+    print_durations(out, metrics);
+    print_stages(out, metrics->stages);
     print_family(out, "vgg_requests_shed_total", "counter", "Requests refused with 503.");
     print_counters(out, "vgg_requests_shed_total", "reason", shed_labels, metrics->shed,
                    METRICS_SHED_N);

@@ -7,7 +7,7 @@
 
 /* What is left of the body. */
 struct cursor {
-    const char *at, *end;
+    char *at, *end;
 };
 
 static bool is_space(char c)
@@ -79,7 +79,8 @@ static bool find_parameter(struct cursor *cursor, const char *name)
 
 bool multipart_boundary(const char *content_type, char boundary[MULTIPART_BOUNDARY_MAX + 1])
 {
-    struct cursor cursor = {content_type, content_type + strlen(content_type)};
+    char *type = (char *)(uintptr_t)content_type; /* only read */
+    struct cursor cursor = {type, type + strlen(type)};
     const char *first;
     size_t length;
 
@@ -103,10 +104,12 @@ bool multipart_boundary(const char *content_type, char boundary[MULTIPART_BOUNDA
 
 /* ---------------------------------------------------------------- the body ------------------- */
 
+static const char no_end[] = "the multipart body is malformed: it does not end with its boundary";
+
 /* The next line without its CRLF. */
 static bool take_line(struct cursor *cursor, struct cursor *line)
 {
-    const char *end = memmem(cursor->at, (size_t)(cursor->end - cursor->at), "\r\n", 2);
+    char *end = memmem(cursor->at, (size_t)(cursor->end - cursor->at), "\r\n", 2);
 
     if (end == NULL)
         return false;
@@ -115,70 +118,168 @@ static bool take_line(struct cursor *cursor, struct cursor *line)
     return true;
 }
 
-/* The headers of a part, up to its empty line. Does it have a file name? */
-static bool take_headers(struct cursor *cursor, bool *is_file)
+/* What the headers of a part say. */
+struct head {
+    bool has_filename, unnamed_file; /* filename="" */
+    bool bytes;                      /* its Content-Type is that of a picture or of any bytes */
+    char *name;                      /* ended where its quotes were; NULL: none */
+};
+
+/* End the value of a parameter, and return it unquoted; what stood behind it is lost. */
+static char *end_value(struct cursor cursor)
+{
+    char *value = cursor.at, *to = value;
+
+    if (!take(&cursor, "\"")) {
+        while (to < cursor.end && *to != ';' && !is_space(*to))
+            to++;
+    } else
+        while (cursor.at < cursor.end && *cursor.at != '"') {
+            if (*cursor.at == '\\' && cursor.at + 1 < cursor.end)
+                cursor.at++;
+            *to++ = *cursor.at++;
+        }
+    *to = '\0'; /* the line end, at most */
+    return memchr(value, '\0', (size_t)(to - value)) == NULL ? value : NULL;
+}
+
+static void read_disposition(struct cursor line, struct head *head)
+{
+    struct cursor plain = line, star = line;
+
+    if (find_parameter(&plain, "filename=")) {
+        head->has_filename = true;
+        head->unnamed_file = plain.at == plain.end || *plain.at == ';' || take(&plain, "\"\"");
+    }
+    if (find_parameter(&star, "filename*=")) {
+        head->has_filename = true;
+        head->unnamed_file = false;
+    }
+    if (find_parameter(&line, "name="))
+        head->name = end_value(line);
+}
+
+/* A picture, or bytes of no kind: not the text of a field. */
+static void read_type(struct cursor line, struct head *head)
+{
+    skip_spaces(&line);
+    head->bytes = take_name(&line, "image/") || take_name(&line, "application/octet-stream") ||
+                  take_name(&line, "binary/octet-stream");
+}
+
+/* The headers of a part, up to its empty line. */
+static bool take_headers(struct cursor *cursor, struct head *head)
 {
     struct cursor line;
 
-    *is_file = false;
+    *head = (struct head){0};
     while (take_line(cursor, &line)) {
-        struct cursor star = line;
-
         if (line.at == line.end)
             return true;
-        if (take_name(&line, "Content-Disposition:")) {
-            star = line;
-            *is_file = find_parameter(&line, "filename=") || find_parameter(&star, "filename*=");
-        }
+        if (take_name(&line, "Content-Disposition:"))
+            read_disposition(line, head);
+        else if (take_name(&line, "Content-Type:"))
+            read_type(line, head);
     }
     return false;
 }
 
-static const char no_end[] = "the multipart body is malformed: it does not end with its boundary";
+static enum http_body fail(struct multipart *form, const char *error)
+{
+    form->error = error;
+    return HTTP_BODY_BAD;
+}
 
-enum http_body multipart_parse(const uint8_t *bytes, size_t size, const char *boundary,
-                               struct http_part *parts, size_t parts_max, size_t *n,
-                               const char **error)
+static enum http_body add_field(struct multipart *form, const struct head *head, char *value,
+                                size_t size)
+{
+    struct http_field *field = &form->fields[form->fields_n];
+
+    if (head->name == NULL)
+        return fail(form, "a part has neither a name nor a filename: send the image as a file, as "
+                          "curl -F image=@FILE does");
+    if (form->fields_n == HTTP_FIELDS_MAX)
+        return fail(form, "the form has too many text fields");
+    *field = (struct http_field){head->name, size != 0 ? value : ""};
+    value[size] = '\0'; /* in the place of the line end behind it */
+    if (strlen(field->value) != size)
+        field->name = "\\0";
+    form->fields_n++;
+    return HTTP_BODY_MULTIPART;
+}
+
+static enum http_body add_part(struct multipart *form, const struct head *head, char *bytes,
+                               size_t size)
+{
+    if (!head->has_filename && !head->bytes)
+        return add_field(form, head, bytes, size);
+    if (head->unnamed_file && size == 0)
+        return HTTP_BODY_MULTIPART;
+    if (form->parts_n == form->parts_max)
+        return HTTP_BODY_MANY;
+    form->parts[form->parts_n++] = (struct http_part){(const uint8_t *)bytes, size};
+    return HTTP_BODY_MULTIPART;
+}
+
+/* The part that begins at the cursor, which goes behind the delimiter that ends it. */
+static enum http_body take_part(struct multipart *form, struct cursor *cursor,
+                                const char *delimiter)
+{
+    struct head head;
+    char *bytes, *found;
+
+    skip_spaces(cursor);
+    if (!take(cursor, "\r\n") || !take_headers(cursor, &head))
+        return fail(form, "the multipart body is malformed: a part's headers do not end");
+    bytes = cursor->at;
+    /* An empty part: the line end before the delimiter is the one that ended the headers. */
+    cursor->at -= 2;
+    found = memmem(cursor->at, (size_t)(cursor->end - cursor->at), delimiter, strlen(delimiter));
+    if (found == NULL)
+        return fail(form, no_end);
+    cursor->at = found + strlen(delimiter);
+    if (cursor->at == cursor->end)
+        return fail(form, no_end);
+    return add_part(form, &head, bytes, found < bytes ? 0 : (size_t)(found - bytes));
+}
+
+/* Move behind the first delimiter, which a preamble may come before. */
+static bool find_first(struct cursor *cursor, const char *delimiter)
+{
+    size_t size = (size_t)(cursor->end - cursor->at);
+    char *found;
+
+    if (size == 0 || take(cursor, delimiter + 2))
+        return size != 0;
+    found = memmem(cursor->at, size, delimiter, strlen(delimiter));
+    if (found != NULL)
+        cursor->at = found + strlen(delimiter);
+    return found != NULL;
+}
+
+enum http_body multipart_parse(struct multipart *form, uint8_t *bytes, size_t size,
+                               const char *boundary)
 {
     char delimiter[MULTIPART_BOUNDARY_MAX + 5]; /* its line end belongs to it */
-    struct cursor cursor = {(const char *)bytes, (const char *)bytes + size};
-    const char *found;
+    struct cursor cursor = {(char *)bytes, (char *)bytes + size};
+    size_t parts = 0;
 
-    *n = 0;
+    form->parts_n = form->fields_n = 0;
     snprintf(delimiter, sizeof delimiter, "\r\n--%s", boundary);
-    if (size == 0 || !take(&cursor, delimiter + 2)) {
-        found = size != 0 ? memmem(bytes, size, delimiter, strlen(delimiter)) : NULL;
-        *error = "the multipart body has no parts: its boundary is nowhere in it";
-        if (found == NULL)
-            return HTTP_BODY_BAD;
-        cursor.at = found + strlen(delimiter);
-    }
-    while (!take(&cursor, "--")) {
-        bool is_file;
+    if (!find_first(&cursor, delimiter))
+        return fail(form, "the multipart body has no parts: its boundary is nowhere in it");
+    for (; !take(&cursor, "--"); parts++) {
+        enum http_body found = take_part(form, &cursor, delimiter);
 
-        skip_spaces(&cursor);
-        *error = "the multipart body is malformed: a part's headers do not end";
-        if (!take(&cursor, "\r\n") || !take_headers(&cursor, &is_file))
-            return HTTP_BODY_BAD;
-        *error = "a part has no filename: send the image as a file, as curl -F image=@FILE does";
-        if (!is_file)
-            return HTTP_BODY_BAD;
-        /* An empty file: the line end before the delimiter is the one that ended the headers. */
-        cursor.at -= 2;
-        found = memmem(cursor.at, (size_t)(cursor.end - cursor.at), delimiter, strlen(delimiter));
-        *error = no_end;
-        if (found == NULL)
-            return HTTP_BODY_BAD;
-        if (*n == parts_max)
-            return HTTP_BODY_MANY;
-        parts[*n].bytes = (const uint8_t *)cursor.at + 2;
-        parts[*n].size = found == cursor.at ? 0 : (size_t)(found - cursor.at) - 2;
-        ++*n;
-        cursor.at = found + strlen(delimiter);
-        *error = no_end;
-        if (cursor.at == cursor.end)
-            return HTTP_BODY_BAD;
+        if (found != HTTP_BODY_MULTIPART)
+            return found;
     }
-    *error = "the multipart body has no parts";
-    return *n != 0 ? HTTP_BODY_MULTIPART : HTTP_BODY_BAD;
+    if (form->parts_n != 0)
+        return HTTP_BODY_MULTIPART;
+    if (parts == 0)
+        return fail(form, "the multipart body has no parts");
+    return fail(form, parts > form->fields_n
+                          ? "no file was chosen in the form: its file inputs are empty"
+                          : "no part of the form is an image: send it as a file, with a filename "
+                            "or an image's Content-Type, as curl -F image=@FILE does");
 }

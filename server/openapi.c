@@ -5,15 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coding.h"
 #include "server.h"
+#include "static_file.h"
 #include "text.h"
 
 /* openapi_file.S */
 extern const char vgg_openapi[], vgg_openapi_end[];
 
 struct openapi {
-    char *json;
-    size_t size;
+    char *json, *gzip;
+    size_t size, gzip_size;
 };
 
 /* What stands in the file for what only a running server knows. */
@@ -78,8 +80,10 @@ struct openapi *openapi_create(const char *admin_address, uint32_t images_max)
     }
     openapi->json = text_take(&text, &openapi->size);
     if (openapi->json != NULL)
+        openapi->gzip = coding_gzip(openapi->json, openapi->size, &openapi->gzip_size);
+    if (openapi->gzip != NULL)
         return openapi;
-    free(openapi);
+    openapi_destroy(openapi);
     return NULL;
 }
 
@@ -88,6 +92,7 @@ void openapi_destroy(struct openapi *openapi)
     if (openapi == NULL)
         return;
     free(openapi->json);
+    free(openapi->gzip);
     free(openapi);
 }
 
@@ -99,11 +104,10 @@ const char *openapi_text(const struct openapi *openapi, size_t *size)
 
 void openapi_handle(struct server *server, struct http_request *request)
 {
-    size_t size;
-    const char *json = openapi_text(server->openapi, &size);
-    char *body = malloc(size);
+    const struct openapi *openapi = server->openapi;
+    const struct static_file file = {"application/json", openapi->json,
+                                     openapi->json + openapi->size, openapi->gzip,
+                                     openapi->gzip + openapi->gzip_size};
 
-    if (body != NULL)
-        memcpy(body, json, size);
-    server_respond_json(server, request, 200, body, size);
+    static_file_respond(server, request, &file, NULL);
 }

@@ -1,7 +1,6 @@
 /* The bytes of openapi.json. */
     .section .rodata
-    .global vgg_openapi
-    .global vgg_openapi_end
+    .global vgg_openapi, vgg_openapi_end
 vgg_openapi:
     .incbin "server/openapi.json"
 vgg_openapi_end:

@@ -4,24 +4,24 @@
  */
 #include "page.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "server.h"
+#include "static_file.h"
 
 struct page_file {
-    const char *path, *type;
-    const char *begin, *end;
+    const char *path;
+    struct static_file file;
 };
 
 #define PAGE_DECLARE(name, path, file, type)                                                       \
-    extern const char vgg_page_##name[], vgg_page_##name##_end[];
+    extern const char vgg_page_##name[], vgg_page_##name##_end[], vgg_page_##name##_gzip_end[];
 PAGE_FILES(PAGE_DECLARE)
 
 static const struct page_file files[] = {
-#define PAGE_ROW(name, path, file, type) {path, type, vgg_page_##name, vgg_page_##name##_end},
+#define PAGE_ROW(name, path, file, type)                                                           \
+    {path,                                                                                         \
+     {type, vgg_page_##name, vgg_page_##name##_end, vgg_page_##name##_end,                         \
+      vgg_page_##name##_gzip_end}},
     PAGE_FILES(PAGE_ROW)
 #undef PAGE_ROW
 };
@@ -37,33 +37,11 @@ static const struct http_header headers[] = {
     {NULL, NULL},
 };
 
-/* FNV-1a: it need only differ between versions of a file. */
-static uint64_t hash(const struct page_file *file)
-{
-    uint64_t value = UINT64_C(0xcbf29ce484222325);
-
-    for (const char *at = file->begin; at < file->end; at++)
-        value = (value ^ (unsigned char)*at) * UINT64_C(0x100000001b3);
-    return value;
-}
-
 void page_handle(struct server *server, struct http_request *request)
 {
-    const struct page_file *file = files;
-    size_t size;
-    bool known;
-    char *body;
+    const struct page_file *page = files;
 
-    while (strcmp(file->path, request->path) != 0)
-        file++;
-    snprintf(request->response.etag, sizeof request->response.etag, "\"%016" PRIx64 "\"",
-             hash(file));
-    known = request->if_none_match != NULL &&
-            strstr(request->if_none_match, request->response.etag) != NULL;
-    size = known ? 0 : (size_t)(file->end - file->begin);
-    body = malloc(size + 1);
-    if (body != NULL)
-        memcpy(body, file->begin, size);
-    request->response.headers = headers;
-    server_respond(server, request, known ? 304 : 200, file->type, body, size);
+    while (strcmp(page->path, request->path) != 0)
+        page++;
+    static_file_respond(server, request, &page->file, headers);
 }

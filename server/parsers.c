@@ -10,7 +10,6 @@ enum {
 
 struct parsers {
     struct server *server;
-    void (*parse)(struct server *server, struct parser_item *item);
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     struct parser_item *first, **last;
@@ -39,23 +38,20 @@ static void *parser_main(void *argument)
             parsers->last = &parsers->first;
         parsers->waiting--;
         pthread_mutex_unlock(&parsers->mutex);
-        parsers->parse(parsers->server, item);
+        item->parse(parsers->server, item);
         pthread_mutex_lock(&parsers->mutex);
     }
     pthread_mutex_unlock(&parsers->mutex);
     return NULL;
 }
 
-enum vgg_status parsers_create(struct server *server,
-                               void (*parse)(struct server *server, struct parser_item *item),
-                               struct parsers **out, struct vgg_error *error)
+enum vgg_status parsers_create(struct server *server, struct parsers **out, struct vgg_error *error)
 {
     struct parsers *parsers = calloc(1, sizeof *parsers);
 
     if (parsers == NULL)
         return vgg_fail(error, VGG_NO_MEMORY, "out of memory");
     parsers->server = server;
-    parsers->parse = parse;
     parsers->last = &parsers->first;
     pthread_mutex_init(&parsers->mutex, NULL);
     pthread_cond_init(&parsers->wake, NULL);

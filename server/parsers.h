@@ -1,6 +1,6 @@
 /*
- * Threads that read bodies which take longer than a network thread may be kept: megabytes of JSON.
- * A request comes here before its cost is known, and goes on to the queue.
+ * Threads that read bodies which take longer than a network thread may be kept: megabytes of JSON,
+ * compressed ones. A request comes here before its cost is known, and goes on to the queue.
  */
 #ifndef PARSERS_H
 #define PARSERS_H
@@ -10,14 +10,15 @@
 /* Embed it as the first member. */
 struct parser_item {
     struct parser_item *next;
+    /* On a parser: takes the item over and answers its request, sooner or later. */
+    void (*parse)(struct server *server, struct parser_item *item);
 };
 
 struct parsers;
 
-/* Errors: NO_MEMORY. `parse` takes an item over and answers its request, sooner or later. */
-enum vgg_status parsers_create(struct server *server,
-                               void (*parse)(struct server *server, struct parser_item *item),
-                               struct parsers **parsers, struct vgg_error *error);
+/* Errors: NO_MEMORY. */
+enum vgg_status parsers_create(struct server *server, struct parsers **parsers,
+                               struct vgg_error *error);
 
 /* Parse what is waiting and end the threads; nothing is taken any more. NULL is allowed. */
 void parsers_stop(struct parsers *parsers);

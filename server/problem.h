@@ -9,6 +9,7 @@
     X(BAD_PARAMETER, "bad-parameter", 400, "Bad parameter")                                        \
     X(EMPTY_BODY, "empty-body", 400, "Empty body")                                                 \
     X(BAD_MULTIPART, "bad-multipart", 400, "Bad multipart body")                                   \
+    X(BAD_ENCODING, "bad-encoding", 400, "Bad compressed body")                                    \
     X(UNAUTHORIZED, "unauthorized", 401, "Unauthorized")                                           \
     X(CROSS_ORIGIN, "cross-origin", 403, "Cross-origin request")                                   \
     X(NOT_FOUND, "not-found", 404, "Not found")                                                    \

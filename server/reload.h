@@ -51,4 +51,7 @@ void admin_begin(struct server *server, struct http_request *request, enum reloa
 /* Is it JSON's media type? NULL is none. */
 bool admin_is_json(const char *type);
 
+/* Did nothing come, or nothing once inflated? */
+bool admin_has_no_body(const struct http_request *request);
+
 #endif

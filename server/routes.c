@@ -1,9 +1,11 @@
 /*
- * Which path goes where. Every request comes through routes_handle on a network thread; all but
- * POST /classify are answered at once.
+ * Which path goes where. Every request comes through routes_admit at its headers and, unless that
+ * has answered it, through routes_handle with its body, both on a network thread.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clock.h"
 #include "cors.h"
@@ -12,6 +14,8 @@
 #include "page.h"
 #include "reload.h"
 #include "server.h"
+#include "text.h"
+#include "unpack.h"
 #include "v2.h"
 #include "v2_text.h"
 
@@ -46,14 +50,38 @@ static void count_shed(struct server *server, enum problem_kind kind)
         metrics_shed(server->metrics, SHED_NO_MEMORY);
 }
 
-void server_respond_problem(struct server *server, struct http_request *request,
-                            const struct problem *problem, unsigned retry_after_s)
+/*
+ * `curl -d @FILE` leaves out line ends and zeros, and names the type of a form. What is left of a
+ * picture fails in many ways, none of which says so.
+ */
+static bool is_stripped(const struct http_request *request, const struct problem *problem)
 {
-    unsigned status = problem_status(problem->kind);
+    static const char form[] = "application/x-www-form-urlencoded";
+
+    return (problem->kind == PROBLEM_BAD_IMAGE || problem->kind == PROBLEM_UNSUPPORTED_FORMAT) &&
+           request->content_type != NULL &&
+           strncasecmp(request->content_type, form, sizeof form - 1) == 0;
+}
+
+void server_respond_problem(struct server *server, struct http_request *request,
+                            const struct problem *given, unsigned retry_after_s)
+{
+    unsigned status = problem_status(given->kind);
     bool v2 = v2_path(request->path);
+    struct problem made, *problem = &made;
     size_t size = 0;
-    char *json = v2 ? v2_text_error(problem->detail, &size)
-                    : json_problem(problem, request->id, NULL, &size);
+    char *json;
+
+    if (!v2 && is_stripped(request, given))
+        problem_set(problem, given->kind,
+                    "%.250s (curl -d strips newlines from a file: send it with --data-binary)",
+                    given->detail);
+    else
+        *problem = *given;
+    request->problem = problem_type(problem->kind);
+    snprintf(request->detail, sizeof request->detail, "%s", problem->detail);
+    json = v2 ? v2_text_error(problem->detail, &size)
+              : json_problem(problem, request->id, NULL, &size);
 
     if (status == 503)
         request->response.retry_after_s = retry_after_s != 0 ? retry_after_s : 1;
@@ -256,13 +284,60 @@ static void respond_preflight(struct server *server, struct http_request *reques
         return;
     }
     problem_set(&problem, PROBLEM_CROSS_ORIGIN,
-                "scripts of %.100s may not use this server (--cors-origin)", request->origin);
+                "scripts of %s may not use this server (--cors-origin)",
+                text_quote(request->origin, strlen(request->origin)).text);
     server_respond_problem(server, request, &problem, 0);
 }
 
 /* ---------------------------------------------------------------- requests ------------------- */
 
-void routes_handle(void *app, struct http_request *request)
+/* What a route knows of a request before its body. */
+static bool check(struct server *server, const struct route *route,
+                  const struct http_request *request, struct problem *problem)
+{
+    switch (route->metric) {
+    case ROUTE_CLASSIFY:
+        return classify_check(server, request, problem);
+    case ROUTE_V2_INFER:
+        return v2_check_infer(server, request, problem);
+    case ROUTE_V2_LOAD:
+    case ROUTE_V2_UNLOAD:
+        return v2_check_model(server, request, problem);
+    default:
+        return true;
+    }
+}
+
+/* False with the problem, whatever the body will be. */
+static bool admit(struct server *server, const struct route *route, struct http_request *request,
+                  struct problem *problem)
+{
+    if (request->admin && request->origin != NULL)
+        problem_set(problem, PROBLEM_CROSS_ORIGIN,
+                    "the admin listener takes nothing from web pages (header Origin)");
+    else if ((route == NULL || !route->open) &&
+             !secrets_admit(&server->secrets, request->admin, request->authorization))
+        problem_set(problem, PROBLEM_UNAUTHORIZED,
+                    "send the header \"Authorization: Bearer TOKEN\" with this server's token");
+    else if (route == NULL)
+        problem_set(problem, PROBLEM_NOT_FOUND, "there is nothing at %s",
+                    text_quote(request->path, strlen(request->path)).text);
+    else if (v2_is_nowhere(server, request->path, problem))
+        return false; /* whatever the method */
+    else if (!method_fits(route, request->method)) {
+        request->response.allow = methods_of(route);
+        problem_set(problem, PROBLEM_BAD_METHOD, "%s takes %s", route->path,
+                    request->response.allow);
+    } else if (route->post && request->coding == CODING_UNKNOWN) {
+        request->response.accept_encoding = CODINGS_READ;
+        problem_set(problem, PROBLEM_MEDIA_TYPE,
+                    "Content-Encoding: one of " CODINGS_READ " is read, or none");
+    } else
+        return check(server, route, request, problem);
+    return false;
+}
+
+bool routes_admit(void *app, struct http_request *request)
 {
     struct server *server = app;
     const struct route *route = find_route(request);
@@ -270,30 +345,24 @@ void routes_handle(void *app, struct http_request *request)
 
     set_route(request, route);
     set_cors(server, request);
-    if (route != NULL && is_preflight(request)) {
+    if (route != NULL && is_preflight(request))
         respond_preflight(server, request, route);
-        return;
-    }
-    if (request->admin && request->origin != NULL)
-        problem_set(&problem, PROBLEM_CROSS_ORIGIN,
-                    "the admin listener takes nothing from web pages (header Origin)");
-    else if ((route == NULL || !route->open) &&
-             !secrets_admit(&server->secrets, request->admin, request->authorization))
-        problem_set(&problem, PROBLEM_UNAUTHORIZED,
-                    "send the header \"Authorization: Bearer TOKEN\" with this server's token");
-    else if (route == NULL)
-        problem_set(&problem, PROBLEM_NOT_FOUND, "there is nothing at %.100s", request->path);
-    else if (v2_is_nowhere(server, request->path, &problem))
-        ; /* whatever the method */
-    else if (!method_fits(route, request->method)) {
-        request->response.allow = methods_of(route);
-        problem_set(&problem, PROBLEM_BAD_METHOD, "%s takes %s", route->path,
-                    request->response.allow);
-    } else {
+    else if (admit(server, route, request, &problem))
+        return true;
+    else
+        server_respond_problem(server, request, &problem, 0);
+    return false;
+}
+
+void routes_handle(void *app, struct http_request *request)
+{
+    struct server *server = app;
+    const struct route *route = find_route(request);
+
+    if (route->post && request->body == HTTP_BODY_CODED)
+        unpack_handle(server, request, route->handle);
+    else
         route->handle(server, request);
-        return;
-    }
-    server_respond_problem(server, request, &problem, 0);
 }
 
 void routes_refuse(void *app, struct http_request *request, enum http_refusal why)

@@ -60,7 +60,8 @@ struct server {
     _Atomic enum server_phase phase;
 };
 
-/* Answer a request with a problem; `retry_after_s` 0 takes the kind's default. */
+/* Answer a request with a problem, which its line in the log will name; `retry_after_s` 0 takes the
+ * kind's default. */
 void server_respond_problem(struct server *server, struct http_request *request,
                             const struct problem *problem, unsigned retry_after_s);
 
@@ -81,6 +82,7 @@ static inline size_t server_path_size(const char *path)
 }
 
 /* routes.c: the handlers of http.h, with a struct server as their context. */
+bool routes_admit(void *app, struct http_request *request);
 void routes_handle(void *app, struct http_request *request);
 void routes_refuse(void *app, struct http_request *request, enum http_refusal why);
 void routes_done(void *app, const struct http_request *request, unsigned status, bool body_cut);
@@ -96,7 +98,9 @@ char *server_model_json(const struct server *server, const struct vgg_model *mod
 void admin_reload(struct server *server, struct http_request *request);
 void admin_rollback(struct server *server, struct http_request *request);
 
-/* classify.c: POST /classify, on a network thread. */
+/* classify.c: POST /classify at its headers, then whole. */
+bool classify_check(struct server *server, const struct http_request *request,
+                    struct problem *problem);
 void classify_handle(struct server *server, struct http_request *request);
 
 #endif

@@ -76,6 +76,22 @@ void text_json(struct text *text, const char *string)
     text_append(text, "\"", 1);
 }
 
+struct text_quoted text_quote(const char *bytes, size_t size)
+{
+    struct text_quoted quoted = {""};
+    char *to = quoted.text;
+
+    for (size_t i = 0; i < size && i < TEXT_QUOTED_MAX; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+
+        if (c <= ' ' || c == 0x7F)
+            to += sprintf(to, "%%%02x", c);
+        else
+            *to++ = bytes[i];
+    }
+    return quoted;
+}
+
 char *text_take(struct text *text, size_t *size)
 {
     char *bytes = text->bytes;

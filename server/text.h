@@ -18,6 +18,16 @@ void text_append(struct text *text, const void *bytes, size_t size);
 /* A JSON string; what is not UTF-8 becomes "?". */
 void text_json(struct text *text, const char *string);
 
+/*
+ * What a client has written, for a line of ours, which it can add neither words nor lines to:
+ * blanks and control characters as in a URL, "%20". At most as many bytes of it as the name says.
+ */
+enum { TEXT_QUOTED_MAX = 100 };
+struct text_quoted {
+    char text[3 * TEXT_QUOTED_MAX + 1];
+};
+struct text_quoted text_quote(const char *bytes, size_t size);
+
 /* Hand over the bytes, or free them and return NULL where some are missing. */
 char *text_take(struct text *text, size_t *size);
 

@@ -4,9 +4,8 @@
 #include <string.h>
 
 #include "statistics.h"
+#include "text.h"
 #include "v2_text.h"
-
-enum { QUOTED_MAX = 100 };
 
 static const char versions[] = "/versions/", all_stats[] = "/v2/models/stats";
 
@@ -108,30 +107,25 @@ static bool is_below(const struct model_path *parts, const struct vgg_model_info
            memcmp(parts->name, info->name, size) == 0 && parts->name[size] == '/';
 }
 
-/* How much of a path's part is quoted. */
-static int quoted(size_t size)
-{
-    return size < QUOTED_MAX ? (int)size : QUOTED_MAX;
-}
-
 /* Set the problem where the path leads to another model than this one, or to nothing of it. */
 static bool leads_to(const struct model_path *parts, const struct vgg_model_info *info,
                      struct problem *problem)
 {
     if (is_below(parts, info))
-        problem_set(problem, PROBLEM_NOT_FOUND,
-                    "the model has nothing at \"%.*s\", but /config, /infer, /ready and /stats, "
-                    "and each of them after /versions/" V2_VERSION,
-                    quoted(parts->name_size - strlen(info->name)),
-                    parts->name + strlen(info->name));
+        problem_set(
+            problem, PROBLEM_NOT_FOUND,
+            "the model has nothing at \"%s\", but /config, /infer, /ready and /stats, and "
+            "each of them after /versions/" V2_VERSION,
+            text_quote(parts->name + strlen(info->name), parts->name_size - strlen(info->name))
+                .text);
     else if (!is(info->name, parts->name, parts->name_size))
-        problem_set(problem, PROBLEM_NOT_FOUND, "there is no model \"%.*s\": %.100s serves",
-                    quoted(parts->name_size), parts->name, info->name);
+        problem_set(problem, PROBLEM_NOT_FOUND, "there is no model \"%s\": %.100s serves",
+                    text_quote(parts->name, parts->name_size).text, info->name);
     else if (parts->version != NULL && !is(V2_VERSION, parts->version, parts->version_size) &&
              !is(info->version, parts->version, parts->version_size))
         problem_set(problem, PROBLEM_NOT_FOUND,
-                    "there is no version \"%.*s\": there are " V2_VERSION " and %s",
-                    quoted(parts->version_size), parts->version, info->version);
+                    "there is no version \"%s\": there are " V2_VERSION " and %s",
+                    text_quote(parts->version, parts->version_size).text, info->version);
     else
         return true;
     return false;
@@ -163,6 +157,15 @@ bool v2_is_nowhere(struct server *server, const char *path, struct problem *prob
         (void)leads_to(&parts, vgg_model_get_info(model), problem);
     vgg_model_release(model);
     return nowhere;
+}
+
+bool v2_check_model(struct server *server, const struct http_request *request,
+                    struct problem *problem)
+{
+    struct vgg_model *model = v2_find_model(server, request->path, problem);
+
+    vgg_model_release(model);
+    return model != NULL;
 }
 
 /* ---------------------------------------------------------------- routes --------------------- */

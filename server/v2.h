@@ -7,7 +7,6 @@
 #ifndef V2_H
 #define V2_H
 
-#include "parsers.h"
 #include "server.h"
 
 /* Is it a path of this protocol, whose errors look different? */
@@ -33,13 +32,18 @@ void v2_handle_stats(struct server *server, struct http_request *request); /* of
 /* The model that a path names; a reference, or NULL with the problem. */
 struct vgg_model *v2_find_model(struct server *server, const char *path, struct problem *problem);
 
+/* Is there that model? */
+bool v2_check_model(struct server *server, const struct http_request *request,
+                    struct problem *problem);
+
 /* v2_repository.c: the admin listener's. */
 void v2_handle_index(struct server *server, struct http_request *request);
 void v2_handle_load(struct server *server, struct http_request *request);
 void v2_handle_unload(struct server *server, struct http_request *request);
 
-/* v2_infer.c: POST .../infer on a network thread, then on a parser. */
+/* v2_infer.c: POST .../infer at its headers, then whole. */
+bool v2_check_infer(struct server *server, const struct http_request *request,
+                    struct problem *problem);
 void v2_handle_infer(struct server *server, struct http_request *request);
-void v2_parse(struct server *server, struct parser_item *item);
 
 #endif

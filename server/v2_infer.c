@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "parsers.h"
 #include "task.h"
 #include "v2.h"
 #include "v2_text.h"
@@ -79,7 +80,7 @@ static struct task *make_task(struct server *server, const struct parse *parse,
     return NULL;
 }
 
-void v2_parse(struct server *server, struct parser_item *item)
+static void parse_body(struct server *server, struct parser_item *item)
 {
     struct parse *parse = (struct parse *)(void *)item;
     struct http_request *request = parse->request;
@@ -123,19 +124,21 @@ static bool read_json_size(const struct http_request *request, size_t *json_size
     return true;
 }
 
+bool v2_check_infer(struct server *server, const struct http_request *request,
+                    struct problem *problem)
+{
+    return task_welcome(server, request, problem) && v2_check_model(server, request, problem);
+}
+
 static bool check(const struct server *server, const struct http_request *request,
                   size_t *json_size, struct problem *problem)
 {
-    const char *encoding = http_header(request, "Content-Encoding");
-
     if (!task_welcome(server, request, problem))
         return false;
     if (request->body == HTTP_BODY_NO_MEMORY)
         problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");
     else if (request->body != HTTP_BODY_PLAIN)
         problem_set(problem, PROBLEM_BAD_PARAMETER, "the body is JSON, never multipart");
-    else if (encoding != NULL && strcmp(encoding, "identity") != 0)
-        problem_set(problem, PROBLEM_BAD_PARAMETER, "compressed requests are not read");
     else if (request->parts[0].size == 0)
         problem_set(problem, PROBLEM_EMPTY_BODY, "the body is empty");
     else
@@ -160,7 +163,7 @@ void v2_handle_infer(struct server *server, struct http_request *request)
         server_respond_problem(server, request, &problem, 0);
         return;
     }
-    *parse = (struct parse){{NULL}, request, model, json_size};
+    *parse = (struct parse){{NULL, parse_body}, request, model, json_size};
     http_defer(request);
     if (parsers_try_push(server->parsers, &parse->item))
         return;

@@ -24,7 +24,7 @@ static bool check_load(const struct http_request *request, struct problem *probl
     struct json_reader reader;
     bool first = true, empty = true;
 
-    if (request->body_bytes == 0)
+    if (admin_has_no_body(request))
         return true;
     if (request->content_type != NULL && !admin_is_json(request->content_type)) {
         problem_set(problem, PROBLEM_MEDIA_TYPE, "a body must be application/json");

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "image/strangers.h"
 
 #define READABLE "JPEG, PNG, WebP" /* what decoders[] reads, for people */
 
@@ -25,51 +26,10 @@ static const uint32_t SIDE_MAX = 1u << 24;
 /* No camera makes more, and a decoder may hold a few rows of 8 bytes a pixel. */
 static const uint32_t STORED_SIDE_MAX = 1u << 20;
 
-/* Formats that people send although we do not read them: `length` bytes at `offset`. */
-static const struct {
-    const char *name;
-    size_t offset;
-    size_t length;
-    const char *magic;
-} strangers[] = {
-    {"GIF", 0, 4, "GIF8"},
-    {"TIFF", 0, 4, "II*\0"},
-    {"TIFF", 0, 4, "MM\0*"},
-    {"BigTIFF", 0, 4, "II+\0"},
-    {"BigTIFF", 0, 4, "MM\0+"},
-    {"AVIF", 4, 8, "ftypavif"},
-    {"AVIF", 4, 8, "ftypavis"},
-    {"HEIC", 4, 7, "ftyphei"},
-    {"HEIC", 4, 7, "ftyphev"},
-    {"HEIC or AVIF", 4, 8, "ftypmif1"},
-    {"HEIC or AVIF", 4, 8, "ftypmsf1"},
-    {"JPEG XL", 0, 2, "\xff\x0a"},
-    {"JPEG XL", 4, 4, "JXL "},
-    {"JPEG 2000", 0, 4, "\xff\x4f\xff\x51"},
-    {"JPEG 2000", 4, 4, "jP  "},
-    {"a video (MP4, QuickTime)", 4, 4, "ftyp"},
-    {"MNG", 0, 4, "\x8aMNG"},
-    {"Photoshop", 0, 4, "8BPS"},
-    {"an icon (ICO)", 0, 4, "\0\0\1\0"},
-    {"QOI", 0, 4, "qoif"},
-    {"SVG", 0, 4, "<svg"},
-    {"PDF", 0, 5, "%PDF-"},
-    {"BMP", 0, 2, "BM"},
-};
-
-static const char *name_stranger(const uint8_t *bytes, size_t size)
-{
-    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
-        if (size >= strangers[i].offset + strangers[i].length &&
-            memcmp(bytes + strangers[i].offset, strangers[i].magic, strangers[i].length) == 0)
-            return strangers[i].name;
-    return NULL;
-}
-
 static enum vgg_status find_decoder(const uint8_t *bytes, size_t size,
                                     const struct vgg_decoder **decoder, struct vgg_error *error)
 {
-    const char *name;
+    struct vgg_stranger stranger;
 
     if (size == 0)
         return vgg_fail(error, VGG_UNSUPPORTED_FORMAT,
@@ -80,10 +40,10 @@ static enum vgg_status find_decoder(const uint8_t *bytes, size_t size,
             return VGG_OK;
         }
     }
-    name = name_stranger(bytes, size);
-    if (name != NULL)
+    if (vgg_stranger_find(bytes, size, &stranger))
         return vgg_fail(error, VGG_UNSUPPORTED_FORMAT,
-                        "not an image format we read (" READABLE "); the bytes look like %s", name);
+                        "not an image format we read (" READABLE "); the bytes look like %s%s: %s",
+                        stranger.name, stranger.of, stranger.advice);
     return vgg_fail(error, VGG_UNSUPPORTED_FORMAT,
                     "not an image format we read (" READABLE "); the first byte is 0x%02x",
                     (unsigned)bytes[0]);

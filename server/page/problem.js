@@ -6,6 +6,7 @@ const advice = {
   "bad-parameter": "Change it under Options and apply.",
   "empty-body": "The file is empty. Choose another one.",
   "bad-multipart": "Send the picture again.",
+  "bad-encoding": "Send the picture again.",
   unauthorized: "This server wants an access token: enter it under Options.",
   "cross-origin": "This listener takes nothing from web pages.",
   "not-found": "Is this page served from the same address as the server?",

@@ -256,6 +256,75 @@ static void check_declared(const char *length, const char *more)
     raw_close(&raw);
 }
 
+/* ---------------------------------------------------------------- what people send instead --- */
+
+static void check_detail(const char *type, const void *body, size_t size, long status,
+                         const char *slug, const char *detail)
+{
+    struct answer answer;
+
+    ask(&server,
+        &(struct call){.target = "/classify",
+                       .body = body,
+                       .size = size,
+                       .headers = (const char *[]){type, NULL}},
+        &answer);
+    if (strstr(string_member(answer.json, "detail"), detail) == NULL)
+        fail_msg("%s, not %s", string_member(answer.json, "detail"), detail);
+    check_problem(&answer, status, slug);
+}
+
+static void test_strangers(void **state)
+{
+    static const struct {
+        const char *body, *detail;
+    } cases[] = {
+        {"/9j/4AAQSkZJRgABAQEASABIAAD/2wBD", "base64 text (JPEG): decode it first"},
+        {"<!DOCTYPE html><p>Not found", "HTML: send the bytes"},
+        {"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", "SVG: render it"},
+        {"%PDF-1.4", "PDF: render it"},
+        {"photo.jpg", "plain text: send the bytes"},
+        {"{\"image\":\"x\"}", "JSON: send the bytes"},
+        {"\x1f\x8b\x08", "gzip data: unpack it"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        check_detail("Content-Type: application/octet-stream", cases[i].body, strlen(cases[i].body),
+                     415, "unsupported-format", cases[i].detail);
+}
+
+/* What is left of a picture after `curl -d @FILE`, which also names this type. */
+static void test_stripped_by_curl(void **state)
+{
+    static const char form[] = "Content-Type: application/x-www-form-urlencoded";
+    struct blob image = picture(300, 200);
+    struct answer answer;
+    size_t size = 0;
+
+    (void)state;
+    for (size_t i = 0; i < image.size; i++)
+        if (strchr("\r\n", image.bytes[i]) == NULL) /* which finds the zero too */
+            image.bytes[size++] = image.bytes[i];
+    check_detail(form, image.bytes, size, 422, "bad-image", "--data-binary");
+    check_detail(form, "\x89PNG\x1aIHDR", 9, 422, "bad-image", "--data-binary");
+    check_detail(form, "RIFF\x10WEBPVP8 ", 13, 415, "unsupported-format", "--data-binary");
+    check_detail("Content-Type: application/x-www-form-urlencoded; charset=utf-8", "image=%2F9j",
+                 11, 415, "unsupported-format", "-d strips newlines");
+    blob_free(&image);
+    /* It is no fault in itself: what can be read is. */
+    image = picture(40, 40);
+    ask(&server,
+        &(struct call){.target = "/classify",
+                       .body = image.bytes,
+                       .size = image.size,
+                       .headers = (const char *[]){form, NULL}},
+        &answer);
+    check_answer(&answer, 40, 40);
+    answer_free(&answer);
+    blob_free(&image);
+}
+
 static void test_413_declared_body(void **state)
 {
     struct blob body = {calloc(1, 1 << 20), 1 << 20};
@@ -437,6 +506,8 @@ int main(void)
         cmocka_unit_test(test_404),
         cmocka_unit_test(test_404_zero_byte),
         cmocka_unit_test(test_405),
+        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_stripped_by_curl),
         cmocka_unit_test(test_413_declared_body),
         cmocka_unit_test(test_413_picture),
         cmocka_unit_test(test_413_view),

@@ -105,6 +105,60 @@ static void test_json(void **state)
     free(log);
 }
 
+/* Why a request was refused is in its line, in both forms. */
+static void test_problems(void **state)
+{
+    static const struct {
+        const char *target, *type, *detail;
+    } cases[] = {
+        {"/classify?top_k=%22x%22%0a", "urn:vgg:problem:bad-parameter", "top_k=\"x\""},
+        {"/classify", "urn:vgg:problem:unsupported-format", "look like plain text"},
+        {"/v2/models/nobody/infer", "urn:vgg:problem:not-found", "there is no model \"nobody\""},
+    };
+    static const char *const formats[] = {"json", "text"};
+
+    (void)state;
+    for (size_t f = 0; f < COUNT_OF(formats); f++) {
+        struct server server;
+        char *log;
+
+        start(&server, formats[f]);
+        for (size_t i = 0; i < COUNT_OF(cases); i++) {
+            struct answer answer;
+            char header[64];
+
+            snprintf(header, sizeof header, "X-Request-Id: problem-%zu", i);
+            ask(&server,
+                &(struct call){.target = cases[i].target,
+                               .body = "hello",
+                               .size = 5,
+                               .headers = (const char *[]){header, NULL}},
+                &answer);
+            answer_free(&answer);
+        }
+        server_stop(&server);
+        log = server_log(&server);
+        for (size_t i = 0; i < COUNT_OF(cases); i++) {
+            char id[32], text[256];
+
+            if (f == 0) {
+                json_t *line;
+
+                snprintf(id, sizeof id, "problem-%zu", i);
+                line = find_line(log, id);
+                assert_string_equal(string_member(line, "type"), cases[i].type);
+                assert_non_null(strstr(string_member(line, "detail"), cases[i].detail));
+                json_decref(line);
+                continue;
+            }
+            snprintf(text, sizeof text, "id=problem-%zu type=%s detail=\"", i, cases[i].type);
+            assert_non_null(strstr(log, text));
+            assert_null(strstr(log, "\"x\"")); /* its quotes are escaped */
+        }
+        free(log);
+    }
+}
+
 static void test_bad_traceparents_are_left_out(void **state)
 {
     static const char *const bad[] = {
@@ -230,6 +284,12 @@ static void test_no_client_can_forge_a_line(void **state)
         "/x%0d%0aFORGED",
         "/FORGED%20200%20id=evil",
         "/FORGED%1b%5b31m",
+        "/v2/models/x%20FORGED%20id=evil/ready",
+        "/v2/models/x/versions/1%0aFORGED/ready",
+    };
+    static const char *const queries[] = {
+        "/classify?top_k=3%20FORGED%20id=evil",
+        "/classify?x%0aFORGED%22%20id=evil",
     };
     struct server server;
     struct answer answer;
@@ -242,12 +302,17 @@ static void test_no_client_can_forge_a_line(void **state)
             &(struct call){.target = targets[i],
                            .headers = (const char *[]){"X-Request-Id: a b FORGED", NULL}},
             &answer);
-        check_problem(&answer, 404, "not-found");
+        assert_int_equal(answer.status, 404);
+        answer_free(&answer);
+    }
+    for (size_t i = 0; i < COUNT_OF(queries); i++) {
+        ask(&server, &(struct call){.target = queries[i], .body = "x", .size = 1}, &answer);
+        check_problem(&answer, 400, "bad-parameter");
     }
     server_stop(&server);
     log = server_log(&server);
     /* Each is within the line of its own request, without a space of its own. */
-    assert_int_equal(count_lines_with(log, "FORGED"), COUNT_OF(targets));
+    assert_int_equal(count_lines_with(log, "FORGED"), COUNT_OF(targets) + COUNT_OF(queries));
     assert_int_equal(count_lines_with(log, " 404 "), COUNT_OF(targets));
     assert_null(strstr(log, " FORGED"));
     assert_null(strstr(log, " id=evil"));
@@ -283,6 +348,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_problems),
         cmocka_unit_test(test_bad_traceparents_are_left_out),
         cmocka_unit_test(test_cut_request_has_a_line),
         cmocka_unit_test(test_text),

@@ -67,7 +67,8 @@ static void test_part_without_filename(void **state)
     assert_non_null(strstr(string_member(answer.json, "detail"), "filename"));
     check_problem(&answer, 400, "bad-multipart");
     classify_parts(&server, "", parts, 2, &answer);
-    check_problem(&answer, 400, "bad-multipart");
+    assert_non_null(strstr(string_member(answer.json, "detail"), "filename"));
+    check_problem(&answer, 400, "bad-parameter");
     blob_free(&image);
 }
 
@@ -139,7 +140,16 @@ static void test_forms_of_framing(void **state)
     check_framing(MULTIPART_TYPE,
                   BOUNDARY_LINE "Content-Disposition: form-data; name=\"a; filename=b\"\r\n\r\n",
                   LAST_LINE, 400);
-    check_framing(MULTIPART_TYPE, BOUNDARY_LINE "Content-Type: image/jpeg\r\n\r\n", LAST_LINE, 400);
+    check_framing(MULTIPART_TYPE, BOUNDARY_LINE "Content-Type: image/jpeg\r\n\r\n", LAST_LINE, 200);
+    check_framing(MULTIPART_TYPE,
+                  BOUNDARY_LINE "Content-Disposition: form-data; name=\"image\"\r\n"
+                                "Content-Type: Image/JPEG\r\n\r\n",
+                  LAST_LINE, 200);
+    check_framing(MULTIPART_TYPE,
+                  BOUNDARY_LINE "Content-Type: application/octet-stream\r\n"
+                                "Content-Disposition: form-data; name=image\r\n\r\n",
+                  LAST_LINE, 200);
+    check_framing(MULTIPART_TYPE, BOUNDARY_LINE "Content-Type: text/plain\r\n\r\n", LAST_LINE, 400);
 }
 
 static void test_long_header_of_a_part(void **state)
@@ -154,6 +164,122 @@ static void test_long_header_of_a_part(void **state)
     check_framing(MULTIPART_TYPE, before, LAST_LINE, 200);
 }
 
+/* ---------------------------------------------------------------- fields --------------------- */
+
+#define FIELD(name, value)                                                                         \
+    BOUNDARY_LINE "Content-Disposition: form-data; name=\"" name "\"\r\n\r\n" value "\r\n"
+#define FILE_LINES                                                                                 \
+    BOUNDARY_LINE "Content-Disposition: form-data; name=\"image\"; filename=\"a.jpg\"\r\n\r\n"
+#define UNSELECTED                                                                                 \
+    BOUNDARY_LINE "Content-Disposition: form-data; name=\"more\"; filename=\"\"\r\n"               \
+                  "Content-Type: application/octet-stream\r\n\r\n\r\n"
+
+/* POST a form: text, the picture, text. */
+static void ask_form(const char *query, const char *before, const char *after,
+                     struct answer *answer)
+{
+    struct blob image = picture(80, 60), body;
+    size_t head = strlen(before), tail = strlen(after);
+    char target[128];
+
+    body.size = head + image.size + tail;
+    body.bytes = malloc(body.size);
+    assert_non_null(body.bytes);
+    memcpy(body.bytes, before, head);
+    memcpy(body.bytes + head, image.bytes, image.size);
+    memcpy(body.bytes + head + image.size, after, tail);
+    snprintf(target, sizeof target, "/classify%s", query);
+    ask(&server,
+        &(struct call){.target = target,
+                       .body = body.bytes,
+                       .size = body.size,
+                       .headers = (const char *[]){MULTIPART_TYPE, NULL}},
+        answer);
+    blob_free(&body);
+    blob_free(&image);
+}
+
+/* A field is a parameter, wherever it stands. */
+static void test_fields(void **state)
+{
+    static const struct {
+        const char *query, *before, *after;
+    } cases[] = {
+        {"?flip=False", FIELD("top_k", "3") FILE_LINES,
+         "\r\n" FIELD("scales", "64,96") "--VggTestBoundary--"},
+        {"",
+         FIELD("flip", "off") FIELD("scales", "96") FIELD("top_k", "3") FIELD("scales", "64")
+             FILE_LINES,
+         LAST_LINE},
+        {"?top_k=3&scales=96&scales=64", FILE_LINES,
+         "\r\n" FIELD("flip", "FALSE") "--VggTestBoundary--"},
+        {"?top_k=3",
+         BOUNDARY_LINE "Content-Type: text/plain; charset=utf-8\r\n"
+                       "Content-Disposition: form-data; name=scales\r\n\r\n64,96\r\n" FILE_LINES,
+         "\r\n" FIELD("flip", "0") UNSELECTED "--VggTestBoundary--"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct answer answer;
+
+        ask_form(cases[i].query, cases[i].before, cases[i].after, &answer);
+        assert_int_equal(answer.status, 200);
+        check_scales(answer.json, (const int[]){64, 96}, 2);
+        assert_false(bool_member(answer.json, "flip"));
+        assert_int_equal(json_array_size(member(answer.json, "top")), 3);
+        answer_free(&answer);
+    }
+}
+
+static void test_bad_fields(void **state)
+{
+    static const struct {
+        const char *query, *before, *slug, *detail;
+    } cases[] = {
+        {"?top_k=3", FIELD("top_k", "3") FILE_LINES, "bad-parameter", "both in the query and in"},
+        {"?scales=64", FIELD("scales", "64") FILE_LINES, "bad-parameter", "both in the query"},
+        {"", FIELD("top_k", "3") FIELD("top_k", "3") FILE_LINES, "bad-parameter", "repeated"},
+        {"", FIELD("top_k", "0") FILE_LINES, "bad-parameter", "top_k=0: expected"},
+        {"", FIELD("top_k", "") FILE_LINES, "bad-parameter", "expected"},
+        {"", FIELD("top_k", "3\r\n") FILE_LINES, "bad-parameter", "expected"},
+        {"", FIELD("topk", "3") FILE_LINES, "bad-parameter", "unknown field \"topk\""},
+        {"", FIELD("image", "a.jpg") FILE_LINES, "bad-parameter", "filename"},
+        {"", FIELD("", "3") FILE_LINES, "bad-parameter", "unknown field"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct answer answer;
+        const char *detail;
+
+        ask_form(cases[i].query, cases[i].before, LAST_LINE, &answer);
+        detail = string_member(answer.json, "detail");
+        if (strstr(detail, cases[i].detail) == NULL)
+            fail_msg("case %zu: %s", i, detail);
+        check_problem(&answer, 400, cases[i].slug);
+    }
+}
+
+/* File inputs in which nothing was chosen are no pictures; empty files with a name are. */
+static void test_unselected(void **state)
+{
+    struct answer answer;
+
+    (void)state;
+    ask_form("", UNSELECTED FILE_LINES, "\r\n" UNSELECTED "--VggTestBoundary--", &answer);
+    check_answer(&answer, 80, 60); /* one, not several */
+    answer_free(&answer);
+    ask_form("", FILE_LINES,
+             "\r\n" BOUNDARY_LINE
+             "Content-Disposition: form-data; name=\"more\"; filename=\"b.jpg\"\r\n\r\n" LAST_LINE,
+             &answer);
+    assert_int_equal(json_array_size(member(answer.json, "results")), 2);
+    answer_free(&answer);
+    check_malformed_text(UNSELECTED "--VggTestBoundary--\r\n");
+    check_malformed_text(FIELD("top_k", "3") "--VggTestBoundary--\r\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +289,9 @@ int main(void)
         cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_forms_of_framing),
         cmocka_unit_test(test_long_header_of_a_part),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_bad_fields),
+        cmocka_unit_test(test_unselected),
     };
 
     return cmocka_run_group_tests_name("multipart_forms", tests, setup, teardown);

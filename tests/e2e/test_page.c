@@ -2,8 +2,11 @@
  * How it behaves is seen in a browser (tests/page). */
 #include "check.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <zlib.h>
 
 #include "answers.h"
 #include "narrow_server.h"
@@ -97,6 +100,120 @@ static void test_etag(void **state)
         &other);
     assert_int_equal(other.status, 200);
     answer_free(&other);
+}
+
+/* "*" is whatever there is. */
+static void test_any_etag(void **state)
+{
+    static const char *const targets[] = {"/", "/page/page.css", "/openapi.json"};
+    static const char *const any[] = {"If-None-Match: *", "If-None-Match:   * "};
+    struct answer answer;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(targets); i++)
+        for (size_t k = 0; k < COUNT_OF(any); k++) {
+            ask(&server,
+                &(struct call){.target = targets[i], .headers = (const char *[]){any[k], NULL}},
+                &answer);
+            assert_int_equal(answer.status, 304);
+            assert_int_equal(answer.size, 0);
+            answer_free(&answer);
+        }
+    ask(&server,
+        &(struct call){.target = "/", .headers = (const char *[]){"If-None-Match: **", NULL}},
+        &answer);
+    assert_int_equal(answer.status, 200);
+    answer_free(&answer);
+}
+
+/* The bytes that a gzip body stands for, malloc'ed. */
+static char *unpack(const struct answer *answer, size_t size)
+{
+    char *bytes = malloc(size);
+    z_stream stream = {.next_in = (Bytef *)answer->body,
+                       .avail_in = (uInt)answer->size,
+                       .next_out = (Bytef *)bytes,
+                       .avail_out = (uInt)size};
+
+    assert_non_null(bytes);
+    assert_int_equal(inflateInit2(&stream, 15 + 16), Z_OK);
+    assert_int_equal(inflate(&stream, Z_FINISH), Z_STREAM_END);
+    assert_int_equal(stream.avail_out, 0);
+    assert_int_equal(stream.avail_in, 0);
+    inflateEnd(&stream);
+    return bytes;
+}
+
+static void get_as(const char *target, const char *method, const char *header,
+                   struct answer *answer)
+{
+    ask(&server,
+        &(struct call){
+            .target = target, .method = method, .headers = (const char *[]){header, NULL}},
+        answer);
+}
+
+/* Compressed for whom that asks for it: the same bytes in fewer, under a tag of their own. */
+static void check_gzip(const char *target)
+{
+    struct answer plain, packed, head, again;
+    char line[64], *bytes;
+
+    get_as(target, NULL, "Accept: */*", &plain);
+    assert_null(answer_header(&plain, "Content-Encoding"));
+    check_header(&plain, "Vary", "Accept-Encoding");
+    get_as(target, NULL, "Accept-Encoding: deflate, gzip;q=0.9, br", &packed);
+    check_header(&packed, "Content-Encoding", "gzip");
+    check_header(&packed, "Vary", "Accept-Encoding");
+    check_header(&packed, "Content-Type", answer_header(&plain, "Content-Type"));
+    assert_true(packed.size < plain.size);
+    bytes = unpack(&packed, plain.size);
+    assert_memory_equal(bytes, plain.body, plain.size);
+    free(bytes);
+    snprintf(line, sizeof line, "%s", answer_header(&packed, "ETag"));
+    assert_string_not_equal(line, answer_header(&plain, "ETag"));
+    get_as(target, "HEAD", "Accept-Encoding: gzip", &head);
+    check_header(&head, "Content-Encoding", "gzip");
+    check_header(&head, "ETag", line);
+    snprintf(line, sizeof line, "%zu", packed.size);
+    check_header(&head, "Content-Length", line);
+
+    snprintf(line, sizeof line, "If-None-Match: %s", answer_header(&packed, "ETag"));
+    ask(&server,
+        &(struct call){.target = target,
+                       .headers = (const char *[]){line, "Accept-Encoding: gzip", NULL}},
+        &again);
+    assert_int_equal(again.status, 304);
+    check_header(&again, "Vary", "Accept-Encoding");
+    answer_free(&again);
+    get_as(target, NULL, line, &again); /* the other form is not known by it */
+    assert_int_equal(again.status, 200);
+    answer_free(&again);
+    answer_free(&plain);
+    answer_free(&packed);
+    answer_free(&head);
+}
+
+static void test_gzip(void **state)
+{
+    static const char *const refusals[] = {"Accept-Encoding: gzip;q=0", "Accept-Encoding: br",
+                                           "Accept-Encoding: *;q=0, identity",
+                                           "Accept-Encoding: identity"};
+    struct answer answer;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        check_gzip(files[i].path);
+    check_gzip("/openapi.json");
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+        get_as("/", NULL, refusals[i], &answer);
+        assert_null(answer_header(&answer, "Content-Encoding"));
+        assert_non_null(strstr(answer.body, "<html"));
+        answer_free(&answer);
+    }
+    get_as("/", NULL, "Accept-Encoding: *", &answer);
+    check_header(&answer, "Content-Encoding", "gzip");
+    answer_free(&answer);
 }
 
 static void test_only_there_and_only_so(void **state)
@@ -199,6 +316,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_etag),
+        cmocka_unit_test(test_any_etag),
+        cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_only_there_and_only_so),
         cmocka_unit_test(test_no_token_needed),
         cmocka_unit_test(test_nothing_from_outside),

@@ -85,6 +85,16 @@ static void test_scales(void **state)
     ask_query("?scales=64%2C128", &answer);
     check_scales(answer.json, (const int[]){64, 128}, 2);
     answer_free(&answer);
+    /* As clients spell a list. */
+    ask_query("?scales=128&top_k=3&scales=64&scales=96,64", &answer);
+    check_scales(answer.json, (const int[]){64, 96, 128}, 3);
+    answer_free(&answer);
+    ask_query("?scales=64&scales=64", &answer);
+    check_scales(answer.json, (const int[]){64}, 1);
+    answer_free(&answer);
+    ask_query("?scales=39,38,37,36&scales=35,34,33,32,39", &answer);
+    check_scales(answer.json, (const int[]){32, 33, 34, 35, 36, 37, 38, 39}, 8);
+    answer_free(&answer);
 }
 
 static void test_order_of_scales_does_not_matter(void **state)
@@ -102,6 +112,31 @@ static void test_order_of_scales_does_not_matter(void **state)
     free(got);
     answer_free(&first);
     answer_free(&second);
+}
+
+/* As flags, JSON and Python spell them. */
+static void test_switches(void **state)
+{
+    static const struct {
+        const char *word;
+        bool on;
+    } words[] = {{"on", true},     {"On", true},     {"ON", true},   {"off", false},
+                 {"OFF", false},   {"true", true},   {"True", true}, {"TRUE", true},
+                 {"false", false}, {"False", false}, {"1", true},    {"0", false}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        struct answer answer;
+        char query[64];
+
+        snprintf(query, sizeof query, "?flip=%s&views=%s&features=%s", words[i].word, words[i].word,
+                 words[i].word);
+        ask_query(query, &answer);
+        assert_int_equal(bool_member(answer.json, "flip"), words[i].on);
+        assert_int_equal(json_object_get(answer.json, "views") != NULL, words[i].on);
+        assert_int_equal(json_object_get(answer.json, "features") != NULL, words[i].on);
+        answer_free(&answer);
+    }
 }
 
 static void test_flip(void **state)
@@ -380,7 +415,9 @@ static void test_bad_parameters(void **state)
         "?=",
         "?map=yes",
         "?top_k=3&top_k=3",
-        "?scales=64&scales=64",
+        "?scales=64&scales=x",
+        "?scales=64&scales",
+        "?scales=64,65,66,67&scales=68,69,70,71&scales=72",
         "?flip=on&top_k=1&flip=on",
         "?views=1&views=1",
         "?scales=0",
@@ -411,7 +448,8 @@ static void test_bad_parameters(void **state)
         "?top_k=%2B1",
         "?flip=maybe",
         "?flip=",
-        "?flip=ON",
+        "?flip=yes",
+        "?flip=2",
         "?map=2",
         "?map=",
         "?map",
@@ -477,6 +515,7 @@ int main(void)
         cmocka_unit_test(test_top_k_is_a_prefix),
         cmocka_unit_test(test_scales),
         cmocka_unit_test(test_order_of_scales_does_not_matter),
+        cmocka_unit_test(test_switches),
         cmocka_unit_test(test_flip),
         cmocka_unit_test(test_views),
         cmocka_unit_test(test_no_views_unless_asked),

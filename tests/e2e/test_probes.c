@@ -174,6 +174,7 @@ static void check_counters(const char *text)
         "vgg_model_reloads_total{result=\"ok\"}",
         "vgg_model_reloads_total{result=\"failed\"}",
     };
+    static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
     char series[128];
 
     for (size_t i = 0; i < COUNT_OF(routes); i++) {
@@ -182,8 +183,10 @@ static void check_counters(const char *text)
                      routes[i], codes[j]);
             check_zero(text, series);
         }
-        snprintf(series, sizeof series, "route=\"%s\"", routes[i]);
-        check_histogram(text, "vgg_http_request_duration_seconds", series);
+        for (size_t j = 0; j < COUNT_OF(classes); j++) {
+            snprintf(series, sizeof series, "route=\"%s\",code=\"%s\"", routes[i], classes[j]);
+            check_histogram(text, "vgg_http_request_duration_seconds", series);
+        }
     }
     for (size_t i = 0; i < COUNT_OF(stages); i++) {
         snprintf(series, sizeof series, "stage=\"%s\"", stages[i]);
@@ -268,6 +271,8 @@ static void check_buckets(const char *text, const char *prefix, double count)
     assert_true(last == count);
 }
 
+#define DURATION "vgg_http_request_duration_seconds_"
+
 static void test_counters_add_up(void **state)
 {
     struct blob image = picture(64, 64), cut = {image.bytes, image.size / 2};
@@ -289,7 +294,8 @@ static void test_counters_add_up(void **state)
     check_problem(&answer, 404, "not-found");
     /* A request is counted once its answer has been sent, which its client may see earlier. */
     server_wait_metric(&fresh, "vgg_http_requests_total{route=\"other\",code=\"404\"}", 1);
-    server_wait_metric(&fresh, "vgg_http_request_duration_seconds_count{route=\"/classify\"}", 8);
+    server_wait_metric(&fresh, CLASSIFIED, 5);
+    server_wait_metric(&fresh, DURATION "count{route=\"/classify\",code=\"4xx\"}", 3);
     text = metrics_read(&fresh);
     assert_int_equal(metrics_value(text, CLASSIFIED), 5);
     assert_int_equal(
@@ -298,7 +304,8 @@ static void test_counters_add_up(void **state)
         metrics_value(text, "vgg_http_requests_total{route=\"/classify\",code=\"422\"}"), 2);
     assert_int_equal(
         metrics_value(text, "vgg_http_requests_total{route=\"/classify\",code=\"500\"}"), 0);
-    check_buckets(text, "vgg_http_request_duration_seconds_bucket{route=\"/classify\"", 8);
+    check_buckets(text, DURATION "bucket{route=\"/classify\",code=\"2xx\"", 5);
+    check_buckets(text, DURATION "bucket{route=\"/classify\",code=\"4xx\"", 3);
     check_buckets(text, "vgg_stage_duration_seconds_bucket{stage=\"infer\"", 5);
     check_buckets(text, "vgg_stage_duration_seconds_bucket{stage=\"rescale\"", 5);
     assert_true(metrics_value(text, "vgg_stage_duration_seconds_sum{stage=\"infer\"}") > 0);

@@ -1,4 +1,7 @@
-/* Any bytes as a multipart body, after a line for its Content-Type: parts lie in it, in order. */
+/*
+ * Any bytes as a multipart body, after a line for its Content-Type: parts lie in it, in order, and
+ * fields end in it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,19 +21,23 @@ static void must(bool holds)
 static void parse(const char *boundary, const uint8_t *bytes, size_t size)
 {
     struct http_part parts[PARTS_MAX];
+    struct multipart form = {.parts = parts, .parts_max = PARTS_MAX};
     uint8_t *copy = malloc(size + (size == 0));
     const uint8_t *end = copy;
-    const char *error = NULL;
     enum http_body state;
-    size_t n = 0;
+    size_t n;
 
     must(copy != NULL);
     if (size != 0)
         memcpy(copy, bytes, size);
-    state = multipart_parse(copy, size, boundary, parts, PARTS_MAX, &n, &error);
+    state = multipart_parse(&form, copy, size, boundary);
+    n = form.parts_n;
     must(state == HTTP_BODY_MULTIPART || state == HTTP_BODY_MANY || state == HTTP_BODY_BAD);
-    must(state != HTTP_BODY_BAD || (error != NULL && error[0] != '\0'));
+    must(state != HTTP_BODY_BAD || (form.error != NULL && form.error[0] != '\0'));
     must(state != HTTP_BODY_MULTIPART || (n >= 1 && n <= PARTS_MAX));
+    must(form.fields_n <= HTTP_FIELDS_MAX);
+    for (size_t i = 0; i < form.fields_n; i++)
+        must(strlen(form.fields[i].name) <= size && strlen(form.fields[i].value) <= size);
     for (size_t i = 0; state == HTTP_BODY_MULTIPART && i < n; i++) {
         must(parts[i].bytes >= end && parts[i].size <= (size_t)(copy + size - parts[i].bytes));
         end = parts[i].bytes + parts[i].size;

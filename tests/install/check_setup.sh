@@ -2,6 +2,7 @@
 # What `make run` says and does on a machine that lacks things: docker/deps.sh with a dpkg and an apt
 # of our own, and the Makefile's checks before anything is installed or built.
 set -u
+unset MAKEFLAGS MAKEOVERRIDES # a CC= of the make that called this
 
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT

@@ -207,10 +207,17 @@ await test("GET and HEAD", async () => {
     assert.equal(head.headers["content-type"], got.headers["content-type"]);
   }
   await call(server, { path: "/page/none.js" }, 404);
-  for (const path of ["/", "/page/page.js"]) {
+  for (const path of ["/", "/page/page.js", "/openapi.json"]) {
     const { etag } = (await call(server, { path }, 200)).headers;
     await call(server, { path, headers: { "If-None-Match": etag } }, 304);
+    const packed = await send(server, { path, headers: { "Accept-Encoding": "gzip" } });
+    assert.equal(packed.headers["content-encoding"], "gzip");
+    assert.notEqual(packed.headers.etag, etag);
   }
+  for (const [path, admin] of posts)
+    await call(server, { ...post(path, "{}", { "Content-Encoding": "br" }), admin }, 415);
+  await call(server, { ...post("/v2/repository/index", "{}", { "Content-Encoding": "gzip" }),
+    admin: true }, 400);
 });
 
 await test("other methods and paths", async () => {
@@ -429,7 +436,7 @@ await test("scripts of other origins", async () => {
         method ? 400 : 200);
       assert.equal(answer.headers["access-control-allow-origin"], origin);
       assert.equal(answer.headers["access-control-expose-headers"], exposed);
-      assert.equal(answer.headers.vary, "Origin");
+      assert.ok(answer.headers.vary.split(", ").includes("Origin"));
     }
     for (const origin of ["https://c.example", "http://a.example", "https://b.example", "null"]) {
       const asks = { Origin: origin, "Access-Control-Request-Method": method ?? "GET" };
@@ -438,7 +445,7 @@ await test("scripts of other origins", async () => {
       const answer = await call(shared, { path, method, headers: { Origin: origin } },
         method ? 400 : 200);
       assert.ok(!Object.keys(answer.headers).some((key) => key.startsWith("access-control")));
-      assert.equal(answer.headers.vary, "Origin");
+      assert.ok(answer.headers.vary.split(", ").includes("Origin"));
     }
     const plain = await send(shared, { path, method: "OPTIONS" });
     assert.equal(plain.status, 405);

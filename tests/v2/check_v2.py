@@ -12,6 +12,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import base64
+import gzip
 import json
 import os
 import random
@@ -511,9 +512,15 @@ def headers(client, name):
         assert status == 400 and set(json.loads(answer)) == {"error"}, (length, answer)
     status, _, answer = client.send("POST", f"/v2/models/{name}/infer", body)
     assert status == 400, answer
-    for more in ({"Content-Encoding": "gzip"}, {"Content-Type": "multipart/form-data; boundary=x"}):
+    for more, expected in (({"Content-Encoding": "gzip"}, 400), ({"Content-Encoding": "br"}, 415),
+                           ({"Content-Type": "multipart/form-data; boundary=x"}, 400)):
         status, _, answer = client.send("POST", f"/v2/models/{name}/infer", text, more)
-        assert status == 400 and set(json.loads(answer)) == {"error"}, answer
+        assert status == expected and set(json.loads(answer)) == {"error"}, answer
+    for coding, packed in (("gzip", gzip.compress(body)), ("deflate", zlib.compress(body))):
+        status, _, answer = client.send("POST", f"/v2/models/{name}/infer", packed,
+                                        {"Content-Encoding": coding,
+                                         "Inference-Header-Content-Length": str(len(text))})
+        assert status == 200 and json.loads(answer)["outputs"], answer
     status, _, answer = client.send("POST", f"/v2/models/{name}/infer")
     assert status == 400 and set(json.loads(answer)) == {"error"}, answer
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAMILIES_MAX = 64, SERIES_MAX = 1024, LABELS_BYTES = 512, NAME_BYTES = 80 };
+enum { FAMILIES_MAX = 64, SERIES_MAX = 4096, LABELS_BYTES = 512, NAME_BYTES = 80 };
 
 struct family {
     char name[NAME_BYTES];

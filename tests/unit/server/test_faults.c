@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <zlib.h>
 
 #include "fault.h"
 #include "jpeg_maker.h"
@@ -330,6 +331,34 @@ static void two_files(void **state)
     experiment(20);
 }
 
+/* The same compressed, and with a field: inflated on a parser, within its own memory. */
+static void two_packed_files(void **state)
+{
+    static const char field[] = "--XyZ\r\nContent-Disposition: form-data; name=\"flip\"\r\n\r\noff"
+                                "\r\n";
+    static unsigned char form[BODY_BYTES];
+    z_stream stream = {.next_in = form};
+
+    (void)state;
+    begin("two packed files", right_images);
+    append_part("a.jpg", 48);
+    append(field, sizeof field - 1);
+    append_part("b.jpg", 56);
+    append("--XyZ--\r\n", 9);
+    memcpy(form, attempt.bytes, attempt.size);
+    stream.avail_in = (uInt)attempt.size;
+    stream.next_out = (unsigned char *)attempt.bytes;
+    stream.avail_out = sizeof attempt.bytes;
+    if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 9, Z_DEFAULT_STRATEGY) != Z_OK ||
+        deflate(&stream, Z_FINISH) != Z_STREAM_END)
+        abort();
+    attempt.size = sizeof attempt.bytes - stream.avail_out;
+    deflateEnd(&stream);
+    prepend_head("/classify", "Content-Encoding: gzip\r\n"
+                              "Content-Type: multipart/form-data; boundary=XyZ");
+    experiment(24);
+}
+
 static void metrics(void **state)
 {
     (void)state;
@@ -445,9 +474,15 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(raw_image), cmocka_unit_test(two_files), cmocka_unit_test(metrics),
-        cmocka_unit_test(model),     cmocka_unit_test(v2_json),   cmocka_unit_test(v2_binary),
-        cmocka_unit_test(v2_model),  cmocka_unit_test(reload),
+        cmocka_unit_test(raw_image),
+        cmocka_unit_test(two_files),
+        cmocka_unit_test(two_packed_files),
+        cmocka_unit_test(metrics),
+        cmocka_unit_test(model),
+        cmocka_unit_test(v2_json),
+        cmocka_unit_test(v2_binary),
+        cmocka_unit_test(v2_model),
+        cmocka_unit_test(reload),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -15,7 +15,7 @@
 
 enum {
     HANG_S = 240,
-    BODY_MAX = 64 << 10,
+    BODY_MAX = 128 << 10,
     HEADER_MAX = 8 << 10,
     IMAGES_MAX = 3,
     SEEN_BYTES = 32 << 10
@@ -29,6 +29,7 @@ static struct {
     uint8_t bytes[IMAGES_MAX][SEEN_BYTES];
     char id[HTTP_ID_MAX + 1], traceparent[HTTP_TRACEPARENT_MAX + 1];
     unsigned handled, refused;
+    enum coding coding;
 } seen;
 
 static struct answer answer;
@@ -58,6 +59,18 @@ static void handle(void *app, struct http_request *request)
     respond(request, 200);
 }
 
+/* What is sent to /refused is refused at its headers. */
+static bool admit(void *app, struct http_request *request)
+{
+    (void)app;
+    seen.coding = request->coding;
+    if (strcmp(request->path, "/refused") != 0)
+        return true;
+    seen.refused++;
+    respond(request, 404);
+    return false;
+}
+
 static void refuse(void *app, struct http_request *request, enum http_refusal why)
 {
     (void)app;
@@ -70,10 +83,12 @@ static void done(void *app, const struct http_request *request, unsigned status,
     (void)app, (void)request, (void)status, (void)body_cut;
 }
 
+static bool stays; /* connections after an answer */
+
 static bool closing(void *app)
 {
     (void)app;
-    return true;
+    return !stays;
 }
 
 static struct http *http;
@@ -81,7 +96,7 @@ static struct http *http;
 static int setup(void **state)
 {
     const struct http_options options = {
-        .handler = {NULL, handle, done, refuse, closing},
+        .handler = {NULL, admit, handle, done, refuse, closing},
         .body_max = BODY_MAX,
         .body_total_max = 16 * BODY_MAX,
         .images_max = IMAGES_MAX,
@@ -359,6 +374,97 @@ static void header_limits(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- codings -------------------- */
+
+static void codings_of_headers(void **state)
+{
+    static const struct {
+        const char *headers;
+        enum coding coding;
+    } cases[] = {
+        {"", CODING_IDENTITY},
+        {"Content-Encoding: gzip\r\n", CODING_GZIP},
+        {"content-encoding: X-GZip\r\n", CODING_GZIP},
+        {"Content-Encoding: identity\r\nContent-Encoding: deflate\r\n", CODING_DEFLATE},
+        {"Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", CODING_UNKNOWN},
+        {"Content-Encoding: br\r\n", CODING_UNKNOWN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        request_in_pieces(cases[i].headers, "x", 1, 1);
+        if (seen.coding != cases[i].coding)
+            fail_msg("case %zu: coding %d", i, (int)seen.coding);
+    }
+}
+
+/* ---------------------------------------------------------------- refusals ------------------- */
+
+/* What a client gets to read that sends `sent` and then nothing more. */
+static void exchange_text(const char *sent)
+{
+    static const struct sockaddr_in nobody = {.sin_family = AF_INET};
+    const struct timeval hang = {.tv_sec = CLIENT_HANG_S};
+    int pair[2];
+
+    memset(&seen, 0, sizeof seen);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    (void)setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &hang, sizeof hang);
+    http_add_connection(http, false, pair[1], &nobody, sizeof nobody);
+    assert_true(client_send(pair[0], sent, strlen(sent)));
+    client_receive(pair[0], &answer);
+}
+
+#define REFUSED(method, headers) method " /refused HTTP/1.1\r\nHost: x\r\n" headers "\r\n"
+
+/* Nothing of the body has come, and nobody waits for it or asks for it. */
+static void long_bodies_are_not_awaited(void **state)
+{
+    static const char *const requests[] = {
+        REFUSED("POST", "Content-Length: 65537\r\n"),
+        REFUSED("PUT", "Content-Length: 65537\r\n"),
+        REFUSED("DELETE", "Content-Length: 65537\r\n"),
+        REFUSED("GET", "Content-Length: 65537\r\n"),
+        REFUSED("POST", "Content-Length: 65537\r\nExpect: 100-continue\r\n"),
+        REFUSED("POST", "Content-Length: 1\r\nexpect: 100-Continue\r\n"),
+        REFUSED("POST", "Transfer-Encoding: chunked\r\n"),
+    };
+
+    (void)state;
+    stays = true;
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        exchange_text(requests[i]);
+        if (answer.status != 404 || !answer_has(&answer, "\r\nConnection: close\r\n"))
+            fail_msg("case %zu: %d: %s", i, answer.status, answer.text);
+        assert_int_equal(seen.refused, 1);
+        assert_int_equal(seen.handled, 0);
+    }
+    stays = false;
+}
+
+/* A short one is read, dropped, and its connection goes on. */
+static void short_bodies_are_read(void **state)
+{
+    static const size_t sizes[] = {0, 1, 1000, 64 << 10};
+    static char text[(64 << 10) + 1024];
+
+    (void)state;
+    stays = true;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t length = (size_t)snprintf(text, sizeof text,
+                                         REFUSED("POST", "Content-Length: %zu\r\n"), sizes[i]);
+
+        memset(text + length, 'G', sizes[i]);
+        strcpy(text + length + sizes[i], "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        exchange_text(text);
+        assert_non_null(strstr(answer.text, "HTTP/1.1 404 "));
+        assert_non_null(strstr(answer.text, "HTTP/1.1 200 "));
+        assert_int_equal(seen.refused, 1);
+        assert_int_equal(seen.handled, 1);
+    }
+    stays = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +476,9 @@ int main(void)
         cmocka_unit_test(request_ids),
         cmocka_unit_test(trace_contexts),
         cmocka_unit_test(header_limits),
+        cmocka_unit_test(codings_of_headers),
+        cmocka_unit_test(long_bodies_are_not_awaited),
+        cmocka_unit_test(short_bodies_are_read),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

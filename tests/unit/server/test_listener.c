@@ -140,6 +140,12 @@ static void handle(void *app, struct http_request *request)
     http_respond(request);
 }
 
+static bool admit(void *app, struct http_request *request)
+{
+    (void)app, (void)request;
+    return true;
+}
+
 static void refuse(void *app, struct http_request *request, enum http_refusal why)
 {
     (void)why;
@@ -160,7 +166,7 @@ static bool closing(void *app)
 static struct http *start_http(void)
 {
     const struct http_options options = {
-        .handler = {NULL, handle, done, refuse, closing},
+        .handler = {NULL, admit, handle, done, refuse, closing},
         .body_max = 1024,
         .body_total_max = 1 << 20,
         .images_max = 1,

@@ -175,6 +175,59 @@ static void json_cannot_be_forged(void **state)
     json_decref(root);
 }
 
+/* Why a request failed is in its line, however its client has worded it. */
+static void problems(void **state)
+{
+    static const char type[] = "urn:vgg:problem:not-found";
+    struct http_request request = request_for("/nope");
+    const char *line;
+    json_t *root;
+
+    (void)state;
+    request.problem = type;
+    snprintf(request.detail, sizeof request.detail, "there is nothing at \"%s\" \\ caf\xc3\xa9",
+             forged);
+    line = access_line(LOG_TEXT, &request, 404);
+    assert_true(is_one_line(line));
+    assert_non_null(strstr(line, " id=abc-123 type=urn:vgg:problem:not-found detail=\"there is "
+                                 "nothing at \\\""));
+    assert_non_null(strstr(line, "\\\" \\\\ caf??\"\n"));
+    for (const char *c = line; c[1] != '\0'; c++)
+        assert_true(*c >= ' ' && *c <= '~');
+    root = parse_line(access_line(LOG_JSON, &request, 404));
+    assert_string_equal(string(root, "type"), type);
+    assert_string_equal(string(root, "detail"), request.detail);
+    json_decref(root);
+}
+
+/* The longest, all of it escaped, beside all else at its longest. */
+static void long_problems(void **state)
+{
+    char path[600] = "";
+    struct http_request request = request_for(path);
+    json_t *root;
+
+    (void)state;
+    memset(path, '\1', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    memset(request.id, 'i', HTTP_ID_MAX);
+    request.problem = "urn:vgg:problem:unsupported-media-type";
+    memset(request.detail, '"', HTTP_DETAIL_MAX);
+    assert_true(is_one_line(access_line(LOG_TEXT, &request, 400)));
+    assert_non_null(strstr(captured.text, "\\\"\\\"\"\n")); /* the end is not what is cut */
+    memset(request.detail, '\1', HTTP_DETAIL_MAX);
+    root = parse_line(access_line(LOG_JSON, &request, 400));
+    assert_int_equal(strlen(string(root, "detail")), HTTP_DETAIL_MAX);
+    json_decref(root);
+    request.detail[0] = '\0'; /* no memory for more */
+    assert_non_null(strstr(access_line(LOG_TEXT, &request, 503), "media-type\n"));
+    request.problem = NULL;
+    root = parse_line(access_line(LOG_JSON, &request, 200));
+    assert_null(json_object_get(root, "type"));
+    assert_null(json_object_get(root, "detail"));
+    json_decref(root);
+}
+
 static void events(void **state)
 {
     json_t *root;
@@ -247,6 +300,8 @@ int main(void)
         cmocka_unit_test(text_cannot_be_forged),
         cmocka_unit_test(json_of_a_request),
         cmocka_unit_test(json_cannot_be_forged),
+        cmocka_unit_test(problems),
+        cmocka_unit_test(long_problems),
         cmocka_unit_test(events),
         cmocka_unit_test(events_cannot_be_forged),
         cmocka_unit_test(out_of_memory),

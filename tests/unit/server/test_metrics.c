@@ -84,6 +84,8 @@ static void check_empty_histogram(const char *family, const char *label)
     check_zero(name, label);
 }
 
+static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
+
 static void all_series_exist_at_zero(void **state)
 {
     struct metrics *metrics = metrics_create();
@@ -96,8 +98,10 @@ static void all_series_exist_at_zero(void **state)
             snprintf(labels, sizeof labels, "route=\"%s\",code=\"%s\"", routes[i], codes[k]);
             check_zero("vgg_http_requests_total", labels);
         }
-        snprintf(labels, sizeof labels, "route=\"%s\"", routes[i]);
-        check_empty_histogram("vgg_http_request_duration_seconds", labels);
+        for (size_t k = 0; k < COUNT(classes); k++) {
+            snprintf(labels, sizeof labels, "route=\"%s\",code=\"%s\"", routes[i], classes[k]);
+            check_empty_histogram("vgg_http_request_duration_seconds", labels);
+        }
     }
     for (size_t i = 0; i < COUNT(stages); i++) {
         snprintf(labels, sizeof labels, "stage=\"%s\"", stages[i]);
@@ -204,6 +208,9 @@ static void observations_fall_into_their_buckets(void **state)
     metrics_request(metrics, ROUTE_MODEL, 200, 5 * NS_PER_MS); /* a bound itself is inside */
     metrics_request(metrics, ROUTE_MODEL, 200, 5 * NS_PER_MS + 1);
     metrics_request(metrics, ROUTE_MODEL, 503, 3600 * NS_PER_S);
+    metrics_request(metrics, ROUTE_MODEL, 304, 1);
+    metrics_request(metrics, ROUTE_MODEL, 400, 1);
+    metrics_request(metrics, ROUTE_MODEL, 499, 1);
     metrics_stage(metrics, STAGE_INFER, NS_PER_S / 2);
     metrics_shed(metrics, SHED_QUEUE_FULL);
     metrics_shed(metrics, SHED_QUEUE_FULL);
@@ -216,13 +223,18 @@ static void observations_fall_into_their_buckets(void **state)
     assert_true(value("vgg_http_requests_total", "route=\"/model\",code=\"200\"") == 2);
     assert_true(value("vgg_http_requests_total", "route=\"/model\",code=\"503\"") == 1);
     assert_true(value("vgg_http_requests_total", "route=\"/classify\",code=\"200\"") == 0);
-    assert_true(value(bucket, "route=\"/model\",le=\"0.0025\"") == 0);
-    assert_true(value(bucket, "route=\"/model\",le=\"0.005\"") == 1);
-    assert_true(value(bucket, "route=\"/model\",le=\"0.01\"") == 2);
-    assert_true(value(bucket, "route=\"/model\",le=\"30\"") == 2);
-    assert_true(value(bucket, "route=\"/model\",le=\"+Inf\"") == 3);
-    assert_true(value(count, "route=\"/model\"") == 3);
-    assert_true(value(count, "route=\"/livez\"") == 0);
+    assert_true(value(bucket, "route=\"/model\",code=\"2xx\",le=\"0.0025\"") == 0);
+    assert_true(value(bucket, "route=\"/model\",code=\"2xx\",le=\"0.005\"") == 1);
+    assert_true(value(bucket, "route=\"/model\",code=\"2xx\",le=\"0.01\"") == 2);
+    assert_true(value(bucket, "route=\"/model\",code=\"2xx\",le=\"30\"") == 2);
+    assert_true(value(bucket, "route=\"/model\",code=\"2xx\",le=\"+Inf\"") == 2);
+    assert_true(value(bucket, "route=\"/model\",code=\"5xx\",le=\"30\"") == 0);
+    assert_true(value(bucket, "route=\"/model\",code=\"5xx\",le=\"+Inf\"") == 1);
+    assert_true(value(count, "route=\"/model\",code=\"2xx\"") == 2);
+    assert_true(value(count, "route=\"/model\",code=\"3xx\"") == 1);
+    assert_true(value(count, "route=\"/model\",code=\"4xx\"") == 2);
+    assert_true(value(count, "route=\"/model\",code=\"5xx\"") == 1);
+    assert_true(value(count, "route=\"/livez\",code=\"2xx\"") == 0);
     assert_true(value("vgg_stage_duration_seconds_sum", "stage=\"infer\"") == 0.5);
     assert_true(value("vgg_stage_duration_seconds_sum", "stage=\"queue\"") == 0);
     assert_true(value("vgg_requests_shed_total", "reason=\"queue_full\"") == 2);
@@ -275,8 +287,8 @@ static void many_threads(void **state)
                 THREADS * ROUNDS * 4 / 5);
     assert_true(value("vgg_http_requests_total", "route=\"/classify\",code=\"503\"") ==
                 THREADS * ROUNDS / 5);
-    assert_true(value("vgg_http_request_duration_seconds_count", "route=\"/classify\"") ==
-                THREADS * ROUNDS);
+    assert_true(value("vgg_http_request_duration_seconds_count",
+                      "route=\"/classify\",code=\"2xx\"") == THREADS * ROUNDS * 4 / 5);
     assert_true(value("vgg_stage_duration_seconds_sum", "stage=\"encode\"") ==
                 THREADS * ROUNDS / METRICS_STAGES_N / 4.0);
     assert_true(value("vgg_requests_shed_total", "reason=\"draining\"") == THREADS * ROUNDS);

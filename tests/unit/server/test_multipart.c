@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,19 +15,29 @@
 enum { PARTS_MAX = 3 };
 
 /* Parse a copy of exactly the body's size, so that a sanitizer sees a read past its end. */
-static enum http_body parse(const char *body, size_t size, struct http_part parts[PARTS_MAX],
-                            size_t *n, uint8_t **copy)
+static enum http_body parse_form(const char *body, size_t size, struct multipart *form,
+                                 struct http_part parts[PARTS_MAX], uint8_t **copy)
 {
-    const char *error = NULL;
     enum http_body state;
 
+    *form = (struct multipart){.parts = parts, .parts_max = PARTS_MAX};
     *copy = malloc(size + (size == 0));
     assert_non_null(*copy);
     if (size != 0)
         memcpy(*copy, body, size);
-    state = multipart_parse(*copy, size, "XyZ", parts, PARTS_MAX, n, &error);
+    state = multipart_parse(form, *copy, size, "XyZ");
     if (state == HTTP_BODY_BAD)
-        assert_true(error != NULL && error[0] != '\0');
+        assert_true(form->error != NULL && form->error[0] != '\0');
+    return state;
+}
+
+static enum http_body parse(const char *body, size_t size, struct http_part parts[PARTS_MAX],
+                            size_t *n, uint8_t **copy)
+{
+    struct multipart form;
+    enum http_body state = parse_form(body, size, &form, parts, copy);
+
+    *n = form.parts_n;
     return state;
 }
 
@@ -101,7 +112,7 @@ static void bad_bodies(void **state)
         "--XyZ\r\n" FILE_HEAD "hello\r\n--XyZ--\r\n",
         "--XyZ\n" FILE_HEAD "\nhello\n--XyZ--\n",
         "--XyZ\r\n\r\nhello\r\n--XyZ--\r\n",
-        "--XyZ\r\nContent-Type: image/jpeg\r\n\r\nhello\r\n--XyZ--\r\n",
+        "--XyZ\r\nContent-Type: text/plain\r\n\r\nhello\r\n--XyZ--\r\n",
         "--XyZ\r\nContent-Disposition: form-data; name=\"top_k\"\r\n\r\n5\r\n--XyZ--\r\n",
         "--XyZ\r\nContent-Disposition: form-data; name=\"filename=\"\r\n\r\n5\r\n--XyZ--\r\n",
         "--XyZ\r\nContent-Disposition: form-data; name=\"\\\"; filename=\"\r\n\r\n5\r\n--XyZ--\r\n",
@@ -119,6 +130,157 @@ static void bad_bodies(void **state)
         free(copy);
     }
 }
+
+/* ---------------------------------------------------------------- fields --------------------- */
+
+#define FIELD(name) "--XyZ\r\nContent-Disposition: form-data; name=" name "\r\n"
+#define FILE_PART "--XyZ\r\n" FILE_HEAD "\r\nhello\r\n"
+
+static void fields_of_forms(void **state)
+{
+    static const struct {
+        const char *body;
+        size_t size; /* 0: that of the string */
+        struct http_field fields[3];
+    } cases[] = {
+        {FILE_PART FIELD("\"top_k\"") "\r\n3\r\n--XyZ--", 0, {{"top_k", "3"}}},
+        {FIELD("\"top_k\"") "\r\n3\r\n" FILE_PART "--XyZ--", 0, {{"top_k", "3"}}},
+        {FILE_PART FIELD("top_k") "\r\n3\r\n--XyZ--", 0, {{"top_k", "3"}}},
+        {FILE_PART FIELD("\"top_k\"") "Content-Type: text/plain; charset=utf-8\r\n\r\n3\r\n--XyZ--",
+         0,
+         {{"top_k", "3"}}},
+        {FILE_PART FIELD("\"top_k\"") "Content-Type: application/json\r\n\r\n3\r\n--XyZ--",
+         0,
+         {{"top_k", "3"}}},
+        {FILE_PART FIELD("\"a\"") "\r\n\r\n" FIELD("\"b\"") "\r\nx\r\ny\r\n--XyZ--",
+         0,
+         {{"a", ""}, {"b", "x\r\ny"}}},
+        {FILE_PART FIELD("\"a\"") "\r\n--XyZ--", 0, {{"a", ""}}}, /* the delimiter's line end */
+        {FILE_PART FIELD("\"a\"") "\r\n1\r\n" FIELD("\"a\"") "\r\n2\r\n--XyZ--",
+         0,
+         {{"a", "1"}, {"a", "2"}}},
+        {FILE_PART FIELD("\"a\\\"b;c\"; x=y") "\r\n1\r\n--XyZ--", 0, {{"a\"b;c", "1"}}},
+        {FILE_PART FIELD("a ; x=y") "\r\n1\r\n--XyZ--", 0, {{"a", "1"}}},
+        {FILE_PART FIELD("\"\"") "\r\n1\r\n--XyZ--", 0, {{"", "1"}}},
+        {FILE_PART FIELD("\"filename=\"") "\r\n1\r\n--XyZ--", 0, {{"filename=", "1"}}},
+        {FILE_PART FIELD("\"top_k\"") "\r\n3\0004\r\n--XyZ--",
+         sizeof(FILE_PART FIELD("\"top_k\"") "\r\n3\0004\r\n--XyZ--") - 1,
+         {{"\\0", "3"}}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct http_part parts[PARTS_MAX];
+        struct multipart form;
+        uint8_t *copy;
+        size_t size = cases[i].size != 0 ? cases[i].size : strlen(cases[i].body), n = 0;
+
+        if (parse_form(cases[i].body, size, &form, parts, &copy) != HTTP_BODY_MULTIPART)
+            fail_msg("case %zu: %s", i, form.error);
+        assert_int_equal(form.parts_n, 1);
+        assert_int_equal(parts[0].size, 5);
+        assert_memory_equal(parts[0].bytes, "hello", 5);
+        while (n < 3 && cases[i].fields[n].name != NULL)
+            n++;
+        assert_int_equal(form.fields_n, n);
+        for (size_t k = 0; k < n; k++) {
+            assert_string_equal(form.fields[k].name, cases[i].fields[k].name);
+            assert_string_equal(form.fields[k].value, cases[i].fields[k].value);
+        }
+        free(copy);
+    }
+}
+
+static void fields_are_bounded(void **state)
+{
+    (void)state;
+    for (size_t extra = 0; extra < 2; extra++) {
+        char body[4096] = FILE_PART;
+        struct http_part parts[PARTS_MAX];
+        struct multipart form;
+        uint8_t *copy;
+
+        for (size_t i = 0; i < HTTP_FIELDS_MAX + extra; i++)
+            strcat(body, FIELD("\"a\"") "\r\n1\r\n");
+        strcat(body, "--XyZ--");
+        assert_int_equal(parse_form(body, strlen(body), &form, parts, &copy),
+                         extra == 0 ? HTTP_BODY_MULTIPART : HTTP_BODY_BAD);
+        free(copy);
+    }
+}
+
+/* A file name, or the type of a picture or of any bytes, makes a file of a part. */
+static void files_without_a_name(void **state)
+{
+    static const struct {
+        const char *head;
+        bool is_file;
+    } cases[] = {
+        {FIELD("\"image\"") "Content-Type: image/jpeg\r\n", true},
+        {FIELD("\"image\"") "content-type:IMAGE/PNG; x=y\r\n", true},
+        {FIELD("\"image\"") "Content-Type: application/octet-stream\r\n", true},
+        {"--XyZ\r\nContent-Type: image/webp\r\nContent-Disposition: form-data; name=a\r\n", true},
+        {"--XyZ\r\nContent-Type: image/webp\r\n", true},
+        {FIELD("\"image\"; filename=\"\"") "Content-Type: image/jpeg\r\n", true}, /* not empty */
+        {FIELD("\"image\"") "Content-Type: text/plain\r\n", false},
+        {FIELD("\"image\""), false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[512];
+        struct http_part parts[PARTS_MAX];
+        struct multipart form;
+        uint8_t *copy;
+
+        snprintf(body, sizeof body, "%s\r\nhello\r\n--XyZ--", cases[i].head);
+        (void)parse_form(body, strlen(body), &form, parts, &copy);
+        if (form.parts_n != cases[i].is_file || form.fields_n != !cases[i].is_file)
+            fail_msg("case %zu: %zu files, %zu fields", i, form.parts_n, form.fields_n);
+        free(copy);
+    }
+}
+
+#define UNSELECTED(type) FIELD("\"more\"; filename=\"\"") type "\r\n\r\n"
+
+/* File inputs of a form in which nothing was chosen. */
+static void unselected_files(void **state)
+{
+    static const char *const bodies[] = {
+        UNSELECTED("Content-Type: application/octet-stream\r\n") FILE_PART "--XyZ--",
+        FILE_PART UNSELECTED("") "--XyZ--",
+        UNSELECTED("") FILE_PART UNSELECTED("") "--XyZ--",
+        FILE_PART FIELD("\"more\"; filename=") "\r\n\r\n--XyZ--",
+        FILE_PART FIELD("\"more\"; filename=\"\"") "\r\n--XyZ--",
+    };
+    struct http_part parts[PARTS_MAX];
+    struct multipart form;
+    uint8_t *copy;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        if (parse_form(bodies[i], strlen(bodies[i]), &form, parts, &copy) != HTTP_BODY_MULTIPART)
+            fail_msg("case %zu: %s", i, form.error);
+        assert_int_equal(form.parts_n, 1);
+        assert_memory_equal(parts[0].bytes, "hello", 5);
+        assert_int_equal(form.fields_n, 0);
+        free(copy);
+    }
+    assert_int_equal(
+        parse_form(UNSELECTED("") "--XyZ--", strlen(UNSELECTED("") "--XyZ--"), &form, parts, &copy),
+        HTTP_BODY_BAD);
+    assert_non_null(strstr(form.error, "no file was chosen"));
+    free(copy);
+    /* An empty file that has a name is one. */
+    assert_int_equal(parse_form("--XyZ\r\n" FILE_HEAD "\r\n\r\n--XyZ--",
+                                strlen("--XyZ\r\n" FILE_HEAD "\r\n\r\n--XyZ--"), &form, parts,
+                                &copy),
+                     HTTP_BODY_MULTIPART);
+    assert_int_equal(form.parts_n, 1);
+    free(copy);
+}
+
+/* ---------------------------------------------------------------- hostile -------------------- */
 
 /* Only the whole of a body is good; every beginning of one is bad, and none is read past its end.
  */
@@ -242,6 +404,8 @@ int main(void)
         cmocka_unit_test(files_of_good_bodies),   cmocka_unit_test(bad_bodies),
         cmocka_unit_test(every_beginning_is_bad), cmocka_unit_test(one_too_many),
         cmocka_unit_test(random_bytes),           cmocka_unit_test(boundaries),
+        cmocka_unit_test(fields_of_forms),        cmocka_unit_test(fields_are_bounded),
+        cmocka_unit_test(files_without_a_name),   cmocka_unit_test(unselected_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@ static const struct {
     {PROBLEM_DRAINING, 503},           {PROBLEM_NO_MEMORY, 503},
     {PROBLEM_DEADLINE, 504},           {PROBLEM_RELOADING, 409},
     {PROBLEM_NO_PREVIOUS, 409},        {PROBLEM_MEDIA_TYPE, 415},
-    {PROBLEM_BAD_MODEL, 422},
+    {PROBLEM_BAD_MODEL, 422},          {PROBLEM_BAD_ENCODING, 400},
 };
 
 static void statuses_of_the_contract(void **state)

@@ -132,6 +132,29 @@ static void strings_of_json(void **state)
     }
 }
 
+/* No blank and no control character is left, and never more than is asked for. */
+static void quoted(void **state)
+{
+    static const struct {
+        const char *bytes, *text;
+    } cases[] = {
+        {"", ""},
+        {"/x", "/x"},
+        {"a b\tc", "a%20b%09c"},
+        {"\r\nFORGED\x1b\x7f", "%0d%0aFORGED%1b%7f"},
+        {"caf\xc3\xa9 \"%\"", "caf\xc3\xa9%20\"%\""},
+    };
+    char blanks[TEXT_QUOTED_MAX + 10];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(text_quote(cases[i].bytes, strlen(cases[i].bytes)).text, cases[i].text);
+    assert_string_equal(text_quote("abc", 2).text, "ab");
+    assert_string_equal(text_quote(NULL, 0).text, "");
+    memset(blanks, ' ', sizeof blanks);
+    assert_int_equal(strlen(text_quote(blanks, sizeof blanks).text), 3 * TEXT_QUOTED_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +162,7 @@ int main(void)
         cmocka_unit_test(all_of_it),
         cmocka_unit_test(pieces_of_any_length),
         cmocka_unit_test(or_none_of_it),
+        cmocka_unit_test(quoted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
