@@ -20,6 +20,7 @@
 #include "addresses.h"
 #include "body.h"
 #include "clock.h"
+#include "interpose.h"
 #include "linger.h"
 #include "multipart.h"
 #include "request_id.h"
@@ -30,8 +31,11 @@ enum {
     ADMIN_CONNECTIONS_MAX = 256,
     /* Connections that libmicrohttpd may hold while we have yet to refuse them. */
     SURPLUS_CONNECTIONS = 1024,
-    /* Of a connection's memory beside the bytes of its headers: the list of them, the answer's. */
-    POOL_BYTES = 16 << 10
+    /*
+     * Of a connection's memory beside the bytes of its headers: 64 for each of them and each
+     * parameter of the query, and the answer's headers.
+     */
+    POOL_BYTES = 24 << 10
 };
 
 struct http {
@@ -53,6 +57,11 @@ struct peer {
     struct connection_watch *watch;
     struct address_count *address;
     struct tls_session tls;
+    struct http *http;
+    struct gate gate;
+    struct interposed interposed;
+    uint64_t begun_ns; /* first byte of the next request, 0: none has come */
+    bool busy;         /* with a request */
     bool admin;
     bool linger; /* it may be sending still when it is closed */
     size_t requests;
@@ -70,6 +79,7 @@ struct exchange {
     bool deferred;
     atomic_bool gone;  /* the client of a deferred request */
     bool zero_in_path; /* "%00", which would cut the decoded path short */
+    size_t number;     /* of the connection's requests, from 1 */
     unsigned status;
     struct body body;
     struct http_part *parts; /* once the body is whole */
@@ -175,17 +185,13 @@ static void read_headers(struct exchange *exchange)
     request->content_type = header(exchange, MHD_HTTP_HEADER_CONTENT_TYPE);
 }
 
-static enum http_refusal refusal_of(const struct exchange *exchange)
+static enum http_refusal refusal_of(struct exchange *exchange)
 {
-    const struct http_options *options = &exchange->http->options;
     const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-    if (info == NULL || info->header_size > options->header_max ||
-        MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, NULL, NULL) > HTTP_HEADERS_MAX)
-        return HTTP_HEADERS_TOO_LARGE;
-    if (length != NULL && strtoull(length, NULL, 10) > options->body_max)
+    if (gate_fault(&exchange->peer->gate, exchange->number) != NULL)
+        return HTTP_MALFORMED;
+    if (length != NULL && strtoull(length, NULL, 10) > exchange->http->options.body_max)
         return HTTP_BODY_TOO_LARGE;
     return HTTP_ACCEPTED;
 }
@@ -223,6 +229,8 @@ static bool add_headers(struct exchange *exchange, struct MHD_Response *response
 {
     const struct http_response *answer = &exchange->request.response;
     const struct http_handler *handler = &exchange->http->options.handler;
+    bool closing =
+        handler->closing(handler->app) || gate_ends(&exchange->peer->gate, exchange->number);
     char retry_after[16] = "", inference_header[24] = "";
 
     for (const struct http_header *more = answer->headers; more != NULL && more->name != NULL;
@@ -245,8 +253,7 @@ static bool add_headers(struct exchange *exchange, struct MHD_Response *response
            add_cors(exchange, response) &&
            add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
                       answer->authenticate ? "Bearer realm=\"vgg\"" : NULL) &&
-           add_header(response, MHD_HTTP_HEADER_CONNECTION,
-                      handler->closing(handler->app) ? "close" : NULL);
+           add_header(response, MHD_HTTP_HEADER_CONNECTION, closing ? "close" : NULL);
 }
 
 /* The answer as libmicrohttpd wants it; NULL when out of memory. Consumes the body. */
@@ -351,6 +358,26 @@ static bool call_again(const struct exchange *exchange)
            (exchange->request.admin || exchange->http->options.tls == NULL);
 }
 
+/* Answer without the body, or without more of it. */
+static enum MHD_Result refuse(struct exchange *exchange, enum http_refusal why)
+{
+    const struct http_handler *handler = &exchange->http->options.handler;
+    const struct gate_fault *fault = gate_fault(&exchange->peer->gate, exchange->number);
+
+    if (fault != NULL) {
+        connections_count_cut(exchange->http->connections, CUT_MALFORMED);
+        exchange->request.fault = &fault->why;
+    }
+    if (fault != NULL && fault->method != NULL) { /* it came with a head of the gate's */
+        exchange->request.method = fault->method;
+        exchange->request.path = fault->path;
+    }
+    exchange->phase = PHASE_HANDLED;
+    exchange->peer->linger = true;
+    handler->refuse(handler->app, &exchange->request, why);
+    return send_answer(exchange);
+}
+
 static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, const char *url,
                                  const char *method, const char *version, const char *data,
                                  size_t *size, void **state)
@@ -370,12 +397,8 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
         exchange->request.path = exchange->zero_in_path ? "/%00" : url;
         read_headers(exchange);
         refusal = refusal_of(exchange);
-        if (refusal != HTTP_ACCEPTED) {
-            exchange->phase = PHASE_HANDLED;
-            exchange->peer->linger = true;
-            handler->refuse(handler->app, &exchange->request, refusal);
-            return send_answer(exchange);
-        }
+        if (refusal != HTTP_ACCEPTED)
+            return refuse(exchange, refusal);
         watch_phase(exchange->peer->watch, CUT_BODY);
         watch_set(exchange->peer->watch, exchange->request.deadline_ns, true);
         body_init(&exchange->body, &http->bodies);
@@ -392,6 +415,8 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
             return MHD_YES;
         /* fall through */
     case PHASE_WHOLE:
+        if (gate_fault(&exchange->peer->gate, exchange->number) != NULL)
+            return refuse(exchange, HTTP_MALFORMED);
         exchange->phase = PHASE_HANDLED;
         end_body(exchange);
         handler->handle(handler->app, &exchange->request);
@@ -402,7 +427,28 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
     return MHD_NO;
 }
 
-/* The request line has arrived. */
+/* The next request begins: its clocks run, whenever the gate lets it through. */
+static void begin_request(struct peer *peer)
+{
+    const struct http_options *options = &peer->http->options;
+
+    peer->begun_ns = now_ns();
+    watch_phase(peer->watch, CUT_HEADERS);
+    watch_set(peer->watch,
+              peer->begun_ns + (options->header_ns < options->deadline_ns ? options->header_ns
+                                                                          : options->deadline_ns),
+              true);
+}
+
+static void on_head(void *context)
+{
+    struct peer *peer = context;
+
+    if (!peer->busy && peer->begun_ns == 0)
+        begin_request(peer);
+}
+
+/* The head has arrived, of which libmicrohttpd has read the request line. */
 static void *on_request(void *context, const char *uri, struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -420,8 +466,11 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
     exchange->request.admin = peer->admin;
     if (peer->tls.tls != NULL && peer->requests == 0)
         http->unheard--;
-    exchange->request.first = peer->requests++ == 0;
-    exchange->request.received_ns = now_ns();
+    exchange->request.first = peer->requests == 0;
+    exchange->number = ++peer->requests;
+    exchange->request.received_ns = peer->begun_ns != 0 ? peer->begun_ns : now_ns();
+    peer->begun_ns = 0;
+    peer->busy = true;
     exchange->request.deadline_ns = exchange->request.received_ns + http->options.deadline_ns;
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (info != NULL && info->client_addr != NULL)
@@ -430,12 +479,6 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
                                                                    : sizeof(struct sockaddr_in),
                           exchange->request.client, sizeof exchange->request.client, NULL, 0,
                           NI_NUMERICHOST);
-    watch_phase(peer->watch, CUT_HEADERS);
-    watch_set(peer->watch,
-              exchange->request.received_ns + (http->options.header_ns < http->options.deadline_ns
-                                                   ? http->options.header_ns
-                                                   : http->options.deadline_ns),
-              true);
     return exchange;
 }
 
@@ -467,8 +510,14 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     else if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         status = exchange->status;
     handler->done(handler->app, &exchange->request, status, exchange->phase != PHASE_HANDLED);
-    watch_phase(exchange->peer->watch, CUT_IDLE);
-    watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
+    exchange->peer->busy = false;
+    exchange->peer->linger |= gate_ends(&exchange->peer->gate, exchange->number);
+    if (gate_holds(&exchange->peer->gate))
+        begin_request(exchange->peer);
+    else {
+        watch_phase(exchange->peer->watch, CUT_IDLE);
+        watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
+    }
     watch_expect(exchange->peer->watch, true);
     free(exchange->parts);
     body_fini(&exchange->body);
@@ -496,8 +545,9 @@ static bool admit(struct http *http, struct peer *peer, struct MHD_Connection *m
     else {
         peer->watch =
             watch_add(http->connections, socket_of(mhd), now_ns() + http->options.header_ns);
-        if (peer->watch != NULL)
+        if (peer->watch != NULL && gate_init(&peer->gate, http->options.header_max, on_head, peer))
             return true;
+        watch_remove(peer->watch);
         http->refused[REFUSED_NO_MEMORY]++;
         addresses_give(http->addresses, peer->address);
     }
@@ -505,16 +555,26 @@ static bool admit(struct http *http, struct peer *peer, struct MHD_Connection *m
     return false;
 }
 
+/* The session of the main listener's connections, where they are TLS; else NULL. */
+static void *session_of(struct http *http, struct MHD_Connection *mhd, bool admin)
+{
+    return admin || http->options.tls == NULL
+               ? NULL
+               : MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+}
+
 static void begin_connection(struct http *http, struct MHD_Connection *mhd, struct peer **state)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
     struct peer *peer = calloc(1, sizeof *peer);
     bool admin = info != NULL && info->daemon == http->daemons[1];
+    void *session = session_of(http, mhd, admin);
 
     http->accepted++;
     if (peer == NULL)
         http->refused[REFUSED_NO_MEMORY]++;
     else {
+        peer->http = http;
         peer->admin = admin;
         if (!admit(http, peer, mhd)) {
             free(peer);
@@ -523,17 +583,19 @@ static void begin_connection(struct http *http, struct MHD_Connection *mhd, stru
     }
     if (peer == NULL) /* libmicrohttpd sees its end; what came already finds no peer */
         shutdown(socket_of(mhd), SHUT_RDWR);
-    if (peer != NULL && !admin && http->options.tls != NULL)
-        http->unheard++;
-    if (!admin && http->options.tls != NULL)
-        tls_session_init(
-            peer != NULL ? &peer->tls : NULL, http->options.tls,
-            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
+    else
+        interpose_add(&peer->interposed, &peer->gate, socket_of(mhd), session);
+    if (session != NULL) {
+        http->unheard += peer != NULL;
+        tls_session_init(peer != NULL ? &peer->tls : NULL, http->options.tls, session);
+    }
     *state = peer;
 }
 
 static void end_connection(struct http *http, struct MHD_Connection *mhd, struct peer *peer)
 {
+    interpose_remove(&peer->interposed);
+    gate_fini(&peer->gate);
     watch_remove(peer->watch);
     if (peer->tls.tls != NULL && peer->requests == 0)
         http->unheard--;
@@ -696,6 +758,8 @@ static enum MHD_Result on_argument(void *context, enum MHD_ValueKind kind, const
     bool whole = strlen(name) == name_size && (value == NULL || strlen(value) == value_size);
 
     (void)kind;
+    if (name_size == 0 && value == NULL) /* nothing between two "&", or before the first */
+        return MHD_YES;
     return query->visit(query->context, whole ? name : "\\0", value) ? MHD_YES : MHD_NO;
 }
 

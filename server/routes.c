@@ -237,6 +237,13 @@ static void respond_preflight(struct server *server, struct http_request *reques
 
 /* ---------------------------------------------------------------- requests ------------------- */
 
+/* "OPTIONS *" asks what the server as a whole can do. */
+static void respond_options(struct http_request *request)
+{
+    request->response.allow = "GET, HEAD, POST, OPTIONS";
+    respond(request, 204, NULL, calloc(1, 1), 0);
+}
+
 void routes_handle(void *app, struct http_request *request)
 {
     struct server *server = app;
@@ -252,8 +259,11 @@ void routes_handle(void *app, struct http_request *request)
     if (request->admin && request->origin != NULL)
         problem_set(&problem, PROBLEM_CROSS_ORIGIN,
                     "the admin listener takes nothing from web pages (header Origin)");
-    else if ((route == NULL || !route->open) &&
-             !secrets_admit(&server->secrets, request->admin, request->authorization))
+    else if (strcmp(request->path, "*") == 0) {
+        respond_options(request);
+        return;
+    } else if ((route == NULL || !route->open) &&
+               !secrets_admit(&server->secrets, request->admin, request->authorization))
         problem_set(&problem, PROBLEM_UNAUTHORIZED,
                     "send the header \"Authorization: Bearer TOKEN\" with this server's token");
     else if (route == NULL)
@@ -276,14 +286,12 @@ void routes_refuse(void *app, struct http_request *request, enum http_refusal wh
 
     set_route(request, find_route(request));
     set_cors(server, request);
-    if (why == HTTP_BODY_TOO_LARGE)
+    if (why == HTTP_MALFORMED)
+        problem_set(&problem, request->fault->problem, "%s", request->fault->detail);
+    else
         problem_set(&problem, PROBLEM_BODY_TOO_LARGE,
                     "the declared body is over the limit of %llu bytes (--max-body)",
                     (unsigned long long)server->options->body_max);
-    else
-        problem_set(&problem, PROBLEM_HEADERS_TOO_LARGE,
-                    "the headers are over the limit of %llu bytes (--max-header) or of %d",
-                    (unsigned long long)server->options->header_max, HTTP_HEADERS_MAX);
     server_respond_problem(server, request, &problem, 0);
 }
 
