@@ -336,11 +336,19 @@ static char *put(char *to, const char *from, size_t size)
     return to + size;
 }
 
-static char *put_field(char *to, const char *line, size_t size, bool chunked)
+/*
+ * Cookies nobody reads, and libmicrohttpd would take them apart; with an expectation and without a
+ * body it closes where the next request has come already; a length beside chunks must not count.
+ */
+static bool is_left_out(const struct head *head, struct span name)
 {
-    struct span name = {line, find((struct span){line, size}, ':')};
+    return equal(name, "Cookie") || (head->chunked && equal(name, "Content-Length")) ||
+           (!head->chunked && head->body_bytes == 0 && equal(name, "Expect"));
+}
 
-    if (equal(name, "Cookie") || (chunked && equal(name, "Content-Length")))
+static char *put_field(char *to, const char *line, size_t size, const struct head *head)
+{
+    if (is_left_out(head, (struct span){line, find((struct span){line, size}, ':')}))
         return to;
     return put(put(to, line, trim(line, size).size), "\r\n", 2);
 }
@@ -356,7 +364,7 @@ size_t head_rewrite(const struct head_reader *reader, char *bytes)
     to = put(to, bytes + reader->target_end, (size_t)(end + 1 - bytes) - reader->target_end);
     for (line = end + 1; line[0] != '\r'; line = end + 1) {
         end = memchr(line, '\n', (size_t)(bytes + reader->size - line));
-        to = put_field(to, line, (size_t)(end - 1 - line), reader->head.chunked);
+        to = put_field(to, line, (size_t)(end - 1 - line), &reader->head);
     }
     return (size_t)(put(to, "\r\n", 2) - bytes);
 }

@@ -53,8 +53,8 @@ enum head_state head_read(struct head_reader *reader, const char *bytes, size_t 
 
 /*
  * Write a whole head in place as libmicrohttpd reads it right, and return its new size, never more:
- * the target as a path, no blanks after values, no length beside chunks. No cookies either, which
- * nobody reads and libmicrohttpd would take apart.
+ * the target as a path, no blanks after values, no length beside chunks, no expectation without a
+ * body, no cookies.
  */
 size_t head_rewrite(const struct head_reader *reader, char *bytes);
 

@@ -662,8 +662,11 @@ static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads, size
         MHD_OPTION_URI_LOG_CALLBACK, on_request, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(connections_max + SURPLUS_CONNECTIONS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        http->options.header_max + POOL_BYTES, MHD_OPTION_ARRAY,
-        tls ? tls_options : tls_options + 2, MHD_OPTION_ARRAY,
+        http->options.header_max + POOL_BYTES,
+#if MHD_VERSION >= 0x01000000
+        MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, /* what it refuses by itself, the gate has refused */
+#endif
+        MHD_OPTION_ARRAY, tls ? tls_options : tls_options + 2, MHD_OPTION_ARRAY,
         threads > 1 ? pool_options : pool_options + 1, MHD_OPTION_END);
 }
 
