@@ -364,10 +364,16 @@ static void ends_and_errors(void **state)
     assert_int_equal(gate_read(&gate, &source, bytes, sizeof bytes), 0);
     assert_int_equal(stream.heads, 1);
     gate_fini(&gate);
+}
 
+static void no_memory(void **state)
+{
+    struct gate gate;
+
+    (void)state;
     fault_arm(1);
-    assert_false(gate_init(&gate, HEAD_MAX, on_head, &stream));
-    fault_disarm();
+    assert_int_equal(gate_init(&gate, HEAD_MAX, on_head, NULL), !fault_available());
+    (void)fault_disarm();
     gate_fini(&gate);
 }
 
@@ -377,7 +383,7 @@ int main(void)
         cmocka_unit_test(good_streams),         cmocka_unit_test(bad_heads),
         cmocka_unit_test(bad_chunks),           cmocka_unit_test(sizes_of_heads),
         cmocka_unit_test(sizes_of_chunk_lines), cmocka_unit_test(bodies_pass),
-        cmocka_unit_test(ends_and_errors),
+        cmocka_unit_test(ends_and_errors),      cmocka_unit_test(no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
