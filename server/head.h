@@ -2,7 +2,7 @@
  * The head of a request, its request line and headers, read as RFC 9112 says and in no other way:
  * what a proxy in front might read otherwise is a fault. Bytes in, a verdict out; no I/O.
  *
- * Path of a request: listener -> connections, [gate: head] -> http -> routes -> ...
+ * Path of a request: listener -> peers, [gate: head] -> http -> routes -> ...
  */
 #ifndef HEAD_H
 #define HEAD_H

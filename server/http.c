@@ -17,18 +17,14 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "addresses.h"
 #include "body.h"
 #include "clock.h"
-#include "interpose.h"
-#include "linger.h"
 #include "multipart.h"
+#include "peers.h"
 #include "request_id.h"
-#include "tls.h"
 
 enum {
     NETWORK_THREADS = 2,
-    ADMIN_CONNECTIONS_MAX = 256,
     /* Connections that libmicrohttpd may hold while we have yet to refuse them. */
     SURPLUS_CONNECTIONS = 1024,
     /*
@@ -41,30 +37,10 @@ enum {
 struct http {
     struct http_options options;
     struct MHD_Daemon *daemons[2]; /* main, admin */
-    struct connections *connections;
-    struct addresses *addresses; /* NULL: no limit */
-    struct lingerers *linger;
+    struct peers *peers;
     struct MHD_Response *no_memory; /* when there is none even for a small answer */
     char no_memory_id[HTTP_ID_MAX + 1];
     struct body_budget bodies;
-    atomic_size_t open[2]; /* connections of each daemon */
-    atomic_size_t unheard; /* TLS connections without a first request: it may be a handshake */
-    _Atomic uint64_t accepted, refused[HTTP_REFUSED_N];
-};
-
-/* What we keep of a connection. */
-struct peer {
-    struct connection_watch *watch;
-    struct address_count *address;
-    struct tls_session tls;
-    struct http *http;
-    struct gate gate;
-    struct interposed interposed;
-    uint64_t begun_ns; /* first byte of the next request, 0: none has come */
-    bool busy;         /* with a request */
-    bool admin;
-    bool linger; /* it may be sending still when it is closed */
-    size_t requests;
 };
 
 enum phase { PHASE_HEADERS, PHASE_BODY, PHASE_WHOLE, PHASE_HANDLED };
@@ -365,7 +341,7 @@ static enum MHD_Result refuse(struct exchange *exchange, enum http_refusal why)
     const struct gate_fault *fault = gate_fault(&exchange->peer->gate, exchange->number);
 
     if (fault != NULL) {
-        connections_count_cut(exchange->http->connections, CUT_MALFORMED);
+        peers_count_cut(exchange->http->peers, CUT_MALFORMED);
         exchange->request.fault = &fault->why;
     }
     if (fault != NULL && fault->method != NULL) { /* it came with a head of the gate's */
@@ -427,27 +403,6 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
     return MHD_NO;
 }
 
-/* The next request begins: its clocks run, whenever the gate lets it through. */
-static void begin_request(struct peer *peer)
-{
-    const struct http_options *options = &peer->http->options;
-
-    peer->begun_ns = now_ns();
-    watch_phase(peer->watch, CUT_HEADERS);
-    watch_set(peer->watch,
-              peer->begun_ns + (options->header_ns < options->deadline_ns ? options->header_ns
-                                                                          : options->deadline_ns),
-              true);
-}
-
-static void on_head(void *context)
-{
-    struct peer *peer = context;
-
-    if (!peer->busy && peer->begun_ns == 0)
-        begin_request(peer);
-}
-
 /* The head has arrived, of which libmicrohttpd has read the request line. */
 static void *on_request(void *context, const char *uri, struct MHD_Connection *mhd)
 {
@@ -464,13 +419,9 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
     exchange->peer = peer;
     exchange->zero_in_path = memmem(uri, strcspn(uri, "?"), "%00", 3) != NULL;
     exchange->request.admin = peer->admin;
-    if (peer->tls.tls != NULL && peer->requests == 0)
-        http->unheard--;
     exchange->request.first = peer->requests == 0;
-    exchange->number = ++peer->requests;
-    exchange->request.received_ns = peer->begun_ns != 0 ? peer->begun_ns : now_ns();
-    peer->begun_ns = 0;
-    peer->busy = true;
+    exchange->request.received_ns = peer_begin(peer);
+    exchange->number = peer->requests;
     exchange->request.deadline_ns = exchange->request.received_ns + http->options.deadline_ns;
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (info != NULL && info->client_addr != NULL)
@@ -510,15 +461,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     else if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         status = exchange->status;
     handler->done(handler->app, &exchange->request, status, exchange->phase != PHASE_HANDLED);
-    exchange->peer->busy = false;
-    exchange->peer->linger |= gate_ends(&exchange->peer->gate, exchange->number);
-    if (gate_holds(&exchange->peer->gate))
-        begin_request(exchange->peer);
-    else {
-        watch_phase(exchange->peer->watch, CUT_IDLE);
-        watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
-    }
-    watch_expect(exchange->peer->watch, true);
+    peer_end(exchange->peer);
     free(exchange->parts);
     body_fini(&exchange->body);
     free(exchange->request.response.body);
@@ -530,31 +473,6 @@ static int socket_of(struct MHD_Connection *mhd)
     return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
-/* Count a connection in against the limits; false: it is one too many. */
-static bool admit(struct http *http, struct peer *peer, struct MHD_Connection *mhd)
-{
-    size_t max = peer->admin ? ADMIN_CONNECTIONS_MAX : http->options.connections_max;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-    if (atomic_fetch_add(&http->open[peer->admin], 1) >= max)
-        http->refused[REFUSED_LIMIT]++;
-    else if (!peer->admin && http->addresses != NULL &&
-             (peer->address = addresses_take(http->addresses, info->client_addr)) == NULL)
-        http->refused[REFUSED_ADDRESS]++;
-    else {
-        peer->watch =
-            watch_add(http->connections, socket_of(mhd), now_ns() + http->options.header_ns);
-        if (peer->watch != NULL && gate_init(&peer->gate, http->options.header_max, on_head, peer))
-            return true;
-        watch_remove(peer->watch);
-        http->refused[REFUSED_NO_MEMORY]++;
-        addresses_give(http->addresses, peer->address);
-    }
-    http->open[peer->admin]--;
-    return false;
-}
-
 /* The session of the main listener's connections, where they are TLS; else NULL. */
 static void *session_of(struct http *http, struct MHD_Connection *mhd, bool admin)
 {
@@ -563,63 +481,31 @@ static void *session_of(struct http *http, struct MHD_Connection *mhd, bool admi
                : MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
 }
 
-static void begin_connection(struct http *http, struct MHD_Connection *mhd, struct peer **state)
+static struct peer *begin_connection(struct http *http, struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
-    struct peer *peer = calloc(1, sizeof *peer);
     bool admin = info != NULL && info->daemon == http->daemons[1];
     void *session = session_of(http, mhd, admin);
+    struct peer *peer;
 
-    http->accepted++;
-    if (peer == NULL)
-        http->refused[REFUSED_NO_MEMORY]++;
-    else {
-        peer->http = http;
-        peer->admin = admin;
-        if (!admit(http, peer, mhd)) {
-            free(peer);
-            peer = NULL;
-        }
-    }
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    peer = peer_create(http->peers, admin, socket_of(mhd), info->client_addr, session);
     if (peer == NULL) /* libmicrohttpd sees its end; what came already finds no peer */
         shutdown(socket_of(mhd), SHUT_RDWR);
-    else
-        interpose_add(&peer->interposed, &peer->gate, socket_of(mhd), session);
-    if (session != NULL) {
-        http->unheard += peer != NULL;
+    if (session != NULL)
         tls_session_init(peer != NULL ? &peer->tls : NULL, http->options.tls, session);
-    }
-    *state = peer;
-}
-
-static void end_connection(struct http *http, struct MHD_Connection *mhd, struct peer *peer)
-{
-    interpose_remove(&peer->interposed);
-    gate_fini(&peer->gate);
-    watch_remove(peer->watch);
-    if (peer->tls.tls != NULL && peer->requests == 0)
-        http->unheard--;
-    if (peer->linger)
-        linger_add(http->linger, socket_of(mhd));
-    if (peer->address != NULL)
-        addresses_give(http->addresses, peer->address);
-    http->open[peer->admin]--;
-    tls_session_fini(&peer->tls);
-    free(peer);
+    return peer;
 }
 
 static void on_connection(void *context, struct MHD_Connection *mhd, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct peer *peer = *state;
-
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        begin_connection(context, mhd, &peer);
-    else if (peer != NULL) {
-        end_connection(context, mhd, peer);
-        peer = NULL;
+        *state = begin_connection(context, mhd);
+    else if (*state != NULL) {
+        peer_destroy(*state, socket_of(mhd));
+        *state = NULL;
     }
-    *state = peer;
 }
 
 /*
@@ -632,9 +518,9 @@ static void on_log(void *context, const char *format, va_list args)
 
     (void)args;
     if (has_prefix(format, "Error processing request"))
-        connections_count_cut(http->connections, CUT_MALFORMED);
+        peers_count_cut(http->peers, CUT_MALFORMED);
     else if (has_prefix(format, "Error: received handshake message out of context"))
-        connections_count_cut(http->connections, CUT_HANDSHAKE);
+        peers_count_cut(http->peers, CUT_HANDSHAKE);
 }
 
 /* ---------------------------------------------------------------- the daemons ---------------- */
@@ -679,20 +565,15 @@ enum vgg_status http_create(const struct http_options *options, struct http **ou
         goto fail;
     http->options = *options;
     http->bodies.max = options->body_total_max;
-    if (connections_create(&http->connections, error) != VGG_OK)
-        goto fail;
-    if (options->connections_per_address != 0 &&
-        (http->addresses =
-             addresses_create(options->connections_max, options->connections_per_address)) == NULL)
+    if (peers_create(options, &http->peers, error) != VGG_OK)
         goto fail;
     request_id_make(http->no_memory_id);
     http->no_memory = make_no_memory(http->no_memory_id);
-    http->linger = linger_create();
-    if (http->no_memory == NULL || http->linger == NULL)
+    if (http->no_memory == NULL)
         goto fail;
     http->daemons[0] =
         start_daemon(http, NETWORK_THREADS, options->connections_max, options->tls != NULL);
-    http->daemons[1] = start_daemon(http, 1, ADMIN_CONNECTIONS_MAX, false);
+    http->daemons[1] = start_daemon(http, 1, PEERS_ADMIN_MAX, false);
     if (http->daemons[0] == NULL || http->daemons[1] == NULL)
         goto fail;
     *out = http;
@@ -706,29 +587,23 @@ void http_add_connection(struct http *http, bool admin, int fd, const void *addr
                          unsigned address_size)
 {
     /* On failure libmicrohttpd has closed the socket. */
-    if (MHD_add_connection(http->daemons[admin], fd, address, (socklen_t)address_size) != MHD_YES) {
-        http->accepted++;
-        http->refused[errno == ENOMEM ? REFUSED_NO_MEMORY : REFUSED_LIMIT]++;
-    }
+    if (MHD_add_connection(http->daemons[admin], fd, address, (socklen_t)address_size) != MHD_YES)
+        peers_refuse(http->peers, errno == ENOMEM ? REFUSED_NO_MEMORY : REFUSED_LIMIT);
 }
 
 void http_get_counts(struct http *http, struct http_counts *counts)
 {
-    counts->accepted = http->accepted;
-    counts->open = http->open[0] + http->open[1];
-    for (size_t i = 0; i < HTTP_REFUSED_N; i++)
-        counts->refused[i] = http->refused[i];
-    connections_get_cuts(http->connections, counts->cut);
+    peers_get_counts(http->peers, counts);
 }
 
 size_t http_in_flight(struct http *http)
 {
-    return connections_busy(http->connections);
+    return peers_in_flight(http->peers);
 }
 
 size_t http_unheard(struct http *http)
 {
-    return http->unheard;
+    return peers_unheard(http->peers);
 }
 
 void http_destroy(struct http *http)
@@ -740,9 +615,7 @@ void http_destroy(struct http *http)
             MHD_stop_daemon(http->daemons[i]);
     if (http->no_memory != NULL)
         MHD_destroy_response(http->no_memory);
-    linger_destroy(http->linger);
-    addresses_destroy(http->addresses);
-    connections_destroy(http->connections);
+    peers_destroy(http->peers);
     free(http);
 }
 

@@ -2,7 +2,7 @@
  * HTTP, as the rest of the server sees it: requests with a whole, bounded body, and responses. The
  * only file that knows libmicrohttpd is http.c.
  *
- * Path of a request: listener -> [connections, http] -> routes -> ...
+ * Path of a request: listener -> peers, connections, gate -> [http] -> routes -> ...
  */
 #ifndef HTTP_H
 #define HTTP_H
