@@ -13,8 +13,8 @@
 #include "problem.h"
 
 enum {
-    HEAD_FIELDS_MAX = 100,    /* headers of one request */
-    HEAD_PARAMETERS_MAX = 100 /* of its query */
+    HEAD_FIELDS_MAX = 100,   /* headers of one request */
+    HEAD_PARAMETERS_MAX = 50 /* of its query */
 };
 
 /* Why a head is refused. */

@@ -31,7 +31,7 @@ enum {
      * Of a connection's memory beside the bytes of its headers: 64 for each of them and each
      * parameter of the query, and the answer's headers.
      */
-    POOL_BYTES = 24 << 10
+    POOL_BYTES = 16 << 10
 };
 
 struct http {

@@ -16,6 +16,9 @@
 
 enum { PLAIN, TLS, WAYS, DAYS = 30 };
 
+/* The defaults. */
+enum { HEADER_BYTES = 16 << 10, HEAD_FIELDS_MAX = 100, HEAD_PARAMETERS_MAX = 50 };
+
 #define HOST "Host: x\r\n"
 #define GET "GET /livez HTTP/1.1\r\n" HOST "\r\n"
 #define POST "POST /classify HTTP/1.1\r\n" HOST
@@ -465,9 +468,37 @@ static void check_many(int n)
     }
 }
 
+/* The largest head, in bytes, headers and parameters, and a full buffer behind it. */
+static void check_largest(void)
+{
+    static char bytes[HEADER_BYTES + 200 * sizeof GET];
+    size_t size = (size_t)sprintf(bytes, "GET /livez?a");
+    struct raw raw;
+
+    for (int i = 1; i < HEAD_PARAMETERS_MAX; i++)
+        size += (size_t)sprintf(bytes + size, "&a");
+    size += (size_t)sprintf(bytes + size, " HTTP/1.1\r\n" HOST);
+    for (int i = 1; i < HEAD_FIELDS_MAX - 1; i++)
+        size += (size_t)sprintf(bytes + size, "a:b\r\n");
+    size += (size_t)sprintf(bytes + size, "X:%0*d\r\n\r\n", (int)(HEADER_BYTES - size - 6), 0);
+    assert_int_equal(size, HEADER_BYTES);
+    for (int i = 0; i < 200; i++)
+        size += (size_t)sprintf(bytes + size, GET);
+    for (int way = 0; way < WAYS; way++)
+        for (size_t cut = 1; cut < HEADER_BYTES; cut = cut * 3 + 1) {
+            open_way(&raw, way);
+            assert_true(raw_send(&raw, bytes, cut));
+            nap();
+            assert_true(raw_send(&raw, bytes + cut, size - cut));
+            expect_ok(&raw, 201);
+            raw_close(&raw);
+        }
+}
+
 static void test_hundreds_of_requests_at_once(void **state)
 {
     (void)state;
+    check_largest();
     check_many(100);
     check_many(400);
     check_unharmed();
