@@ -268,7 +268,7 @@ $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(part_objects) $(BUILD)/em
 
 fuzzers: $(fuzzers)
 
-## fuzz: images, bodies, models by clang's libFuzzer, FUZZ_SECONDS [60] each
+## fuzz: images, bodies, heads, models by clang's libFuzzer, FUZZ_SECONDS [60] each
 FUZZ_SECONDS ?= 60
 fuzz:
 	$(Q)sh docker/deps.sh build fuzz || echo "fuzz: going on with what is there"

@@ -17,47 +17,32 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-#include "addresses.h"
 #include "answer.h"
 #include "clock.h"
 #include "content.h"
-#include "linger.h"
+#include "peers.h"
 #include "request_id.h"
-#include "tls.h"
 
 enum {
     NETWORK_THREADS = 2,
-    ADMIN_CONNECTIONS_MAX = 256,
     /* Connections that libmicrohttpd may hold while we have yet to refuse them. */
     SURPLUS_CONNECTIONS = 1024,
     /* A refused body that is read, so that its connection stays. */
     SHORT_BODY_BYTES = 64 << 10,
-    /* Of a connection's memory beside the bytes of its headers: the list of them, the answer's. */
+    /*
+     * Of a connection's memory beside the bytes of its headers: 64 for each of them and each
+     * parameter of the query, and the answer's headers.
+     */
     POOL_BYTES = 16 << 10
 };
 
 struct http {
     struct http_options options;
     struct MHD_Daemon *daemons[2]; /* main, admin */
-    struct connections *connections;
-    struct addresses *addresses; /* NULL: no limit */
-    struct lingerers *linger;
+    struct peers *peers;
     struct MHD_Response *no_memory; /* when there is none even for a small answer */
     char no_memory_id[HTTP_ID_MAX + 1];
     struct body_budget bodies;
-    atomic_size_t open[2]; /* connections of each daemon */
-    atomic_size_t unheard; /* TLS connections without a first request: it may be a handshake */
-    _Atomic uint64_t accepted, refused[HTTP_REFUSED_N];
-};
-
-/* What we keep of a connection. */
-struct peer {
-    struct connection_watch *watch;
-    struct address_count *address;
-    struct tls_session tls;
-    bool admin;
-    bool linger; /* it may be sending still when it is closed */
-    size_t requests;
 };
 
 enum phase { PHASE_HEADERS, PHASE_BODY, PHASE_WHOLE, PHASE_HANDLED };
@@ -73,6 +58,7 @@ struct exchange {
     atomic_bool gone;  /* the client of a deferred request */
     bool zero_in_path; /* "%00", which would cut the decoded path short */
     bool refused;      /* its answer is set; the body is read and dropped */
+    size_t number;     /* of the connection's requests, from 1 */
     unsigned status;
     struct content content;
 };
@@ -156,17 +142,13 @@ static void read_headers(struct exchange *exchange)
     http_headers(request, MHD_HTTP_HEADER_CONTENT_ENCODING, add_coding, &request->coding);
 }
 
-static enum http_refusal refusal_of(const struct exchange *exchange)
+static enum http_refusal refusal_of(struct exchange *exchange)
 {
-    const struct http_options *options = &exchange->http->options;
     const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-    if (info == NULL || info->header_size > options->header_max ||
-        MHD_get_connection_values_n(exchange->mhd, MHD_HEADER_KIND, NULL, NULL) > HTTP_HEADERS_MAX)
-        return HTTP_HEADERS_TOO_LARGE;
-    if (length != NULL && strtoull(length, NULL, 10) > options->body_max)
+    if (gate_fault(&exchange->peer->gate, exchange->number) != NULL)
+        return HTTP_MALFORMED;
+    if (length != NULL && strtoull(length, NULL, 10) > exchange->http->options.body_max)
         return HTTP_BODY_TOO_LARGE;
     return HTTP_ACCEPTED;
 }
@@ -192,6 +174,8 @@ static bool add_header(void *response, const char *name, const char *value)
 static struct MHD_Response *make_response(struct exchange *exchange)
 {
     const struct http_handler *handler = &exchange->http->options.handler;
+    bool closing =
+        handler->closing(handler->app) || gate_ends(&exchange->peer->gate, exchange->number);
     struct http_response *answer = &exchange->request.response;
     struct MHD_Response *response;
 
@@ -201,8 +185,7 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     if (response == NULL)
         free(answer->body);
     answer->body = NULL;
-    if (response != NULL &&
-        !answer_headers(&exchange->request, handler->closing(handler->app), add_header, response)) {
+    if (response != NULL && !answer_headers(&exchange->request, closing, add_header, response)) {
         MHD_destroy_response(response);
         return NULL;
     }
@@ -298,17 +281,30 @@ static bool call_again(const struct exchange *exchange)
            (exchange->request.admin || exchange->http->options.tls == NULL);
 }
 
-/* False: it is answered now, without its body. */
-static bool admit_request(struct exchange *exchange)
+/* What is set already, though its client may be sending still. */
+static enum MHD_Result send_early(struct exchange *exchange)
+{
+    exchange->phase = PHASE_HANDLED;
+    exchange->peer->linger = true;
+    return send_answer(exchange);
+}
+
+/* Answer without the body, or without more of it. */
+static enum MHD_Result refuse(struct exchange *exchange, enum http_refusal why)
 {
     const struct http_handler *handler = &exchange->http->options.handler;
-    enum http_refusal refusal = refusal_of(exchange);
+    const struct gate_fault *fault = gate_fault(&exchange->peer->gate, exchange->number);
 
-    if (refusal != HTTP_ACCEPTED)
-        handler->refuse(handler->app, &exchange->request, refusal);
-    else
-        exchange->refused = !handler->admit(handler->app, &exchange->request);
-    return refusal == HTTP_ACCEPTED && (!exchange->refused || is_short(exchange));
+    if (fault != NULL) {
+        peers_count_cut(exchange->http->peers, CUT_MALFORMED);
+        exchange->request.fault = &fault->why;
+    }
+    if (fault != NULL && fault->method != NULL) { /* it came with a head of the gate's */
+        exchange->request.method = fault->method;
+        exchange->request.path = fault->path;
+    }
+    handler->refuse(handler->app, &exchange->request, why);
+    return send_early(exchange);
 }
 
 static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, const char *url,
@@ -318,6 +314,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
     struct exchange *exchange = *state;
     struct http *http = context;
     const struct http_handler *handler = &http->options.handler;
+    enum http_refusal refusal;
 
     (void)version;
     if (exchange == NULL) /* there was no memory for it */
@@ -328,11 +325,12 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
         exchange->request.method = method;
         exchange->request.path = exchange->zero_in_path ? "/%00" : url;
         read_headers(exchange);
-        if (!admit_request(exchange)) {
-            exchange->phase = PHASE_HANDLED;
-            exchange->peer->linger = true;
-            return send_answer(exchange);
-        }
+        refusal = refusal_of(exchange);
+        if (refusal != HTTP_ACCEPTED)
+            return refuse(exchange, refusal);
+        exchange->refused = !handler->admit(handler->app, &exchange->request);
+        if (exchange->refused && !is_short(exchange))
+            return send_early(exchange);
         watch_phase(exchange->peer->watch, CUT_BODY);
         watch_set(exchange->peer->watch, exchange->request.deadline_ns, true);
         content_init(&exchange->content, &http->bodies);
@@ -349,6 +347,8 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
             return MHD_YES;
         /* fall through */
     case PHASE_WHOLE:
+        if (!exchange->refused && gate_fault(&exchange->peer->gate, exchange->number) != NULL)
+            return refuse(exchange, HTTP_MALFORMED);
         exchange->phase = PHASE_HANDLED;
         if (exchange->refused)
             return send_answer(exchange);
@@ -361,7 +361,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
     return MHD_NO;
 }
 
-/* The request line has arrived. */
+/* The head has arrived, of which libmicrohttpd has read the request line. */
 static void *on_request(void *context, const char *uri, struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info =
@@ -377,10 +377,9 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
     exchange->peer = peer;
     exchange->zero_in_path = memmem(uri, strcspn(uri, "?"), "%00", 3) != NULL;
     exchange->request.admin = peer->admin;
-    if (peer->tls.tls != NULL && peer->requests == 0)
-        http->unheard--;
-    exchange->request.first = peer->requests++ == 0;
-    exchange->request.received_ns = now_ns();
+    exchange->request.first = peer->requests == 0;
+    exchange->request.received_ns = peer_begin(peer);
+    exchange->number = peer->requests;
     exchange->request.deadline_ns = exchange->request.received_ns + http->options.deadline_ns;
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (info != NULL && info->client_addr != NULL)
@@ -389,12 +388,6 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
                                                                    : sizeof(struct sockaddr_in),
                           exchange->request.client, sizeof exchange->request.client, NULL, 0,
                           NI_NUMERICHOST);
-    watch_phase(peer->watch, CUT_HEADERS);
-    watch_set(peer->watch,
-              exchange->request.received_ns + (http->options.header_ns < http->options.deadline_ns
-                                                   ? http->options.header_ns
-                                                   : http->options.deadline_ns),
-              true);
     return exchange;
 }
 
@@ -426,9 +419,7 @@ static void on_completed(void *context, struct MHD_Connection *mhd, void **state
     else if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK)
         status = exchange->status;
     handler->done(handler->app, &exchange->request, status, exchange->phase != PHASE_HANDLED);
-    watch_phase(exchange->peer->watch, CUT_IDLE);
-    watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, false);
-    watch_expect(exchange->peer->watch, true);
+    peer_end(exchange->peer);
     content_fini(&exchange->content);
     free(exchange->request.response.body);
     free(exchange);
@@ -439,83 +430,39 @@ static int socket_of(struct MHD_Connection *mhd)
     return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 }
 
-/* Count a connection in against the limits; false: it is one too many. */
-static bool admit(struct http *http, struct peer *peer, struct MHD_Connection *mhd)
+/* The session of the main listener's connections, where they are TLS; else NULL. */
+static void *session_of(struct http *http, struct MHD_Connection *mhd, bool admin)
 {
-    size_t max = peer->admin ? ADMIN_CONNECTIONS_MAX : http->options.connections_max;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-
-    if (atomic_fetch_add(&http->open[peer->admin], 1) >= max)
-        http->refused[REFUSED_LIMIT]++;
-    else if (!peer->admin && http->addresses != NULL &&
-             (peer->address = addresses_take(http->addresses, info->client_addr)) == NULL)
-        http->refused[REFUSED_ADDRESS]++;
-    else {
-        peer->watch =
-            watch_add(http->connections, socket_of(mhd), now_ns() + http->options.header_ns);
-        if (peer->watch != NULL)
-            return true;
-        http->refused[REFUSED_NO_MEMORY]++;
-        addresses_give(http->addresses, peer->address);
-    }
-    http->open[peer->admin]--;
-    return false;
+    return admin || http->options.tls == NULL
+               ? NULL
+               : MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
 }
 
-static void begin_connection(struct http *http, struct MHD_Connection *mhd, struct peer **state)
+static struct peer *begin_connection(struct http *http, struct MHD_Connection *mhd)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_DAEMON);
-    struct peer *peer = calloc(1, sizeof *peer);
     bool admin = info != NULL && info->daemon == http->daemons[1];
+    void *session = session_of(http, mhd, admin);
+    struct peer *peer;
 
-    http->accepted++;
-    if (peer == NULL)
-        http->refused[REFUSED_NO_MEMORY]++;
-    else {
-        peer->admin = admin;
-        if (!admit(http, peer, mhd)) {
-            free(peer);
-            peer = NULL;
-        }
-    }
+    info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    peer = peer_create(http->peers, admin, socket_of(mhd), info->client_addr, session);
     if (peer == NULL) /* libmicrohttpd sees its end; what came already finds no peer */
         shutdown(socket_of(mhd), SHUT_RDWR);
-    if (peer != NULL && !admin && http->options.tls != NULL)
-        http->unheard++;
-    if (!admin && http->options.tls != NULL)
-        tls_session_init(
-            peer != NULL ? &peer->tls : NULL, http->options.tls,
-            MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session);
-    *state = peer;
-}
-
-static void end_connection(struct http *http, struct MHD_Connection *mhd, struct peer *peer)
-{
-    watch_remove(peer->watch);
-    if (peer->tls.tls != NULL && peer->requests == 0)
-        http->unheard--;
-    if (peer->linger)
-        linger_add(http->linger, socket_of(mhd));
-    if (peer->address != NULL)
-        addresses_give(http->addresses, peer->address);
-    http->open[peer->admin]--;
-    tls_session_fini(&peer->tls);
-    free(peer);
+    if (session != NULL)
+        tls_session_init(peer != NULL ? &peer->tls : NULL, http->options.tls, session);
+    return peer;
 }
 
 static void on_connection(void *context, struct MHD_Connection *mhd, void **state,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct peer *peer = *state;
-
     if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        begin_connection(context, mhd, &peer);
-    else if (peer != NULL) {
-        end_connection(context, mhd, peer);
-        peer = NULL;
+        *state = begin_connection(context, mhd);
+    else if (*state != NULL) {
+        peer_destroy(*state, socket_of(mhd));
+        *state = NULL;
     }
-    *state = peer;
 }
 
 /*
@@ -530,9 +477,9 @@ static void on_log(void *context, const char *format, va_list args)
 
     (void)args;
     if (strncmp(format, processing, sizeof processing - 1) == 0)
-        connections_count_cut(http->connections, CUT_MALFORMED);
+        peers_count_cut(http->peers, CUT_MALFORMED);
     else if (strncmp(format, handshake, sizeof handshake - 1) == 0)
-        connections_count_cut(http->connections, CUT_HANDSHAKE);
+        peers_count_cut(http->peers, CUT_HANDSHAKE);
 }
 
 /* ---------------------------------------------------------------- the daemons ---------------- */
@@ -560,8 +507,11 @@ static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads, size
         MHD_OPTION_URI_LOG_CALLBACK, on_request, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(connections_max + SURPLUS_CONNECTIONS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        http->options.header_max + POOL_BYTES, MHD_OPTION_ARRAY,
-        tls ? tls_options : tls_options + 2, MHD_OPTION_ARRAY,
+        http->options.header_max + POOL_BYTES,
+#if MHD_VERSION >= 0x01000000
+        MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, /* what it refuses by itself, the gate has refused */
+#endif
+        MHD_OPTION_ARRAY, tls ? tls_options : tls_options + 2, MHD_OPTION_ARRAY,
         threads > 1 ? pool_options : pool_options + 1, MHD_OPTION_END);
 }
 
@@ -574,20 +524,15 @@ enum vgg_status http_create(const struct http_options *options, struct http **ou
         goto fail;
     http->options = *options;
     http->bodies.max = options->body_total_max;
-    if (connections_create(&http->connections, error) != VGG_OK)
-        goto fail;
-    if (options->connections_per_address != 0 &&
-        (http->addresses =
-             addresses_create(options->connections_max, options->connections_per_address)) == NULL)
+    if (peers_create(options, &http->peers, error) != VGG_OK)
         goto fail;
     request_id_make(http->no_memory_id);
     http->no_memory = make_no_memory(http->no_memory_id);
-    http->linger = linger_create();
-    if (http->no_memory == NULL || http->linger == NULL)
+    if (http->no_memory == NULL)
         goto fail;
     http->daemons[0] =
         start_daemon(http, NETWORK_THREADS, options->connections_max, options->tls != NULL);
-    http->daemons[1] = start_daemon(http, 1, ADMIN_CONNECTIONS_MAX, false);
+    http->daemons[1] = start_daemon(http, 1, PEERS_ADMIN_MAX, false);
     if (http->daemons[0] == NULL || http->daemons[1] == NULL)
         goto fail;
     *out = http;
@@ -601,29 +546,23 @@ void http_add_connection(struct http *http, bool admin, int fd, const void *addr
                          unsigned address_size)
 {
     /* On failure libmicrohttpd has closed the socket. */
-    if (MHD_add_connection(http->daemons[admin], fd, address, (socklen_t)address_size) != MHD_YES) {
-        http->accepted++;
-        http->refused[errno == ENOMEM ? REFUSED_NO_MEMORY : REFUSED_LIMIT]++;
-    }
+    if (MHD_add_connection(http->daemons[admin], fd, address, (socklen_t)address_size) != MHD_YES)
+        peers_refuse(http->peers, errno == ENOMEM ? REFUSED_NO_MEMORY : REFUSED_LIMIT);
 }
 
 void http_get_counts(struct http *http, struct http_counts *counts)
 {
-    counts->accepted = http->accepted;
-    counts->open = http->open[0] + http->open[1];
-    for (size_t i = 0; i < HTTP_REFUSED_N; i++)
-        counts->refused[i] = http->refused[i];
-    connections_get_cuts(http->connections, counts->cut);
+    peers_get_counts(http->peers, counts);
 }
 
 size_t http_in_flight(struct http *http)
 {
-    return connections_busy(http->connections);
+    return peers_in_flight(http->peers);
 }
 
 size_t http_unheard(struct http *http)
 {
-    return http->unheard;
+    return peers_unheard(http->peers);
 }
 
 void http_destroy(struct http *http)
@@ -635,9 +574,7 @@ void http_destroy(struct http *http)
             MHD_stop_daemon(http->daemons[i]);
     if (http->no_memory != NULL)
         MHD_destroy_response(http->no_memory);
-    linger_destroy(http->linger);
-    addresses_destroy(http->addresses);
-    connections_destroy(http->connections);
+    peers_destroy(http->peers);
     free(http);
 }
 
@@ -656,6 +593,8 @@ static enum MHD_Result on_argument(void *context, enum MHD_ValueKind kind, const
     bool whole = strlen(name) == name_size && (value == NULL || strlen(value) == value_size);
 
     (void)kind;
+    if (name_size == 0 && value == NULL) /* nothing between two "&", or before the first */
+        return MHD_YES;
     return query->visit(query->context, whole ? name : "\\0", value) ? MHD_YES : MHD_NO;
 }
 

@@ -2,7 +2,7 @@
  * HTTP, as the rest of the server sees it: requests with a whole, bounded body, and responses. The
  * only file that knows libmicrohttpd is http.c.
  *
- * Path of a request: listener -> [connections, http] -> routes -> ...
+ * Path of a request: listener -> peers, connections, gate -> [http] -> routes -> ...
  */
 #ifndef HTTP_H
 #define HTTP_H
@@ -14,6 +14,7 @@
 
 #include "coding.h"
 #include "connections.h"
+#include "head.h"
 
 struct tls;
 
@@ -21,7 +22,6 @@ enum {
     HTTP_ID_MAX = 128,         /* characters of X-Request-Id */
     HTTP_TRACEPARENT_MAX = 55, /* characters, W3C trace context version 00 */
     HTTP_CLIENT_MAX = 56,      /* an IPv6 address with its zone */
-    HTTP_HEADERS_MAX = 100,    /* of one request */
     HTTP_FIELDS_MAX = 16,      /* text fields of one form */
     HTTP_DETAIL_MAX = 383      /* characters of a problem's detail */
 };
@@ -94,10 +94,11 @@ struct http_request {
     const char *origin;        /* the same */
     const char *content_type;  /* the same */
     bool first;                /* first request of its connection */
-    uint64_t received_ns;      /* request line, CLOCK_MONOTONIC */
+    uint64_t received_ns;      /* its first byte, CLOCK_MONOTONIC */
     uint64_t deadline_ns;      /* from --deadline or the client's shorter X-Request-Timeout-Ms */
     bool timeout_invalid;      /* that header is there and no whole number from 1 */
     enum coding coding;        /* of the body */
+    const struct head_fault *fault; /* of a malformed one; NULL else */
     enum http_body body;
     const char *body_error;
     const struct http_part *parts;
@@ -117,8 +118,8 @@ struct http_request {
     bool begun;                       /* some of its work was done before that */
 };
 
-/* Why a request is answered at its headers. */
-enum http_refusal { HTTP_ACCEPTED, HTTP_BODY_TOO_LARGE, HTTP_HEADERS_TOO_LARGE };
+/* Why a request is answered before its body was read, or in the middle of it. */
+enum http_refusal { HTTP_ACCEPTED, HTTP_BODY_TOO_LARGE, HTTP_MALFORMED };
 
 struct http_handler {
     void *app;
@@ -134,8 +135,8 @@ struct http_handler {
     void (*handle)(void *app, struct http_request *request);
     /*
      * The request is over; it is freed afterwards. `status` is 0 where no answer was sent whole;
-     * `body_cut` where the body did not arrive. What libmicrohttpd answers by itself (malformed
-     * HTTP) has a status and no method or path.
+     * `body_cut` where the body did not arrive. A malformed one has method and path as far as they
+     * could be read, and what libmicrohttpd answers by itself (out of memory) has none.
      */
     void (*done)(void *app, const struct http_request *request, unsigned status, bool body_cut);
     /* Answer a request whose body will not be read. */
@@ -149,11 +150,11 @@ struct http_options {
     size_t body_max;       /* bytes */
     size_t body_total_max; /* bytes of all bodies held at a time */
     size_t images_max;     /* file parts of one body */
-    size_t header_max;     /* bytes of request line and headers; at most HTTP_HEADERS_MAX of them */
+    size_t header_max;     /* bytes of request line and headers; at most HEAD_FIELDS_MAX of them */
     size_t connections_max;
     size_t connections_per_address; /* 0: any number */
-    uint64_t deadline_ns;           /* of a request, from its request line */
-    uint64_t header_ns;             /* from accepting, or from the request line, to their end */
+    uint64_t deadline_ns;           /* of a request, from its first byte */
+    uint64_t header_ns;             /* from accepting, or from the first byte, to their end */
     uint64_t idle_ns;               /* a connection between requests, or not reading its answer */
     struct tls *tls;                /* of the main listener; NULL: plain HTTP */
 };

@@ -81,13 +81,15 @@ void log_event(const char *level, const char *format, ...)
     log_writer_put(line, (size_t)length);
 }
 
-/* Printable ASCII without spaces; a client must not be able to forge a line. */
+/* Printable ASCII without spaces, "-" for none; a client must not be able to forge a line. */
 static void sanitise(const char *text, char *out, size_t size)
 {
     size_t i;
 
     for (i = 0; text != NULL && text[i] != '\0' && i + 1 < size; i++)
         out[i] = text[i] > ' ' && text[i] <= '~' ? text[i] : '?';
+    if (i == 0)
+        out[i++] = '-';
     out[i] = '\0';
 }
 

@@ -119,7 +119,7 @@ static bool take_line(struct cursor *cursor, struct cursor *line)
 }
 
 /* What the headers of a part say. */
-struct head {
+struct part_head {
     bool has_filename, unnamed_file; /* filename="" */
     bool bytes;                      /* its Content-Type is that of a picture or of any bytes */
     char *name;                      /* ended where its quotes were; NULL: none */
@@ -143,7 +143,7 @@ static char *end_value(struct cursor cursor)
     return memchr(value, '\0', (size_t)(to - value)) == NULL ? value : NULL;
 }
 
-static void read_disposition(struct cursor line, struct head *head)
+static void read_disposition(struct cursor line, struct part_head *head)
 {
     struct cursor plain = line, star = line;
 
@@ -160,7 +160,7 @@ static void read_disposition(struct cursor line, struct head *head)
 }
 
 /* A picture, or bytes of no kind: not the text of a field. */
-static void read_type(struct cursor line, struct head *head)
+static void read_type(struct cursor line, struct part_head *head)
 {
     skip_spaces(&line);
     head->bytes = take_name(&line, "image/") || take_name(&line, "application/octet-stream") ||
@@ -168,11 +168,11 @@ static void read_type(struct cursor line, struct head *head)
 }
 
 /* The headers of a part, up to its empty line. */
-static bool take_headers(struct cursor *cursor, struct head *head)
+static bool take_headers(struct cursor *cursor, struct part_head *head)
 {
     struct cursor line;
 
-    *head = (struct head){0};
+    *head = (struct part_head){0};
     while (take_line(cursor, &line)) {
         if (line.at == line.end)
             return true;
@@ -190,7 +190,7 @@ static enum http_body fail(struct multipart *form, const char *error)
     return HTTP_BODY_BAD;
 }
 
-static enum http_body add_field(struct multipart *form, const struct head *head, char *value,
+static enum http_body add_field(struct multipart *form, const struct part_head *head, char *value,
                                 size_t size)
 {
     struct http_field *field = &form->fields[form->fields_n];
@@ -208,7 +208,7 @@ static enum http_body add_field(struct multipart *form, const struct head *head,
     return HTTP_BODY_MULTIPART;
 }
 
-static enum http_body add_part(struct multipart *form, const struct head *head, char *bytes,
+static enum http_body add_part(struct multipart *form, const struct part_head *head, char *bytes,
                                size_t size)
 {
     if (!head->has_filename && !head->bytes)
@@ -225,7 +225,7 @@ static enum http_body add_part(struct multipart *form, const struct head *head, 
 static enum http_body take_part(struct multipart *form, struct cursor *cursor,
                                 const char *delimiter)
 {
-    struct head head;
+    struct part_head head;
     char *bytes, *found;
 
     skip_spaces(cursor);

@@ -6,6 +6,7 @@
 
 /* X(name, slug of its type, HTTP status, title) */
 #define PROBLEM_MAP(X)                                                                             \
+    X(BAD_REQUEST, "bad-request", 400, "Malformed request")                                        \
     X(BAD_PARAMETER, "bad-parameter", 400, "Bad parameter")                                        \
     X(EMPTY_BODY, "empty-body", 400, "Empty body")                                                 \
     X(BAD_MULTIPART, "bad-multipart", 400, "Bad multipart body")                                   \
@@ -20,16 +21,20 @@
     X(IMAGE_TOO_LARGE, "image-too-large", 413, "Image too large")                                  \
     X(TOO_MANY_IMAGES, "too-many-images", 413, "Too many images")                                  \
     X(TOO_COSTLY, "too-costly", 413, "Request too costly")                                         \
+    X(URI_TOO_LONG, "uri-too-long", 414, "Request line too long")                                  \
     X(UNSUPPORTED_FORMAT, "unsupported-format", 415, "Unsupported image format")                   \
     X(MEDIA_TYPE, "unsupported-media-type", 415, "Unsupported media type")                         \
+    X(EXPECTATION, "expectation-failed", 417, "Expectation failed")                                \
     X(BAD_MODEL, "bad-model", 422, "Model cannot be served")                                       \
     X(BAD_IMAGE, "bad-image", 422, "Image cannot be decoded")                                      \
     X(HEADERS_TOO_LARGE, "headers-too-large", 431, "Headers too large")                            \
     X(INTERNAL, "internal", 500, "Internal error")                                                 \
+    X(NOT_IMPLEMENTED, "not-implemented", 501, "Not implemented")                                  \
     X(QUEUE_FULL, "queue-full", 503, "Queue full")                                                 \
     X(DRAINING, "draining", 503, "Shutting down")                                                  \
     X(NO_MEMORY, "out-of-memory", 503, "Out of memory")                                            \
-    X(DEADLINE, "deadline", 504, "Deadline passed")
+    X(DEADLINE, "deadline", 504, "Deadline passed")                                                \
+    X(HTTP_VERSION, "http-version", 505, "HTTP version not supported")
 
 enum problem_kind {
 #define PROBLEM_ENUM(name, slug, status, title) PROBLEM_##name,

@@ -337,6 +337,13 @@ static bool admit(struct server *server, const struct route *route, struct http_
     return false;
 }
 
+/* "OPTIONS *" asks what the server as a whole can do. */
+static void respond_options(struct http_request *request)
+{
+    request->response.allow = "GET, HEAD, POST, OPTIONS";
+    respond(request, 204, NULL, calloc(1, 1), 0);
+}
+
 bool routes_admit(void *app, struct http_request *request)
 {
     struct server *server = app;
@@ -347,6 +354,8 @@ bool routes_admit(void *app, struct http_request *request)
     set_cors(server, request);
     if (route != NULL && is_preflight(request))
         respond_preflight(server, request, route);
+    else if (strcmp(request->path, "*") == 0)
+        respond_options(request);
     else if (admit(server, route, request, &problem))
         return true;
     else
@@ -372,14 +381,12 @@ void routes_refuse(void *app, struct http_request *request, enum http_refusal wh
 
     set_route(request, find_route(request));
     set_cors(server, request);
-    if (why == HTTP_BODY_TOO_LARGE)
+    if (why == HTTP_MALFORMED)
+        problem_set(&problem, request->fault->problem, "%s", request->fault->detail);
+    else
         problem_set(&problem, PROBLEM_BODY_TOO_LARGE,
                     "the declared body is over the limit of %llu bytes (--max-body)",
                     (unsigned long long)server->options->body_max);
-    else
-        problem_set(&problem, PROBLEM_HEADERS_TOO_LARGE,
-                    "the headers are over the limit of %llu bytes (--max-header) or of %d",
-                    (unsigned long long)server->options->header_max, HTTP_HEADERS_MAX);
     server_respond_problem(server, request, &problem, 0);
 }
 

@@ -18,6 +18,7 @@ enum {
     KEY_ID_BYTES = 64
 };
 
+const ssize_t tls_again = GNUTLS_E_AGAIN;
 const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE";
 
 struct tls_identity {
@@ -250,6 +251,17 @@ void tls_session_init(struct tls_session *session, struct tls *tls, void *gnutls
     if (session != NULL)
         session->tls = tls;
     gnutls_session_set_ptr(gnutls, session);
+    /* To the protocols that libmicrohttpd has set: one of them must be among those offered. */
+    (void)gnutls_alpn_set_protocols(gnutls, NULL, 0, GNUTLS_ALPN_MANDATORY);
+}
+
+void tls_refuse(void *gnutls, int code)
+{
+    int level;
+
+    if (gnutls_error_is_fatal(code) && code != GNUTLS_E_FATAL_ALERT_RECEIVED &&
+        gnutls_error_to_alert(code, &level) != GNUTLS_A_INTERNAL_ERROR)
+        (void)gnutls_alert_send_appropriate(gnutls, code);
 }
 
 void tls_session_fini(struct tls_session *session)

@@ -6,6 +6,8 @@
 #ifndef TLS_H
 #define TLS_H
 
+#include <sys/types.h>
+
 #include "vgg.h"
 
 struct tls;
@@ -40,11 +42,18 @@ struct tls_validity tls_get_validity(struct tls *tls);
  */
 void tls_session_init(struct tls_session *session, struct tls *tls, void *gnutls);
 
+/* A handshake has ended with this code, not 0: tell the client why, where there is a word for it.
+ */
+void tls_refuse(void *gnutls, int code);
+
 /* After the end of the gnutls_session_t. */
 void tls_session_fini(struct tls_session *session);
 
 /* For libmicrohttpd: its certificate callback (a gnutls_certificate_retrieve_function3). */
 void (*tls_callback(void))(void);
+
+/* What GnuTLS returns where no bytes have come. */
+extern const ssize_t tls_again;
 
 /* GnuTLS's priority string: TLS 1.2 and 1.3. */
 extern const char tls_priorities[];

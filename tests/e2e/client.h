@@ -1,4 +1,4 @@
-/* Requests: ordinary ones by libcurl, hostile ones by a bare socket. */
+/* Requests: ordinary ones by libcurl, hostile ones by a bare socket or a bare TLS session. */
 #ifndef VGG_TESTS_CLIENT_H
 #define VGG_TESTS_CLIENT_H
 
@@ -70,11 +70,15 @@ void classify_parts(const struct server *server, const char *query, const struct
 
 struct raw {
     int fd;
-    char *bytes; /* received and not yet read as an answer */
+    struct raw_tls *tls; /* or NULL */
+    char *bytes;         /* received and not yet read as an answer */
     size_t size;
 };
 
 void raw_open(struct raw *raw, const struct server *server);
+
+/* The same, and then TLS. What is sent at once is one record. */
+void raw_open_tls(struct raw *raw, const struct server *server);
 void raw_close(struct raw *raw);
 
 /* Close with a reset, as a process that dies does. */

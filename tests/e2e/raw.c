@@ -1,6 +1,7 @@
 /* Bare sockets: requests that no library would send. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -13,6 +14,11 @@
 #include "client.h"
 
 enum { RECEIVE_S = 120, PIECE_BYTES = 65536, HEAD_BYTES = 512 };
+
+struct raw_tls {
+    gnutls_session_t session;
+    gnutls_certificate_credentials_t credentials;
+};
 
 static int connect_to(const struct server *server)
 {
@@ -48,8 +54,52 @@ void raw_open(struct raw *raw, const struct server *server)
     assert_true(raw->fd >= 0);
 }
 
+void raw_open_tls(struct raw *raw, const struct server *server)
+{
+    struct raw_tls *tls = calloc(1, sizeof *tls);
+    int code;
+
+    raw_open(raw, server);
+    assert_non_null(tls);
+    raw->tls = tls;
+    assert_int_equal(gnutls_certificate_allocate_credentials(&tls->credentials), 0);
+    assert_int_equal(gnutls_init(&tls->session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL), 0);
+    assert_int_equal(gnutls_set_default_priority(tls->session), 0);
+    assert_int_equal(gnutls_credentials_set(tls->session, GNUTLS_CRD_CERTIFICATE, tls->credentials),
+                     0);
+    gnutls_transport_set_int(tls->session, raw->fd);
+    do
+        code = gnutls_handshake(tls->session);
+    while (code != 0 && !gnutls_error_is_fatal(code));
+    assert_int_equal(code, 0);
+}
+
+static ssize_t send_some(struct raw *raw, const void *bytes, size_t size)
+{
+    return raw->tls != NULL ? gnutls_record_send(raw->tls->session, bytes, size)
+                            : send(raw->fd, bytes, size, MSG_NOSIGNAL);
+}
+
+/* A TLS session that ends as TCP does has ended too; with no more patience it says so at once. */
+static ssize_t receive_some(struct raw *raw, void *bytes, size_t size)
+{
+    ssize_t n = raw->tls != NULL ? gnutls_record_recv(raw->tls->session, bytes, size)
+                                 : recv(raw->fd, bytes, size, 0);
+
+    if (n == GNUTLS_E_AGAIN && raw->tls != NULL)
+        errno = EAGAIN;
+    else if (n < 0 && raw->tls != NULL)
+        n = 0;
+    return n;
+}
+
 void raw_close(struct raw *raw)
 {
+    if (raw->tls != NULL) {
+        gnutls_deinit(raw->tls->session);
+        gnutls_certificate_free_credentials(raw->tls->credentials);
+        free(raw->tls);
+    }
     close(raw->fd);
     free(raw->bytes);
     *raw = (struct raw){.fd = -1};
@@ -66,7 +116,7 @@ void raw_reset(struct raw *raw)
 bool raw_send(struct raw *raw, const void *bytes, size_t size)
 {
     for (const char *next = bytes; size != 0;) {
-        ssize_t n = send(raw->fd, next, size, MSG_NOSIGNAL);
+        ssize_t n = send_some(raw, next, size);
 
         if (n <= 0)
             return false;
@@ -99,7 +149,7 @@ static bool receive(struct raw *raw)
 
     assert_non_null(grown);
     raw->bytes = grown;
-    n = recv(raw->fd, raw->bytes + raw->size, PIECE_BYTES, 0);
+    n = receive_some(raw, raw->bytes + raw->size, PIECE_BYTES);
     if (n < 0 && errno == EAGAIN)
         fail_msg("the server neither answers nor closes the connection");
     if (n > 0)

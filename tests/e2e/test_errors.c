@@ -184,9 +184,9 @@ static void test_403_origin(void **state)
 
 static void test_404(void **state)
 {
-    static const char *const targets[] = {"/classify/", "/Classify",    "/admin/model",
-                                          "/metrics2",  "/%c3%a9%ff",   "/../model",
-                                          "//livez",    "/admin/reload"};
+    static const char *const targets[] = {"/classify/x", "/Classify",    "/admin/model",
+                                          "/metrics2",   "/%c3%a9%ff",   "/../model",
+                                          "//livez",     "/admin/reload"};
     struct answer answer;
 
     (void)state;

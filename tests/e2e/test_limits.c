@@ -270,20 +270,15 @@ static void test_headers(void **state)
     check_problem(&answer, 431, "headers-too-large");
     assert_true(ask_with_headers(1000, "a:b\r\n", &answer)); /* very many */
     check_problem(&answer, 431, "headers-too-large");
-    assert_int_equal(server_metric(&server, CUT("malformed")), 0);
-
-    /* Beyond what there is memory for, libmicrohttpd answers by itself. */
-    assert_true(ask_with_headers(100 << 10, line, &answer));
-    assert_int_equal(answer.status, 431);
-    answer_free(&answer);
+    assert_true(ask_with_headers(100 << 10, line, &answer)); /* without an end in sight */
+    check_problem(&answer, 431, "headers-too-large");
     memset(line_text + 5, 'a', sizeof line_text - 6);
     raw_open(&raw, &server);
     assert_true(raw_text(&raw, line_text));
     assert_true(raw_answer(&raw, &answer));
-    assert_int_equal(answer.status, 414);
-    answer_free(&answer);
+    check_problem(&answer, 414, "uri-too-long");
     raw_close(&raw);
-    server_wait_metric(&server, CUT("malformed"), 2);
+    server_wait_metric(&server, CUT("malformed"), 4);
     check_alive(&server);
     check_at_rest(&server, fds);
     server_stop(&server);

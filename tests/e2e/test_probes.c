@@ -149,8 +149,8 @@ static void check_counters(const char *text)
 {
     static const char *const routes[] = {"/classify", "/livez", "/readyz",     "/healthz",
                                          "/metrics",  "/model", "/admin/model"};
-    static const int codes[] = {200, 400, 401, 403, 404, 405, 413,
-                                414, 415, 422, 431, 500, 503, 504};
+    static const int codes[] = {200, 204, 400, 401, 403, 404, 405, 413, 414,
+                                415, 417, 422, 431, 500, 501, 503, 504, 505};
     static const char *const stages[] = {"queue", "decode", "rescale", "infer", "encode"};
     static const char *const others[] = {
         "vgg_requests_shed_total{reason=\"queue_full\"}",

@@ -192,6 +192,50 @@ static void test_old_versions_are_refused(void **state)
     server_stop(&server);
 }
 
+/* Without a protocol in common there is no connection; without any named, HTTP/1.1 is meant. */
+static void test_protocols(void **state)
+{
+    static const struct {
+        const char *offered[2];
+        bool good;
+    } cases[] = {{{"h2"}, false},
+                 {{"h2", "spdy/3"}, false},
+                 {{"h2", "http/1.1"}, true},
+                 {{"http/1.1"}, true},
+                 {{NULL}, true}};
+    static const char *const priorities[] = {"NORMAL:-VERS-ALL:+VERS-TLS1.3",
+                                             "NORMAL:-VERS-ALL:+VERS-TLS1.2"};
+    struct tls_client client;
+
+    (void)state;
+    start_with("--log", "text");
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        for (size_t j = 0; j < COUNT_OF(priorities); j++) {
+            gnutls_datum_t offered[2];
+            unsigned n = 0;
+            int code;
+
+            for (; n < 2 && cases[i].offered[n] != NULL; n++)
+                offered[n] = (gnutls_datum_t){(unsigned char *)(uintptr_t)cases[i].offered[n],
+                                              (unsigned)strlen(cases[i].offered[n])};
+            client_open(&client, priorities[j]);
+            if (n != 0)
+                assert_int_equal(gnutls_alpn_set_protocols(client.session, offered, n, 0), 0);
+            code = handshake(&client);
+            assert_int_equal(code == 0, cases[i].good);
+            if (code == 0)
+                check_livez(&client);
+            else {
+                assert_int_equal(code, GNUTLS_E_FATAL_ALERT_RECEIVED);
+                assert_int_equal(gnutls_alert_get(client.session),
+                                 GNUTLS_A_NO_APPLICATION_PROTOCOL);
+            }
+            client_close(&client);
+        }
+    server_wait_metric(&server, HANDSHAKE_CUT, 4);
+    server_stop(&server);
+}
+
 static void test_drain(void **state)
 {
     struct background slow;
@@ -488,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_classify),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_old_versions_are_refused),
+        cmocka_unit_test(test_protocols),
         cmocka_unit_test(test_drain),
         cmocka_unit_test(test_drain_waits_for_handshakes),
         cmocka_unit_test(test_reload),

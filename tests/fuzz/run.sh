@@ -1,7 +1,7 @@
 #!/bin/sh
-# Fuzz images, multipart bodies, infer requests and models by libFuzzer, each for so many seconds,
-# from files of every kind. What was found to be new stays in BUILD/corpus for the next time; a
-# finding is kept as BUILD/crash-* and ends with exit status 1.
+# Fuzz images, multipart bodies, infer requests, models and what clients send by libFuzzer, each for
+# so many seconds, from files of every kind. What was found to be new stays in BUILD/corpus for the
+# next time; a finding is kept as BUILD/crash-* and ends with exit status 1.
 #
 #   tests/fuzz/run.sh BUILD SECONDS VGG
 set -u
@@ -44,6 +44,26 @@ for i, tensor in enumerate(Input(name, datatype, shape, data, binary=binary)
         file.write(len(text).to_bytes(2, "big") + text + tensor.binary)
 END
         ;;
+    gate)
+        /usr/bin/python3 - "$2" <<'END'
+import itertools, sys
+
+lines = [b"GET /a?b=c HTTP/1.1", b"POST http://h:80/x HTTP/1.1", b"OPTIONS * HTTP/1.1",
+         b"HEAD / HTTP/1.0", b"GET  / HTTP/1.1", b"GET / HTTP/2.0"]
+bodies = [(b"", b""), (b"Content-Length: 5 \r\n", b"ab\r\nc"),
+          (b"Content-Length: 5\r\nContent-Length: 5\r\n", b"abcde"),
+          (b"Transfer-Encoding: chunked\r\n", b"5;a=b\r\nabcde\r\n0A\r\n0123456789\r\n0\r\nA: b\r\n\r\n"),
+          (b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", b"1\r\na\r\n0\r\n\r\n"),
+          (b"Transfer-Encoding: gzip, chunked\r\n", b"1\na\r\n0\r\n\r\n")]
+headers = [b"", b"Expect: 100-continue\r\nCookie: a=b; c\r\n", b"Connection: close\r\n", b"X : a\r\n b\r\n"]
+host = b"Host: [::1]:80 \r\n"
+requests = [line + b"\r\n" + host + more + length + b"\r\n" + body for line, more, (length, body)
+            in itertools.product(lines, headers, bodies)]
+for i, request in enumerate(requests):
+    with open(f"{sys.argv[1]}/{i}", "wb") as file:
+        file.write(bytes([i * 37 % 256]) + requests[i * 5 % 7] + b"\r\n" + request + requests[3])
+END
+        ;;
     model)
         for arch in A A-LRN B C D E; do
             "$vgg" init --arch $arch --width 1 --fc 2 --classes 2 --crop 32 -o "$2/$arch" || return 1
@@ -53,7 +73,7 @@ END
 }
 
 passed=0 failed=0
-for name in image multipart v2 model; do
+for name in image multipart v2 gate model; do
     mkdir -p "$build/corpus/$name" "$build/seeds/$name"
     seed $name "$build/seeds/$name" || exit 1
     echo "== $name: $(find "$build/seeds/$name" -type f | wc -l) seeds, $seconds s"

@@ -131,28 +131,36 @@ static void send_piece(int client, int server, const void *bytes, size_t size)
     while (ioctl(server, FIONREAD, &unread) == 0 && unread > 0);
 }
 
-/* Send a request whose body comes in two pieces; the server's end of the socket is ours to see. */
-static void request_in_pieces(const char *headers, const void *body, size_t size, size_t cut)
+/* A connection; the server's end of the socket is ours to see through *watch. */
+static int open_connection(int *watch)
 {
     static const struct sockaddr_in nobody = {.sin_family = AF_INET};
     const struct timeval hang = {.tv_sec = CLIENT_HANG_S};
-    static char head[2 * HEADER_MAX + 128];
-    int pair[2], watch;
-    int length =
-        snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n",
-                 size, headers);
+    int pair[2];
 
     memset(&seen, 0, sizeof seen);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     (void)setsockopt(pair[0], SOL_SOCKET, SO_RCVTIMEO, &hang, sizeof hang);
-    watch = dup(pair[1]);
+    *watch = dup(pair[1]);
     http_add_connection(http, false, pair[1], &nobody, sizeof nobody);
-    send_piece(pair[0], watch, head, (size_t)length);
+    return pair[0];
+}
+
+/* Send a request whose body comes in two pieces. */
+static void request_in_pieces(const char *headers, const void *body, size_t size, size_t cut)
+{
+    static char head[2 * HEADER_MAX + 128];
+    int watch, client = open_connection(&watch);
+    int length =
+        snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n%s\r\n",
+                 size, headers);
+
+    send_piece(client, watch, head, (size_t)length);
     if (cut != 0)
-        send_piece(pair[0], watch, body, cut);
+        send_piece(client, watch, body, cut);
     close(watch); /* a refusal leaves the rest unread */
-    (void)client_send(pair[0], (const char *)body + cut, size - cut);
-    client_receive(pair[0], &answer);
+    (void)client_send(client, (const char *)body + cut, size - cut);
+    client_receive(client, &answer);
 }
 
 /* ---------------------------------------------------------------- multipart ------------------ */
@@ -367,7 +375,7 @@ static void header_limits(void **state)
     for (size_t extra = 0; extra < 2; extra++) {
         size_t length = 0;
 
-        for (size_t i = 0; i < HTTP_HEADERS_MAX - 2 + extra; i++)
+        for (size_t i = 0; i < HEAD_FIELDS_MAX - 2 + extra; i++)
             length += (size_t)sprintf(headers + length, "a: b\r\n");
         request_in_pieces(headers, "x", 1, 1);
         assert_int_equal(answer.status, extra == 0 ? 200 : 431);
@@ -465,6 +473,50 @@ static void short_bodies_are_read(void **state)
     stays = false;
 }
 
+/* ---------------------------------------------------------------- pieces of heads ------------ */
+
+/* Cut at every byte, the first piece read before the second comes. */
+static void heads_do_not_depend_on_the_cut(void **state)
+{
+    static const char get[] = "GET http://x/ HTTP/1.1\r\nHost: x \r\nX-Request-Id: a \r\n\r\n";
+    char bytes[4 * sizeof get];
+    size_t size = (size_t)sprintf(bytes, "\r\n%s%s%s", get, get, get);
+
+    (void)state;
+    stays = true;
+    for (size_t cut = 1; cut < size; cut++) {
+        int watch, client = open_connection(&watch);
+
+        send_piece(client, watch, bytes, cut);
+        assert_true(client_send(client, bytes + cut, size - cut));
+        close(watch);
+        (void)shutdown(client, SHUT_WR);
+        client_receive(client, &answer);
+        if (seen.handled != 3 || seen.refused != 0)
+            fail_msg("cut at %zu: %u requests", cut, seen.handled);
+        assert_string_equal(seen.id, "a");
+    }
+    stays = false;
+}
+
+static void a_bad_head_cut_anywhere(void **state)
+{
+    static const char bad[] = "GET / HTTP/1.1\r\nHost: x\r\nX : a\r\n\r\n";
+
+    (void)state;
+    for (size_t cut = 1; cut < sizeof bad - 1; cut++) {
+        int watch, client = open_connection(&watch);
+
+        send_piece(client, watch, bad, cut);
+        close(watch); /* it may be refused by now */
+        (void)client_send(client, bad + cut, sizeof bad - 1 - cut);
+        client_receive(client, &answer);
+        assert_int_equal(answer.status, 431); /* as refuse() above has it */
+        assert_int_equal(seen.refused, 1);
+        assert_int_equal(seen.handled, 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -479,6 +531,8 @@ int main(void)
         cmocka_unit_test(codings_of_headers),
         cmocka_unit_test(long_bodies_are_not_awaited),
         cmocka_unit_test(short_bodies_are_read),
+        cmocka_unit_test(heads_do_not_depend_on_the_cut),
+        cmocka_unit_test(a_bad_head_cut_anywhere),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -26,6 +26,9 @@ static const struct {
     {PROBLEM_DEADLINE, 504},           {PROBLEM_RELOADING, 409},
     {PROBLEM_NO_PREVIOUS, 409},        {PROBLEM_MEDIA_TYPE, 415},
     {PROBLEM_BAD_MODEL, 422},          {PROBLEM_BAD_ENCODING, 400},
+    {PROBLEM_BAD_REQUEST, 400},        {PROBLEM_URI_TOO_LONG, 414},
+    {PROBLEM_EXPECTATION, 417},        {PROBLEM_NOT_IMPLEMENTED, 501},
+    {PROBLEM_HTTP_VERSION, 505},
 };
 
 static void statuses_of_the_contract(void **state)
