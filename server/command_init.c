@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "options.h"
+#include "resources.h"
 
 struct init_options {
     const char *arch, *output;
@@ -60,6 +61,7 @@ int command_init(int argc, char **argv)
                                      .seed = given.seed};
     if (vgg_model_init_file(given.output, &init, &error) == VGG_OK)
         return 0;
+    resources_explain(&error);
     fprintf(stderr, "vgg: %s\n", error.text);
     return EXIT_USAGE;
 }

@@ -8,6 +8,7 @@
 #include "json.h"
 #include "model_file.h"
 #include "options.h"
+#include "resources.h"
 
 struct inspect_options {
     bool json;
@@ -103,6 +104,7 @@ static int print_model(const struct vgg_model *model, bool as_json)
 
 int command_inspect(int argc, char **argv)
 {
+    const struct vgg_load_options load = {.threads = 1}; /* it starts no other */
     struct inspect_options given = {0};
     struct vgg_error error = {0};
     struct vgg_model *model;
@@ -117,7 +119,9 @@ int command_inspect(int argc, char **argv)
         fprintf(stderr, "vgg: inspect takes one model file (see vgg inspect --help)\n");
         return EXIT_USAGE;
     }
-    if (model_open(operands.n == 1 ? operands.items[0] : NULL, NULL, &model, &error) != VGG_OK) {
+    if (model_open(operands.n == 1 ? operands.items[0] : NULL, &load, NULL, &model, &error) !=
+        VGG_OK) {
+        resources_explain(&error);
         fprintf(stderr, "vgg: %s\n", error.text);
         return EXIT_USAGE;
     }

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "options.h"
+#include "resources.h"
 
 static const struct {
     const char *name;
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return resources_enter() ? commands[i].run(argc - 1, argv + 1) : EXIT_USAGE;
     fprintf(stderr, "vgg: unknown command \"%s\" (see vgg --help)\n", argv[1]);
     return EXIT_USAGE;
 }
