@@ -26,9 +26,8 @@ jobs = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 OPENBLAS_INCLUDE := /usr/include/$(MULTIARCH)/openblas-pthread
 OPENBLAS_LIB := /usr/lib/$(MULTIARCH)/openblas-pthread/libopenblas.a
-# Linked statically where it is there, without what SGEMM does not need (openblas_absent.c below).
-BLAS := $(if $(wildcard $(OPENBLAS_LIB)),$(BUILD)/openblas_absent.o $(OPENBLAS_LIB),-lopenblas)
-BLAS_FILES := $(filter %.o,$(BLAS))
+# Its SGEMM is linked into gemm.o where the static library is there.
+BLAS := $(if $(wildcard $(OPENBLAS_LIB)),,-lopenblas)
 
 # Linked into webp.o, so that its allocations are bounded (core/base/heap.h).
 WEBP_LIB := $(shell $(CC) -print-file-name=libwebp.a 2>/dev/null)
@@ -44,8 +43,7 @@ BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $
 LINK := -pie -pthread -Wl,-z,relro,-z,now -Wl,--gc-sections $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 CORE_LIBS := -ljpeg -lz -lnettle $(BLAS) -lm
 SERVER_LIBS := -lmicrohttpd -lgnutls -ljansson $(CORE_LIBS)
-# Tests take the shared OpenBLAS: fifty static links of it are most of a build's time.
-TEST_LIBS := -lcmocka -lcurl -lwebp -lpng16 $(subst $(BLAS),-lopenblas,$(SERVER_LIBS))
+TEST_LIBS := -lcmocka -lcurl -lwebp -lpng16 $(SERVER_LIBS)
 
 core_sources := $(wildcard core/*/*.c) core/model/imagenet_labels.S
 server_sources := $(wildcard server/*.c)
@@ -92,7 +90,7 @@ run:
 
 $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
-	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -I$(OPENBLAS_INCLUDE) -MMD -MP -c $< -o $@
+	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -MMD -MP -c $< -o $@
 
 # With these checks of each access a file of vectors compiles for two minutes instead of twenty
 # seconds; what they would find, ASan or the CPU does.
@@ -112,6 +110,19 @@ $(BUILD)/core/image/webp.o: core/image/webp.c
 	    $(@D)/libwebp.a
 	$(Q)$(CC) -r -nostdlib $(@D)/webp_only.o $(WEBP_DEMUX_LIB) $(@D)/libwebp.a -o $@
 	$(Q)$(OBJCOPY) --keep-global-symbol=vgg_decoder_webp $@
+
+$(BUILD)/core/kernels/openblas.o: $(wildcard core/kernels/openblas/*) $(wildcard $(OPENBLAS_LIB))
+	@mkdir -p $(@D)
+	$(call says,LINK)CC='$(CC)' CFLAGS='$(filter-out -fsanitize=%,$(BASE)) $(CFLAGS) -Icore' \
+	    AR='$(AR)' OBJCOPY='$(OBJCOPY)' sh core/kernels/openblas/build.sh $(OPENBLAS_LIB) $@
+
+# Those of OpenBLAS likewise.
+$(BUILD)/core/kernels/gemm.o: core/kernels/gemm.c $(BUILD)/core/kernels/openblas.o
+	@mkdir -p $(@D)
+	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -I$(OPENBLAS_INCLUDE) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< \
+	    -o $(@D)/gemm_only.o
+	$(Q)$(CC) -r -nostdlib $(@D)/gemm_only.o $(BUILD)/core/kernels/openblas.o -o $@
+	$(Q)$(OBJCOPY) -w -G 'vgg_gemm_*' $@
 
 $(BUILD)/core/%.o: core/%.S core/model/imagenet_labels.txt
 	@mkdir -p $(@D)
@@ -151,27 +162,12 @@ $(BUILD)/embedded_none.o: server/embedded.S
 $(BUILD)/embedded.o: server/embedded.S $(EMBED)
 	$(call says,CC)$(CC) -DEMBEDDED_MODEL='"$(EMBED)"' -c $< -o $@
 
-# OpenBLAS has a table of its routines for each CPU, and so brings along all of them, 24 MB. The
-# names in those tables, but SGEMM's, all become one function here: the linker leaves out 23 MB.
-$(BUILD)/openblas_absent.c: $(OPENBLAS_LIB)
-	$(Q)rm -rf $(BUILD)/openblas && mkdir -p $(BUILD)/openblas
-	$(Q)cd $(BUILD)/openblas && $(AR) t $< | grep '^setparam_' | xargs -r $(AR) x $<
-	$(Q){ echo '#include <stdlib.h>'; \
-	    echo 'void vgg_openblas_absent(void);'; \
-	    echo 'void vgg_openblas_absent(void) { abort(); }'; \
-	    nm -A $(BUILD)/openblas/* 2>/dev/null | \
-	        sed -n 's/.*setparam_\(.*\)\.o: *U \(.*_\1\)$$/\2/p' | grep -v '^sgemm_' | sort -u | \
-	        sed 's/.*/__asm__(".globl &\\n.set &, vgg_openblas_absent");/'; } >$@
-
-$(BUILD)/openblas_absent.o: $(BUILD)/openblas_absent.c
-	$(call says,CC)$(CC) -fPIE -c $< -o $@
-
 # The same program without an embedded model.
-$(BUILD)/vgg-bare: $(server_objects) $(BUILD)/embedded_none.o $(BUILD)/libvgg.a $(BLAS_FILES)
-	$(call says,LINK)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(SERVER_LIBS) -o $@
+$(BUILD)/vgg-bare: $(server_objects) $(BUILD)/embedded_none.o $(BUILD)/libvgg.a
+	$(call says,LINK)$(CC) $(LINK) $^ $(SERVER_LIBS) -o $@
 
-$(BUILD)/vgg: $(server_objects) $(BUILD)/embedded.o $(BUILD)/libvgg.a $(BLAS_FILES)
-	$(call says,LINK)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(SERVER_LIBS) -o $@
+$(BUILD)/vgg: $(server_objects) $(BUILD)/embedded.o $(BUILD)/libvgg.a
+	$(call says,LINK)$(CC) $(LINK) $^ $(SERVER_LIBS) -o $@
 
 $(BUILD)/oracle: $(oracle_objects)
 	$(call says,LINK)$(CC) $(LINK) $^ -ljansson -lm -o $@
@@ -187,8 +183,8 @@ $(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(part_objec
 $(e2e_tests) $(long_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
 	$(call says,LINK)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lgnutls -lm -o $@
 
-$(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a $(BLAS_FILES)
-	$(call says,LINK)$(CC) $(LINK) $(filter-out $(BLAS_FILES),$^) $(CORE_LIBS) -o $@
+$(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a
+	$(call says,LINK)$(CC) $(LINK) $^ $(CORE_LIBS) -o $@
 
 test_programs: $(unit_tests) $(e2e_tests) $(BUILD)/vgg $(BUILD)/oracle $(BUILD)/dump_pixels
 
@@ -264,7 +260,7 @@ fuzzers := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(part_objects) $(BUILD)/embedded_none.o \
     $(BUILD)/libvgg.a
 	@mkdir -p $(@D)
-	$(call says,LINK)$(CC) $(LINK) -fsanitize=fuzzer $^ $(subst $(BLAS),-lopenblas,$(SERVER_LIBS)) -o $@
+	$(call says,LINK)$(CC) $(LINK) -fsanitize=fuzzer $^ $(SERVER_LIBS) -o $@
 
 fuzzers: $(fuzzers)
 
@@ -338,7 +334,7 @@ $(BUILD)/vgg.pc: include/vgg.h FORCE
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'includedir=$${prefix}/include' 'libdir=$${prefix}/$(LIBDIR)' '' \
 	    'Name: vgg' 'Description: VGG-16/19 image classification on CPUs' \
 	    "Version: $$(sed -n 's/^#define VGG_VERSION "\(.*\)"/\1/p' $<)" \
-	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lvgg $(filter-out %.o,$(CORE_LIBS)) -pthread' >$@
+	    'Cflags: -I$${includedir}' 'Libs: -L$${libdir} -lvgg $(CORE_LIBS) -pthread' >$@
 
 $(BUILD)/vgg.service: docker/vgg.service FORCE
 	$(Q)sed 's|^ExecStart=[^ ]*|ExecStart=$(PREFIX)/bin/vgg|' $< >$@

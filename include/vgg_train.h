@@ -88,6 +88,11 @@ struct vgg_train_options {
     void (*on_step)(void *user, const struct vgg_train_progress *progress);
     void (*on_epoch)(void *user, const struct vgg_train_epoch *epoch);
     bool (*stop)(void *user); /* asked after each step: true saves the state and ends */
+    /*
+     * Asked before anything else, of a single crop, and before the network is made, of the batch:
+     * training will take so many bytes beside the pictures. A failure ends it.
+     */
+    enum vgg_status (*on_memory)(void *user, uint64_t bytes, struct vgg_error *error);
     void *user;
 };
 

@@ -8,6 +8,7 @@
 #include "commands.h"
 #include "json.h"
 #include "model_file.h"
+#include "resources.h"
 #include "terminal.h"
 
 enum { RUNS_MAX = 16, SIDE_MAX = 4096 };
@@ -139,14 +140,46 @@ static enum vgg_status bench(const struct bench_options *given, const struct vgg
     return status;
 }
 
-static enum vgg_status open_model(const struct bench_options *given, struct vgg_model **model,
+/* What an engine for the largest of the runs would take is about what they do. */
+static struct vgg_engine_options largest(const struct bench_options *given,
+                                         const struct json_run *runs, size_t n)
+{
+    struct vgg_engine_options engine = {.threads = given->threads};
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t pixels = (uint64_t)runs[i].width * runs[i].height * given->batch;
+
+        if (pixels > engine.view_pixels_max)
+            engine.view_pixels_max = pixels;
+    }
+    return engine;
+}
+
+static enum vgg_status make_model(const struct bench_options *given,
+                                  const struct vgg_load_options *load,
+                                  const struct vgg_engine_options *engine, struct vgg_model **model,
                                   struct vgg_error *error)
 {
     const struct vgg_init_options init = {.arch = given->arch, .seed = 1};
-    const struct vgg_load_options load = {.threads = given->threads, .fc_half = given->fc_half};
+    struct resources_need need = {0};
+    struct vgg_footprint footprint;
+    enum vgg_status status = vgg_footprint_init(&init, engine, &footprint, error);
 
-    return given->model != NULL ? vgg_model_load(given->model, &load, model, error)
-                                : vgg_model_init(&init, &load, model, error);
+    if (status != VGG_OK)
+        return status;
+    resources_add_model(&need, &footprint, engine);
+    status = resources_check(&need, "", error);
+    return status == VGG_OK ? vgg_model_init(&init, load, model, error) : status;
+}
+
+static enum vgg_status open_model(const struct bench_options *given, const struct json_run *runs,
+                                  size_t n, struct vgg_model **model, struct vgg_error *error)
+{
+    const struct vgg_load_options load = {.threads = given->threads, .fc_half = given->fc_half};
+    const struct vgg_engine_options engine = largest(given, runs, n);
+
+    return given->model != NULL ? model_open(given->model, &load, &engine, model, error)
+                                : make_model(given, &load, &engine, model, error);
 }
 
 int command_bench(int argc, char **argv)
@@ -172,11 +205,12 @@ int command_bench(int argc, char **argv)
     }
     if (given.threads == 0)
         given.threads = vgg_threads_default();
-    if (open_model(&given, &model, &error) == VGG_OK)
+    if (open_model(&given, runs, n, &model, &error) == VGG_OK)
         (void)bench(&given, model, runs, n, &error);
     vgg_model_release(model);
     if (error.status == VGG_OK)
         return 0;
+    resources_explain(&error);
     terminal_say("%s", error.text);
     return EXIT_USAGE;
 }

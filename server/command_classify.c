@@ -9,6 +9,7 @@
 #include "pictures.h"
 #include "progress.h"
 #include "report.h"
+#include "resources.h"
 #include "terminal.h"
 
 /* Enough for the engine to batch; each holds its rescaled pictures, some megabytes. */
@@ -153,8 +154,9 @@ static bool open_session(struct session *session, const struct classify_options 
     session->params.views = given->views;
     session->params.map = given->map;
     session->params.features = given->features;
-    if (model_open(given->model, &load, &session->model, &error) != VGG_OK ||
+    if (model_open(given->model, &load, &engine, &session->model, &error) != VGG_OK ||
         vgg_engine_create(&engine, &session->engine, &error) != VGG_OK) {
+        resources_explain(&error);
         terminal_say("%s", error.text);
         return false;
     }

@@ -9,6 +9,7 @@
 #include "evaluate.h"
 #include "model_file.h"
 #include "progress.h"
+#include "resources.h"
 #include "terminal.h"
 
 /*
@@ -201,8 +202,9 @@ static bool open_session(struct session *session)
     struct vgg_error error = {0};
     struct problem problem = {0};
 
-    if (model_open(given->model, &load, &session->model, &error) != VGG_OK ||
+    if (model_open(given->model, &load, &engine, &session->model, &error) != VGG_OK ||
         vgg_engine_create(&engine, &session->engine, &error) != VGG_OK) {
+        resources_explain(&error);
         terminal_say("%s", error.text);
         return false;
     }

@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "commands.h"
+#include "resources.h"
 #include "terminal.h"
 
 struct init_options {
@@ -60,6 +61,7 @@ int command_init(int argc, char **argv)
                                      .seed = given.seed};
     if (vgg_model_init_file(given.output, &init, &error) == VGG_OK)
         return 0;
+    resources_explain(&error);
     terminal_say("%s", error.text);
     return EXIT_USAGE;
 }

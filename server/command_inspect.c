@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "json.h"
 #include "model_file.h"
+#include "resources.h"
 #include "terminal.h"
 
 struct inspect_options {
@@ -115,6 +116,7 @@ static int print_model(const struct vgg_model *model, bool as_json)
 
 int command_inspect(int argc, char **argv)
 {
+    const struct vgg_load_options load = {.threads = 1}; /* it starts no other */
     struct inspect_options given = {0};
     struct vgg_error error = {0};
     struct vgg_model *model;
@@ -129,7 +131,9 @@ int command_inspect(int argc, char **argv)
         terminal_say("inspect takes one model file (see vgg inspect --help)");
         return EXIT_USAGE;
     }
-    if (model_open(operands.n == 1 ? operands.items[0] : NULL, NULL, &model, &error) != VGG_OK) {
+    if (model_open(operands.n == 1 ? operands.items[0] : NULL, &load, NULL, &model, &error) !=
+        VGG_OK) {
+        resources_explain(&error);
         terminal_say("%s", error.text);
         return EXIT_USAGE;
     }

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -24,6 +23,7 @@
 #include "openapi.h"
 #include "parsers.h"
 #include "reload.h"
+#include "resources.h"
 #include "server.h"
 #include "signals.h"
 #include "statistics.h"
@@ -33,7 +33,11 @@
 
 enum {
     VIEWS_HELD = 16,        /* largest views that the requests of a lane may hold */
+    CONNECTIONS_MAX = 4096, /* where so many descriptors may be open */
+    CONNECTIONS_LEAST = 64,
     OTHER_DESCRIPTORS = 64, /* beside the connections */
+    OTHER_THREADS = 16,     /* beside the engine's and those that decode */
+    OTHER_BYTES = 32 << 20, /* beside the model and the engine: some ordinary requests */
     BODIES_HELD = 16,       /* largest bodies that all requests together may hold */
     DRAIN_STEP_MS = 20,
     QUIET_STEPS = 3, /* without a request before the network threads are stopped */
@@ -78,7 +82,7 @@ static const struct option options[] = {
     {"deadline", "TIME", OPTION_DURATION, FIELD(deadline_ns), NS_PER_MS, 24 * 3600 * NS_PER_S,
      "from the request line to the answer [30s]"},
     {"max-connections", "N", OPTION_COUNT, FIELD(connections_max), 1, 1 << 16,
-     "open connections of clients [4096]"},
+     "open connections of clients [4096, or what the open files allow]"},
     {"max-connections-per-address", "N", OPTION_COUNT, FIELD(connections_per_address), 0, 1 << 16,
      "of one client address, an IPv6 /64 being one; 0: any [0]"},
     {"max-header", "SIZE", OPTION_SIZE, FIELD(header_max), 1 << 10, 1 << 20,
@@ -115,7 +119,6 @@ static const struct serve_options defaults = {
     .pixels_max = 64 << 20,
     .view_pixels_max = 1 << 20,
     .queue_ns = 5 * NS_PER_S,
-    .connections_max = 4096,
     .header_max = 16 << 10,
     .header_ns = 10 * NS_PER_S,
     .idle_ns = 75 * NS_PER_S,
@@ -188,6 +191,27 @@ static bool goes_on(void *unused)
     return !signals_ended();
 }
 
+/* Before the model is loaded: is there enough of everything? */
+static enum vgg_status check_resources(const struct model_file *file,
+                                       const struct vgg_load_options *load,
+                                       const struct serve_options *given, struct vgg_error *error)
+{
+    const struct vgg_engine_options engine = {.threads = given->threads,
+                                              .view_pixels_max = given->view_pixels_max};
+    struct resources_need need = {.bytes = OTHER_BYTES,
+                                  .descriptors = given->connections_max + OTHER_DESCRIPTORS};
+    struct vgg_footprint footprint;
+    unsigned workers[2];
+    enum vgg_status status = model_file_predict(file, load, &engine, &footprint, error);
+
+    if (status != VGG_OK)
+        return status;
+    workers_plan(given->threads, workers);
+    need.threads = workers[0] + workers[1] + OTHER_THREADS;
+    resources_add_model(&need, &footprint, &engine);
+    return resources_check(&need, "", error);
+}
+
 static enum vgg_status open_model(struct startup *startup, const struct serve_options *given,
                                   struct vgg_error *error)
 {
@@ -199,6 +223,8 @@ static enum vgg_status open_model(struct startup *startup, const struct serve_op
     uint64_t start_ns = now_ns();
     enum vgg_status status = model_file_open(given->model, &startup->model, error);
 
+    if (status == VGG_OK)
+        status = check_resources(&startup->model, &load, given, error);
     if (status == VGG_OK)
         status = model_file_load(&startup->model, &load, &model, error);
     if (status != VGG_OK)
@@ -358,18 +384,16 @@ static void stop(struct startup *startup)
 
 /* ---------------------------------------------------------------- the command ---------------- */
 
-/* As many descriptors as the administrator allows: a connection is one. */
-static void raise_descriptor_limit(uint32_t connections_max)
+/* Where no number is given, the descriptors that the administrator allows decide. */
+static uint32_t fit_connections(uint32_t given)
 {
-    struct rlimit limit;
+    uint64_t descriptors = resources_descriptors();
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < connections_max + OTHER_DESCRIPTORS)
-        log_event("warning", "--max-connections %u: the limit of open files is %llu",
-                  connections_max, (unsigned long long)limit.rlim_cur);
+    if (given != 0 || descriptors >= CONNECTIONS_MAX + OTHER_DESCRIPTORS)
+        return given != 0 ? given : CONNECTIONS_MAX;
+    return descriptors > CONNECTIONS_LEAST + OTHER_DESCRIPTORS
+               ? (uint32_t)descriptors - OTHER_DESCRIPTORS
+               : CONNECTIONS_LEAST;
 }
 
 /*
@@ -379,7 +403,7 @@ static void raise_descriptor_limit(uint32_t connections_max)
 static void bound_heap(void)
 {
     (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
-    (void)mallopt(M_ARENA_MAX, ARENAS);
+    resources_arenas(ARENAS);
 }
 
 static enum vgg_status start(struct startup *startup, const struct serve_options *given,
@@ -448,7 +472,6 @@ static int serve(const struct serve_options *given)
     bool quiet = true;
 
     bound_heap();
-    raise_descriptor_limit(given->connections_max);
     budget_init(&startup.server.decode_budget, given->pixels_max);
     status = start(&startup, given, &error);
     if (status == VGG_CANCELLED) {
@@ -459,6 +482,7 @@ static int serve(const struct serve_options *given)
     }
     if (status != VGG_OK) {
         log_stop();
+        resources_explain(&error);
         terminal_say("%s", error.text);
         stop(&startup);
         return EXIT_USAGE;
@@ -466,8 +490,9 @@ static int serve(const struct serve_options *given)
     for (size_t i = 0; i < 2; i++)
         snprintf(addresses[i], ADDRESS_MAX, "%s", startup.endpoints[i].address);
     reload_log_model(vgg_model_get_info(startup.server.model.model));
-    log_event("info", "kernels %s, %u threads",
-              vgg_model_get_info(startup.server.model.model)->kernel, given->threads);
+    log_event("info", "kernels %s, %u threads, %u connections",
+              vgg_model_get_info(startup.server.model.model)->kernel, given->threads,
+              given->connections_max);
     signals_attend(true);
     print_ready(addresses[0], addresses[1], given->secrets.tls_cert != NULL);
     notify_systemd("READY=1");
@@ -498,6 +523,7 @@ int command_serve(int argc, char **argv)
     }
     if (given.threads == 0)
         given.threads = vgg_threads_default();
+    given.connections_max = fit_connections(given.connections_max);
     log_init(given.log);
     environment_check(warn_of_variable);
     return serve(&given);

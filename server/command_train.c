@@ -7,12 +7,17 @@
 
 #include "commands.h"
 #include "left_out.h"
+#include "memory_room.h"
 #include "progress.h"
+#include "resources.h"
 #include "signals.h"
 #include "terminal.h"
 #include "vgg_train.h"
 
-enum { PATH_BYTES = 4096 };
+enum {
+    PATH_BYTES = 4096,
+    CACHE_PART = 4 /* of what is free, the rest being for the network */
+};
 
 struct train_options {
     struct vgg_train_options train;
@@ -67,7 +72,7 @@ static const struct option options[] = {
     {"threads", "N", OPTION_COUNT, FIELD(train.threads), 1, 1024,
      "compute threads; they change no result [the CPUs this process may use]"},
     {"cache", "SIZE", OPTION_SIZE, FIELD(train.cache_bytes), 0, 0,
-     "decoded pictures kept in memory [2GiB]"},
+     "decoded pictures kept in memory [2GiB, or a quarter of what is free]"},
     {"checkpoint", "FILE", OPTION_STRING, FIELD(checkpoint), 0, 0,
      "the state, after each epoch and when interrupted [OUTPUT.checkpoint]"},
     {"resume", NULL, OPTION_FLAG, FIELD(train.resume), 0, 0, "go on from the checkpoint"},
@@ -96,6 +101,7 @@ const struct command_usage train_usage = {
 struct view {
     struct progress progress;
     struct left_out left_out;
+    unsigned threads;
     bool begun, json;
 };
 
@@ -161,6 +167,15 @@ static bool is_stopped(void *user)
     return signals_ended();
 }
 
+/* The network's threads, and the engine's that validates. */
+static enum vgg_status check_memory(void *user, uint64_t bytes, struct vgg_error *error)
+{
+    const struct view *view = user;
+    const struct resources_need need = {.bytes = bytes, .threads = 2 * view->threads};
+
+    return resources_check(&need, "", error);
+}
+
 /* ---------------------------------------------------------------- options -------------------- */
 
 /* Pixels at *text, from 1 on, and past them. */
@@ -219,8 +234,10 @@ static bool complete(struct train_options *given, const struct operands *operand
 
 static int run(const struct train_options *given, const char *dir)
 {
-    struct view view = {.json = given->json};
     struct vgg_train_options train = given->train;
+    struct view view = {.json = given->json,
+                        .threads = train.threads != 0 ? train.threads : vgg_threads_default()};
+    const uint64_t room = memory_room_get("").free_bytes;
     struct vgg_train_result result;
     struct vgg_error error = {0};
     enum vgg_status status = signals_init(&error);
@@ -230,6 +247,9 @@ static int run(const struct train_options *given, const char *dir)
     train.on_step = show_step;
     train.on_epoch = show_epoch;
     train.stop = is_stopped;
+    train.on_memory = check_memory;
+    if (train.cache_bytes > room / CACHE_PART)
+        train.cache_bytes = room / CACHE_PART;
     train.user = &view;
     if (status == VGG_OK) {
         status = vgg_train(dir, &train, &result, &error);
@@ -239,6 +259,7 @@ static int run(const struct train_options *given, const char *dir)
             terminal_say("%s holds epoch %" PRIu32 ", validation error %.2f%%", train.output,
                          result.best_epoch, 100 * result.best_error);
     }
+    resources_explain(&error);
     if (status != VGG_OK)
         terminal_say("%s", error.text);
     if (status == VGG_CANCELLED)

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "environment.h"
+#include "resources.h"
 #include "streams.h"
 #include "suggestion.h"
 #include "terminal.h"
@@ -59,6 +60,8 @@ static int run(int argc, char **argv)
     command = command_find(argv[1]);
     if (command == NULL)
         return refuse(argv[1]);
+    if (!resources_enter())
+        return EXIT_USAGE;
     if (command->run != command_serve) /* which warns in its log */
         environment_check(warn);
     return command->run(argc - 1, argv + 1);

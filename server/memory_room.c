@@ -1,13 +1,14 @@
 /* Limits of memory. */
 #include "memory_room.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-enum { LINE_BYTES = 4096, PATH_BYTES = LINE_BYTES + 512 };
+enum { TEXT_BYTES = 16 << 10, PATH_BYTES = 4608, SPARE_KIB = 2048 };
 
 /* Left alone where going over the limit means the end: requests take some meanwhile. */
 static const uint64_t MARGIN_BYTES = 32 << 20;
@@ -38,27 +39,50 @@ static const struct hierarchy v1 = {
 static void narrow(struct memory_room *room, const char *limit, uint64_t limit_bytes, uint64_t used,
                    uint64_t margin)
 {
-    uint64_t left = limit_bytes > used ? limit_bytes - used : 0;
+    uint64_t taken = used + margin, left = limit_bytes > taken ? limit_bytes - taken : 0;
 
-    left = left > margin ? left - margin : 0;
     if (left < room->free_bytes)
-        *room = (struct memory_room){left, limit_bytes, limit};
+        *room = (struct memory_room){left, limit_bytes, taken, limit};
+}
+
+/* A file of /proc or /sys as a string, without a stream, which allocates; false: it is not there.
+ */
+static bool read_text(const char *path, char text[TEXT_BYTES])
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    size_t size = 0;
+    ssize_t n = 1;
+
+    if (fd < 0)
+        return false;
+    while (n > 0 && size < TEXT_BYTES - 1) {
+        n = read(fd, text + size, TEXT_BYTES - 1 - size);
+        size += n > 0 ? (size_t)n : 0;
+    }
+    close(fd);
+    text[size] = '\0';
+    return true;
+}
+
+/* Cut the next line off a text; NULL after the last. */
+static char *next_line(char **text)
+{
+    return *text != NULL && **text != '\0' ? strsep(text, "\n") : NULL;
 }
 
 /* The number after "KEY " or "KEY:" at the start of a line; an empty key: the first. */
 static bool read_number(const char *path, const char *key, uint64_t *value)
 {
-    FILE *file = fopen(path, "re");
     size_t length = strlen(key);
-    char line[LINE_BYTES];
+    char text[TEXT_BYTES], *rest = text, *line;
     bool found = false;
 
-    while (file != NULL && !found && fgets(line, sizeof line, file) != NULL)
+    if (!read_text(path, text))
+        return false;
+    while (!found && (line = next_line(&rest)) != NULL)
         found = strncmp(line, key, length) == 0 &&
                 (length == 0 || line[length] == ' ' || line[length] == ':') &&
                 sscanf(line + length + (length != 0), "%" SCNu64, value) == 1;
-    if (file != NULL)
-        fclose(file);
     return found;
 }
 
@@ -113,16 +137,15 @@ static bool has_memory(const char *list)
 
 static void look_at_hierarchies(struct memory_room *room, const char *root)
 {
-    char line[LINE_BYTES], path[PATH_BYTES];
-    FILE *file;
+    char text[TEXT_BYTES], path[PATH_BYTES], *rest = text, *line;
 
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    file = fopen(path, "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+    if (!read_text(path, text))
+        return;
+    while ((line = next_line(&rest)) != NULL) {
         char *controllers = strchr(line, ':');
         char *group = controllers != NULL ? strchr(controllers + 1, ':') : NULL;
 
-        line[strcspn(line, "\n")] = '\0';
         if (group == NULL)
             continue;
         *group++ = '\0';
@@ -131,8 +154,6 @@ static void look_at_hierarchies(struct memory_room *room, const char *root)
         else if (has_memory(controllers + 1))
             look_at_groups(room, root, &v1, group);
     }
-    if (file != NULL)
-        fclose(file);
 }
 
 /* ---------------------------------------------------------------- all limits ----------------- */
@@ -150,19 +171,52 @@ static void look_at_rlimit(struct memory_room *room, const char *root, int which
         narrow(room, name, limit.rlim_cur, used_kib << 10, 0);
 }
 
-struct memory_room memory_room_get(const char *root)
+static void look_at_machine(struct memory_room *room, const char *root)
 {
-    struct memory_room room = {.free_bytes = UINT64_MAX, .limit = "none"};
     char path[PATH_BYTES];
     uint64_t total_kib, available_kib;
 
     snprintf(path, sizeof path, "%s/proc/meminfo", root);
     if (read_number(path, "MemTotal", &total_kib) &&
         read_number(path, "MemAvailable", &available_kib) && available_kib <= total_kib)
-        narrow(&room, "the machine's memory", total_kib << 10, (total_kib - available_kib) << 10,
+        narrow(room, "the machine's memory", total_kib << 10, (total_kib - available_kib) << 10,
                MARGIN_BYTES);
-    look_at_rlimit(&room, root, RLIMIT_AS, "RLIMIT_AS", "VmSize");
-    look_at_rlimit(&room, root, RLIMIT_DATA, "RLIMIT_DATA", "VmData");
-    look_at_hierarchies(&room, root);
+}
+
+/* `kinds` are those of enum memory_room_kind, added. */
+static struct memory_room look_at(const char *root, unsigned kinds)
+{
+    struct memory_room room = {.free_bytes = UINT64_MAX, .limit = "none"};
+
+    if ((kinds & MEMORY_ROOM_RESIDENT) != 0)
+        look_at_machine(&room, root);
+    if ((kinds & MEMORY_ROOM_MAPPED) != 0) {
+        look_at_rlimit(&room, root, RLIMIT_AS, "RLIMIT_AS (ulimit -v)", "VmSize");
+        look_at_rlimit(&room, root, RLIMIT_DATA, "RLIMIT_DATA (ulimit -d)", "VmData");
+    }
+    if ((kinds & MEMORY_ROOM_RESIDENT) != 0)
+        look_at_hierarchies(&room, root);
     return room;
+}
+
+struct memory_room memory_room_of(const char *root, enum memory_room_kind kind)
+{
+    return look_at(root, kind);
+}
+
+struct memory_room memory_room_get(const char *root)
+{
+    return look_at(root, MEMORY_ROOM_MAPPED | MEMORY_ROOM_RESIDENT);
+}
+
+/*
+ * In KiB, as ulimit counts; what is used differs from start to start by some hundred, so what is
+ * said to be enough is a little more.
+ */
+enum vgg_status memory_room_fail(const struct memory_room *room, uint64_t bytes,
+                                 struct vgg_error *error)
+{
+    return vgg_fail(error, VGG_NO_MEMORY, "%s is %" PRIu64 " KiB, and %" PRIu64 " KiB are needed",
+                    room->limit, room->limit_bytes >> 10,
+                    ((room->taken_bytes + bytes) >> 10) + SPARE_KIB);
 }

@@ -8,6 +8,7 @@
 struct memory_room {
     uint64_t free_bytes;
     uint64_t limit_bytes; /* of which they are what is left */
+    uint64_t taken_bytes; /* what is used, and what is left alone */
     const char *limit;    /* its name: "the control group's memory.max", ...; static storage */
 };
 
@@ -17,5 +18,14 @@ struct memory_room {
  * /proc and /sys are found.
  */
 struct memory_room memory_room_get(const char *root);
+
+/* The same of limits of one kind: of what is mapped (RLIMIT_AS, RLIMIT_DATA), or of what is used.
+ */
+enum memory_room_kind { MEMORY_ROOM_MAPPED = 1, MEMORY_ROOM_RESIDENT = 2 };
+struct memory_room memory_room_of(const char *root, enum memory_room_kind kind);
+
+/* Fail with NO_MEMORY and one line: what the limit is, and what it has to be for `bytes` more. */
+enum vgg_status memory_room_fail(const struct memory_room *room, uint64_t bytes,
+                                 struct vgg_error *error);
 
 #endif

@@ -8,6 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "resources.h"
+
+enum { PICTURE_BYTES = 16 << 20 }; /* read, decoded, rescaled, reported */
+
 /* embedded.S */
 extern const char vgg_embedded_model[], vgg_embedded_model_end[];
 
@@ -61,6 +65,17 @@ enum vgg_status model_file_load(const struct model_file *file,
                                  error);
 }
 
+enum vgg_status model_file_predict(const struct model_file *file,
+                                   const struct vgg_load_options *load,
+                                   const struct vgg_engine_options *engine,
+                                   struct vgg_footprint *footprint, struct vgg_error *error)
+{
+    if (file->path != NULL)
+        return vgg_footprint_fd(file->fd, file->path, load, engine, footprint, error);
+    return vgg_footprint_memory(vgg_embedded_model, embedded_bytes(), load, engine, footprint,
+                                error);
+}
+
 static bool same_time(struct timespec a, struct timespec b)
 {
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
@@ -93,12 +108,29 @@ void model_file_close(struct model_file *file)
     *file = (struct model_file){.fd = -1};
 }
 
+/* Is there room for it? */
+static enum vgg_status admit(const struct model_file *file, const struct vgg_load_options *options,
+                             const struct vgg_engine_options *engine, struct vgg_error *error)
+{
+    struct resources_need need = {.bytes = PICTURE_BYTES};
+    struct vgg_footprint footprint;
+    enum vgg_status status = model_file_predict(file, options, engine, &footprint, error);
+
+    if (status != VGG_OK)
+        return status;
+    resources_add_model(&need, &footprint, engine);
+    return resources_check(&need, "", error);
+}
+
 enum vgg_status model_open(const char *path, const struct vgg_load_options *options,
-                           struct vgg_model **model, struct vgg_error *error)
+                           const struct vgg_engine_options *engine, struct vgg_model **model,
+                           struct vgg_error *error)
 {
     struct model_file file;
     enum vgg_status status = model_file_open(path, &file, error);
 
+    if (status == VGG_OK)
+        status = admit(&file, options, engine, error);
     if (status == VGG_OK)
         status = model_file_load(&file, options, model, error);
     model_file_close(&file);

@@ -28,6 +28,12 @@ enum vgg_status model_file_load(const struct model_file *file,
                                 const struct vgg_load_options *options, struct vgg_model **model,
                                 struct vgg_error *error);
 
+/* What loading it takes, and an engine for it, as vgg_footprint_fd. */
+enum vgg_status model_file_predict(const struct model_file *file,
+                                   const struct vgg_load_options *load,
+                                   const struct vgg_engine_options *engine,
+                                   struct vgg_footprint *footprint, struct vgg_error *error);
+
 /* Does its path still lead to the same file, and has that not been touched? */
 bool model_file_unchanged(const struct model_file *file);
 
@@ -36,8 +42,12 @@ const char *model_file_name(const struct model_file *file);
 
 void model_file_close(struct model_file *file);
 
-/* Open, load and close. */
+/*
+ * Open, load and close, where there is room for it, and for an engine and its threads; `engine` is
+ * NULL where the model is only looked at.
+ */
 enum vgg_status model_open(const char *path, const struct vgg_load_options *options,
-                           struct vgg_model **model, struct vgg_error *error);
+                           const struct vgg_engine_options *engine, struct vgg_model **model,
+                           struct vgg_error *error);
 
 #endif

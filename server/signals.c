@@ -1,6 +1,6 @@
 /*
- * Signals. OpenBLAS starts threads before main, in which a blocked signal would still be delivered,
- * so signals are caught by handlers and not by sigwait or a signalfd.
+ * Signals. A shared OpenBLAS starts threads before main, in which a blocked signal would still be
+ * delivered, so signals are caught by handlers and not by sigwait or a signalfd.
  */
 #include "signals.h"
 

@@ -21,6 +21,12 @@ enum {
 const ssize_t tls_again = GNUTLS_E_AGAIN;
 const char tls_priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SERVER_PRECEDENCE";
 
+/*
+ * By itself GnuTLS gets ready before main, and says on standard error where there is too little
+ * memory for that. libmicrohttpd has it done there, too, but silently; tls_create looks at it.
+ */
+GNUTLS_SKIP_GLOBAL_INIT
+
 struct tls_identity {
     atomic_uint references;
     gnutls_pcert_st chain[CHAIN_MAX];
@@ -190,7 +196,7 @@ static enum vgg_status load(const struct tls *tls, struct tls_identity **out,
 enum vgg_status tls_create(const char *cert_path, const char *key_path, struct tls **out,
                            struct vgg_error *error)
 {
-    struct tls *tls = calloc(1, sizeof *tls);
+    struct tls *tls = gnutls_global_init() == GNUTLS_E_SUCCESS ? calloc(1, sizeof *tls) : NULL;
     enum vgg_status status;
 
     if (tls == NULL)

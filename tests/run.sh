@@ -36,7 +36,7 @@ export VGG_BIN="$build/vgg"
 export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0:exitcode=99:allocator_may_return_null=1"
 export UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1:exitcode=99"
 export TSAN_OPTIONS="halt_on_error=1:exitcode=99"
-# OpenBLAS would start a thread for each CPU, and uses none but the caller's.
+# A shared OpenBLAS would start a thread for each CPU, and use none but the caller's.
 export OPENBLAS_NUM_THREADS=1
 
 if [ -z "${VGG_SHARED:-}" ] && $outermost; then
@@ -145,6 +145,7 @@ checks)
     run "what make run says of a bare machine" sh tests/install/check_setup.sh
     run "installation" bash tests/install/check.sh "$build"
     run "static OpenBLAS" sh tests/openblas/check.sh "$build/vgg"
+    run "little memory, few threads" "$python" tests/resources/check.py "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "v2 client from the specification" "$python" tests/v2/check_v2.py "$build/vgg"
     run "/openapi.json against the server" sh tests/openapi/run.sh "$build"

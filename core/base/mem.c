@@ -49,6 +49,14 @@ void *vgg_alloc_aligned(size_t count, size_t size)
     return block;
 }
 
+/* glibc keeps what lies before the first address that is aligned. */
+size_t vgg_mapped_bytes(size_t bytes)
+{
+    size_t align = bytes >= HUGE_PAGE_BYTES ? HUGE_PAGE_BYTES : VGG_ALIGN;
+
+    return (bytes + align - 1) / align * align + align;
+}
+
 void *vgg_calloc_aligned(size_t count, size_t size)
 {
     void *block = vgg_alloc_aligned(count, size);

@@ -27,6 +27,9 @@ void *vgg_calloc(size_t count, size_t size);
  */
 void *vgg_alloc_aligned(size_t count, size_t size);
 
+/* What it takes of the address space. */
+size_t vgg_mapped_bytes(size_t bytes);
+
 /* The same, zeroed. */
 void *vgg_calloc_aligned(size_t count, size_t size);
 

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 
 enum { SPINS = 2000 }; /* pauses of 10 to 60 ns */
 
@@ -128,7 +129,7 @@ enum vgg_status vgg_pool_create(unsigned threads, struct vgg_pool **out, struct 
 
         worker->pool = pool;
         worker->index = pool->started + 1;
-        if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+        if (vgg_thread_start(&worker->thread, worker_main, worker) != 0) {
             vgg_pool_destroy(pool);
             return vgg_fail(error, VGG_NO_MEMORY, "cannot start %u compute threads", threads);
         }

@@ -78,7 +78,8 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
                           repeats, batch, width, height, PIXELS_MAX);
     else
         arena = vgg_alloc_aligned(vgg_forward_arena_bytes(net, shape, threads), 1);
-    if (status == VGG_OK && (views == NULL || rgb == NULL || mean == NULL || arena == NULL))
+    if (status == VGG_OK && (views == NULL || rgb == NULL || mean == NULL || arena == NULL ||
+                             !vgg_kernels_start(net->kernels)))
         status = vgg_fail_memory(error);
     if (status == VGG_OK)
         status = vgg_pool_create(threads, &pool, error);

@@ -38,7 +38,8 @@ bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_pool *pool,
     double *logits, *features;
     struct vgg_scores scores;
 
-    if (!vgg_arena_grow(arena, vgg_arena_bytes(net, batch->shape, vgg_pool_threads(pool)))) {
+    if (!vgg_kernels_start(net->kernels) ||
+        !vgg_arena_grow(arena, vgg_arena_bytes(net, batch->shape, vgg_pool_threads(pool)))) {
         for (size_t i = 0; i < batch->n; i++)
             batch->items[i].job->status = VGG_NO_MEMORY;
         return false;

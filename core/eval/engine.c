@@ -11,15 +11,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "eval/arena.h"
 #include "eval/batch.h"
 #include "eval/compute.h"
+#include "eval/footprint.h"
 #include "image/image.h"
-
-static const uint64_t VIEW_PIXELS_MAX = 1 << 20; /* the default limit: one view at 1024 x 1024 */
-
-/* What runs between the layers of a pass has at most half as many pixels, so half the memory. */
-enum { BETWEEN_PART = 2 };
 
 struct vgg_engine {
     struct vgg_engine_options options;
@@ -71,10 +68,7 @@ static void release_arenas(struct vgg_engine *engine)
 /* Bytes that each arena needs for any batch on `net`. True: they have them. */
 static bool demand(const struct vgg_engine *engine, const struct vgg_net *net, size_t bytes[2])
 {
-    uint64_t pixels = engine->options.view_pixels_max;
-
-    bytes[0] = vgg_arena_largest_bytes(net, pixels, engine->options.threads);
-    bytes[1] = vgg_arena_largest_bytes(net, pixels / BETWEEN_PART, engine->options.threads);
+    vgg_engine_demand(&engine->options, net, bytes);
     return bytes[0] <= engine->arenas[0].bytes && bytes[1] <= engine->arenas[1].bytes;
 }
 
@@ -84,6 +78,8 @@ enum vgg_status vgg_engine_reserve(struct vgg_engine *engine, const struct vgg_m
     size_t bytes[2];
     bool grown;
 
+    if (!vgg_kernels_start(model->net.kernels))
+        return vgg_fail_memory(error);
     if (demand(engine, &model->net, bytes))
         return VGG_OK;
     claim_arenas(engine);
@@ -264,7 +260,7 @@ static void give_up(struct pass *pass)
 static struct vgg_batch_limits limits_between(const struct pass *pass)
 {
     uint64_t pixels_max = pass->engine->options.view_pixels_max;
-    struct vgg_batch_limits limits = {UINT64_MAX, pixels_max / BETWEEN_PART, pixels_max};
+    struct vgg_batch_limits limits = {UINT64_MAX, pixels_max / VGG_BETWEEN_PART, pixels_max};
 
     for (size_t i = 0; i < pass->batch.n; i++)
         if (pass->batch.items[i].job->rank / 2 < limits.rank)
@@ -345,18 +341,13 @@ enum vgg_status vgg_engine_create(const struct vgg_engine_options *options, stru
 
     if (engine == NULL)
         return vgg_fail_memory(error);
-    if (options != NULL)
-        engine->options = *options;
-    if (engine->options.threads == 0)
-        engine->options.threads = vgg_threads_default();
-    if (engine->options.view_pixels_max == 0)
-        engine->options.view_pixels_max = VIEW_PIXELS_MAX;
+    engine->options = vgg_engine_complete(options);
     pthread_mutex_init(&engine->mutex, NULL);
     pthread_mutex_init(&engine->arena_mutex, NULL);
     pthread_cond_init(&engine->wake, NULL);
     status = vgg_pool_create(engine->options.threads, &engine->pool, error);
     if (status == VGG_OK) {
-        engine->leader_started = pthread_create(&engine->leader, NULL, leader_main, engine) == 0;
+        engine->leader_started = vgg_thread_start(&engine->leader, leader_main, engine) == 0;
         if (!engine->leader_started)
             status = vgg_fail(error, VGG_NO_MEMORY, "cannot start the engine's thread");
     }

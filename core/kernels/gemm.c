@@ -8,6 +8,8 @@
 #include <cblas.h>
 #include <limits.h>
 
+#include "kernels/openblas/openblas.h"
+
 enum {
     SMALL = 100 * 100 * 100, /* multiply-adds: sgemm_small_kernel_permit of OpenBLAS */
     LANES = 4,               /* floats of the vector that every machine has */
@@ -17,9 +19,9 @@ enum {
 
 typedef float vector __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 
-void vgg_gemm_init(void)
+bool vgg_gemm_start(void)
 {
-    openblas_set_num_threads(1);
+    return vgg_openblas_start();
 }
 
 /* A matrix by its first element and the elements from one row, and one column, to the next. */

@@ -5,8 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Keep OpenBLAS to the calling thread; the pool above it is the only parallelism. Idempotent. */
-void vgg_gemm_init(void);
+/*
+ * To be called before the first product; again, it does nothing. OpenBLAS keeps to the calling
+ * thread: the pool above it is the only parallelism. False: out of memory, none may be computed.
+ */
+bool vgg_gemm_start(void);
+
+enum { VGG_GEMM_BYTES = (32 << 22) + (64 << 10) }; /* of the address space, taken by it */
 
 /* c[m][n] += a[m][k] * b[k][n], row-major with leading dimensions lda, ldb, ldc (elements). */
 void vgg_gemm_add(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,

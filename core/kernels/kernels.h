@@ -70,6 +70,10 @@ struct vgg_kernels {
     const char *name; /* shown by /model */
     size_t lanes;     /* channels of one block of a map (blocked.h); 0: rows of one channel */
 
+    /* What conv() needs once, before the first; NULL: nothing. False: out of memory. */
+    bool (*start)(void);
+    size_t start_bytes; /* of the address space, taken by it */
+
     /* How a layer is computed on maps of shape `in`: "winograd f(4x4,3x3)". Static storage. */
     const char *(*algorithm)(const struct vgg_conv *conv, struct vgg_shape in);
 
@@ -129,6 +133,12 @@ struct vgg_kernels {
 };
 
 enum { VGG_PEAK_CHAINS = 12 }; /* more than the latency of an FMA times those begun a cycle */
+
+/* False: out of memory. */
+static inline bool vgg_kernels_start(const struct vgg_kernels *kernels)
+{
+    return kernels->start == NULL || kernels->start();
+}
 
 extern const struct vgg_kernels vgg_kernels_portable;
 #ifdef __x86_64__

@@ -432,6 +432,8 @@ static void scores(const void *map, struct vgg_shape shape, size_t n, float *out
 
 const struct vgg_kernels vgg_kernels_portable = {
     .name = "portable",
+    .start = vgg_gemm_start,
+    .start_bytes = VGG_GEMM_BYTES,
     .algorithm = algorithm,
     .map_bytes = map_bytes,
     .weights_bytes = weights_bytes,

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "model/model.h"
 #include "model/names.h"
 #include "model/write.h"
 
@@ -59,11 +60,16 @@ static enum vgg_status complete_options(const struct vgg_init_options *given,
     return vgg_net_check(options->arch, options->crop, error);
 }
 
+static struct vgg_net_sizes sizes_of(const struct vgg_init_options *options)
+{
+    return vgg_net_sizes_regular(vgg_arch_find(options->arch), options->width, options->fc,
+                                 options->classes, options->crop);
+}
+
 static void describe(struct init *init, const struct vgg_init_options *options)
 {
     const struct vgg_arch *arch = vgg_arch_find(options->arch);
-    struct vgg_net_sizes sizes =
-        vgg_net_sizes_regular(arch, options->width, options->fc, options->classes, options->crop);
+    struct vgg_net_sizes sizes = sizes_of(options);
 
     vgg_net_describe(&init->net, arch, &vgg_kernels_portable, &sizes);
     vgg_names_plan(&init->net, VGG_DTYPE_F32, &init->plan);
@@ -104,6 +110,22 @@ enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_opti
     status = vgg_file_write(path, &init->plan.header, fill_he, init, error);
     free(init);
     return status;
+}
+
+enum vgg_status vgg_init_predict(const struct vgg_init_options *given,
+                                 const struct vgg_kernels *kernels, struct vgg_net *net,
+                                 uint64_t *bytes, struct vgg_error *error)
+{
+    struct vgg_init_options options;
+    struct vgg_net_sizes sizes;
+    enum vgg_status status = complete_options(given, &options, error);
+
+    if (status != VGG_OK)
+        return status;
+    sizes = sizes_of(&options);
+    vgg_net_describe(net, vgg_arch_find(options.arch), kernels, &sizes);
+    *bytes = vgg_net_parameters(net) * sizeof(float) + vgg_net_bytes(net);
+    return VGG_OK;
 }
 
 enum vgg_status vgg_model_init(const struct vgg_init_options *options,

@@ -120,16 +120,23 @@ static enum vgg_status allocate_pending(struct loader *loader)
     return VGG_OK;
 }
 
-/* Before anything of the network's size is allocated: is there room for it? */
-static enum vgg_status check_memory(struct loader *loader)
+/* Of everything that is of the network's size. */
+static uint64_t needed_bytes(const struct loader *loader)
 {
-    uint64_t max = loader->options.memory_max, bytes = vgg_net_bytes(&loader->loaded->net);
+    uint64_t bytes = vgg_net_bytes(&loader->loaded->net);
 
     for (size_t i = 0; i < loader->loaded->net.layers_n; i++)
         for (size_t role = 0; role < VGG_ROLES; role++)
             bytes += pending_floats(loader, i, role) * sizeof(float);
-    bytes += vgg_pipeline_bytes(loader->chunk_bytes, loader->options.threads) +
-             loader->options.threads * loader->floats_n * sizeof(float);
+    return bytes + vgg_pipeline_bytes(loader->chunk_bytes, loader->options.threads) +
+           loader->options.threads * loader->floats_n * sizeof(float);
+}
+
+/* Before any of it is allocated: is there room for it? */
+static enum vgg_status check_memory(struct loader *loader)
+{
+    uint64_t max = loader->options.memory_max, bytes = needed_bytes(loader);
+
     if (max == 0 || bytes <= max)
         return VGG_OK;
     return vgg_fail(loader->error, VGG_NO_MEMORY,
@@ -310,16 +317,29 @@ static void loader_fini(struct loader *loader)
     free(loader->floats);
 }
 
+/* What the file holds, and how it will be read. */
+static enum vgg_status read_header(struct loader *loader, const struct vgg_kernels *kernels)
+{
+    struct vgg_loaded *loaded = loader->loaded;
+    enum vgg_status status = vgg_reader_header(&loader->reader, &loaded->header, loader->error);
+
+    if (status == VGG_OK)
+        status =
+            vgg_names_bind(&loaded->header, kernels, &loaded->net, &loader->binding, loader->error);
+    if (status != VGG_OK)
+        return status;
+    if (loader->options.threads == 0)
+        loader->options.threads = vgg_threads_default();
+    vgg_net_set_half(&loaded->net, loader->options.fc_half);
+    size_chunks(loader);
+    return VGG_OK;
+}
+
 static enum vgg_status load_weights(struct loader *loader)
 {
     struct vgg_pipeline pipeline = {.read = read_chunk, .store = store_chunk, .user = loader};
-    enum vgg_status status;
+    enum vgg_status status = check_memory(loader);
 
-    if (loader->options.threads == 0)
-        loader->options.threads = vgg_threads_default();
-    vgg_net_set_half(&loader->loaded->net, loader->options.fc_half);
-    size_chunks(loader);
-    status = check_memory(loader);
     pipeline.chunk_bytes = loader->chunk_bytes;
     if (status == VGG_OK)
         status = vgg_net_allocate(&loader->loaded->net, loader->error);
@@ -336,21 +356,44 @@ static enum vgg_status load_weights(struct loader *loader)
     return status;
 }
 
+static void loader_init(struct loader *loader, const struct vgg_source *source,
+                        const struct vgg_load_options *options, struct vgg_loaded *loaded,
+                        struct vgg_error *error)
+{
+    *loader = (struct loader){.loaded = loaded, .error = error};
+    if (options != NULL)
+        loader->options = *options;
+    *loaded = (struct vgg_loaded){.file_bytes = source->size};
+    vgg_reader_init(&loader->reader, source);
+}
+
+enum vgg_status vgg_load_predict(const struct vgg_source *source, const struct vgg_kernels *kernels,
+                                 const struct vgg_load_options *options, struct vgg_net *net,
+                                 uint64_t *bytes, struct vgg_error *error)
+{
+    struct vgg_loaded loaded;
+    struct loader loader;
+    enum vgg_status status;
+
+    loader_init(&loader, source, options, &loaded, error);
+    status = read_header(&loader, kernels);
+    if (status == VGG_OK) {
+        *net = loaded.net;
+        *bytes = needed_bytes(&loader);
+    }
+    vgg_loaded_fini(&loaded);
+    return status;
+}
+
 enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kernels *kernels,
                          const struct vgg_load_options *options, struct vgg_loaded *loaded,
                          struct vgg_error *error)
 {
-    struct loader loader = {.loaded = loaded, .error = error};
+    struct loader loader;
     enum vgg_status status;
 
-    if (options != NULL)
-        loader.options = *options;
-
-    *loaded = (struct vgg_loaded){.file_bytes = source->size};
-    vgg_reader_init(&loader.reader, source);
-    status = vgg_reader_header(&loader.reader, &loaded->header, error);
-    if (status == VGG_OK)
-        status = vgg_names_bind(&loaded->header, kernels, &loaded->net, &loader.binding, error);
+    loader_init(&loader, source, options, loaded, error);
+    status = read_header(&loader, kernels);
     if (status == VGG_OK)
         status = load_weights(&loader);
     loaded->batch_norm = loader.binding.batch_norm;

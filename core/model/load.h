@@ -18,6 +18,15 @@ struct vgg_loaded {
 enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kernels *kernels,
                          const struct vgg_load_options *options, struct vgg_loaded *loaded,
                          struct vgg_error *error);
+
+/*
+ * The network that a file describes, for vgg_net_bytes, and the bytes that loading it would take,
+ * by its header alone. Errors: as vgg_model_load.
+ */
+enum vgg_status vgg_load_predict(const struct vgg_source *source, const struct vgg_kernels *kernels,
+                                 const struct vgg_load_options *options, struct vgg_net *net,
+                                 uint64_t *bytes, struct vgg_error *error);
+
 void vgg_loaded_fini(struct vgg_loaded *loaded);
 
 /*

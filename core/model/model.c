@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "kernels/gemm.h"
 
 enum { IMAGENET_CLASSES = 1000 };
 
@@ -213,7 +212,6 @@ static enum vgg_status load(const struct vgg_source *source, const char *name,
     model = vgg_calloc(1, sizeof *model);
     if (model == NULL)
         return vgg_fail_memory(error);
-    vgg_gemm_init();
     atomic_init(&model->references, 1);
     status = vgg_load(source, kernels, options, &loaded, error);
     if (status != VGG_OK) {

@@ -24,6 +24,14 @@ enum vgg_status vgg_model_load_kernels(const char *path, const struct vgg_kernel
                                        const struct vgg_load_options *options,
                                        struct vgg_model **model, struct vgg_error *error);
 
+/*
+ * The network of vgg_model_init, for vgg_net_bytes, and the bytes that making it takes at a time.
+ * Errors: BAD_ARGUMENT.
+ */
+enum vgg_status vgg_init_predict(const struct vgg_init_options *options,
+                                 const struct vgg_kernels *kernels, struct vgg_net *net,
+                                 uint64_t *bytes, struct vgg_error *error);
+
 /* Pixels of the side that gives one position. */
 uint32_t vgg_net_crop(const struct vgg_net *net);
 

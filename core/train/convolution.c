@@ -54,14 +54,14 @@ static bool allocate(struct vgg_convolution *layer, bool batch_norm, bool first)
     return good;
 }
 
-enum vgg_status vgg_convolution_init(struct vgg_convolution *layer,
-                                     const struct vgg_kernels *kernels, const char *name,
-                                     const struct vgg_conv *conv, struct vgg_shape in,
-                                     bool batch_norm, bool first, struct vgg_error *error)
+static uint64_t weights_of(const struct vgg_conv *conv)
 {
-    uint64_t weights = (uint64_t)conv->out * conv->in * conv->kernel * conv->kernel;
-    enum vgg_status status;
+    return (uint64_t)conv->out * conv->in * conv->kernel * conv->kernel;
+}
 
+static void describe(struct vgg_convolution *layer, const struct vgg_kernels *kernels,
+                     const struct vgg_conv *conv, struct vgg_shape in)
+{
     *layer = (struct vgg_convolution){
         .kernels = kernels,
         .conv = *conv,
@@ -71,7 +71,33 @@ enum vgg_status vgg_convolution_init(struct vgg_convolution *layer,
         .unpooled = vgg_conv_unpooled(conv, in),
         .out = vgg_conv_output(conv, in),
     };
-    status = vgg_parameter_init(&layer->weight, name, "weight", weights, true, error);
+}
+
+/* Of allocate() and the parameters, but for the vectors of a channel each. */
+uint64_t vgg_convolution_predict(const struct vgg_kernels *kernels, const struct vgg_conv *conv,
+                                 struct vgg_shape in, unsigned threads,
+                                 struct vgg_convolution_needs *needs)
+{
+    struct vgg_convolution layer;
+
+    describe(&layer, kernels, conv, in);
+    *needs = vgg_convolution_needs(&layer, threads);
+    return VGG_PARAMETER_ARRAYS * vgg_mapped_bytes(weights_of(conv) * sizeof(float)) +
+           vgg_mapped_bytes(kernels->weights_bytes(&layer.forward)) +
+           vgg_mapped_bytes(kernels->weights_bytes(&layer.backward)) +
+           (conv->lrn ? 3 : 1) * vgg_mapped_bytes(kernels->map_bytes(layer.unpooled)) +
+           vgg_mapped_bytes(kernels->map_bytes(layer.out));
+}
+
+enum vgg_status vgg_convolution_init(struct vgg_convolution *layer,
+                                     const struct vgg_kernels *kernels, const char *name,
+                                     const struct vgg_conv *conv, struct vgg_shape in,
+                                     bool batch_norm, bool first, struct vgg_error *error)
+{
+    enum vgg_status status;
+
+    describe(layer, kernels, conv, in);
+    status = vgg_parameter_init(&layer->weight, name, "weight", weights_of(conv), true, error);
     if (status == VGG_OK)
         status = vgg_parameter_init(&layer->bias, name, "bias", conv->out, false, error);
     if (status == VGG_OK && batch_norm)
@@ -107,7 +133,7 @@ struct vgg_convolution_needs vgg_convolution_needs(const struct vgg_convolution 
     struct vgg_convolution_needs needs = {
         .scratch_bytes = kernels->conv_scratch_bytes(&layer->forward, layer->in, threads),
         .sums_scratch = kernels->gradients->scratch_floats(&layer->forward, layer->in),
-        .flipped = (size_t)layer->weight.n,
+        .flipped = (size_t)weights_of(&layer->conv),
         .sums = 2 * padded(layer),
     };
     size_t backward = kernels->conv_scratch_bytes(&layer->backward, layer->unpooled, threads);

@@ -51,6 +51,11 @@ enum vgg_status vgg_convolution_init(struct vgg_convolution *layer,
                                      bool batch_norm, bool first, struct vgg_error *error);
 void vgg_convolution_fini(struct vgg_convolution *layer);
 
+/* Bytes that it will allocate, and what it will need beside. */
+uint64_t vgg_convolution_predict(const struct vgg_kernels *kernels, const struct vgg_conv *conv,
+                                 struct vgg_shape in, unsigned threads,
+                                 struct vgg_convolution_needs *needs);
+
 struct vgg_convolution_needs vgg_convolution_needs(const struct vgg_convolution *layer,
                                                    unsigned threads);
 

@@ -4,7 +4,7 @@
 
 #include "base/pool.h"
 
-enum { VGG_PARAMETER_NAME_BYTES = 32 };
+enum { VGG_PARAMETER_NAME_BYTES = 32, VGG_PARAMETER_ARRAYS = 3 };
 
 /* An array of n floats with its velocity and gradient, all owned. Zero-initialise. */
 struct vgg_parameter {

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/replace.h"
 #include "kernels/gemm.h"
+#include "train/footprint.h"
 #include "train/output.h"
 #include "train/sample.h"
 #include "train/settings.h"
@@ -84,6 +85,23 @@ static const struct vgg_kernels *select_kernels(struct vgg_error *error)
     return kernels == NULL || kernels->gradients != NULL ? kernels : &vgg_kernels_generic;
 }
 
+/* Is there room for a network of so many classes on batches of so many crops? */
+static enum vgg_status ask_memory(const struct training *training, uint32_t classes, uint32_t batch,
+                                  struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
+    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, arch, classes);
+    const struct vgg_kernels *kernels = select_kernels(error);
+
+    if (kernels == NULL)
+        return VGG_BAD_ARGUMENT;
+    if (settings->on_memory == NULL)
+        return VGG_OK;
+    return settings->on_memory(
+        settings->user, vgg_train_predict(arch, kernels, &sizes, batch, settings->threads), error);
+}
+
 static enum vgg_status make_network(struct training *training, struct vgg_error *error)
 {
     struct vgg_train_options *settings = &training->settings;
@@ -101,7 +119,11 @@ static enum vgg_status make_network(struct training *training, struct vgg_error 
         settings->batch = (uint32_t)training->train.examples_n;
     options = (struct vgg_network_options){
         .batch = settings->batch, .batch_norm = settings->batch_norm, .dropout = settings->dropout};
-    vgg_gemm_init();
+    status = ask_memory(training, classes, settings->batch, error);
+    if (status == VGG_OK && !vgg_gemm_start())
+        status = vgg_fail_memory(error);
+    if (status != VGG_OK)
+        return status;
     status = vgg_network_init(&training->network, arch, kernels, &sizes, &options,
                               settings->threads, error);
     if (status != VGG_OK)
@@ -411,8 +433,10 @@ static void fini(struct training *training)
 static enum vgg_status train(struct training *training, const char *dir, struct vgg_error *error)
 {
     const struct vgg_engine_options engine = {.threads = training->settings.threads};
-    enum vgg_status status = vgg_pool_create(training->settings.threads, &training->pool, error);
+    enum vgg_status status = ask_memory(training, 1, 1, error);
 
+    if (status == VGG_OK)
+        status = vgg_pool_create(training->settings.threads, &training->pool, error);
     if (status == VGG_OK)
         status = vgg_engine_create(&engine, &training->engine, error);
     if (status == VGG_OK)

@@ -100,6 +100,28 @@ consumer_names() {
     grep -q '/nowhere: No such file' "$work/missing"
 }
 
+# OpenBLAS is in the library, where it is linked statically, and hidden.
+library_hides_openblas() {
+    if pkg-config --libs vgg | grep -q -- -lopenblas; then
+        echo "SKIPPED: OpenBLAS is linked dynamically here"
+        return 0
+    fi
+    nm -g --defined-only "$work/usr/lib/libvgg.a" >"$work/names" 2>/dev/null
+    grep -q vgg_gemm_add "$work/names" && ! grep -iE 'blas|sgemm' "$work/names"
+}
+
+# Either of another OpenBLAS: the shared library, the archive.
+program_has_its_own() {
+    local library own
+    own=$(gcc -print-multiarch)/openblas-pthread
+    for library in -lopenblas "/usr/lib/$own/libopenblas.a"; do
+        # shellcheck disable=SC2046  # a list of words
+        ${CC:-gcc} -std=c11 -Wall -Wextra -Werror -I"/usr/include/$own" \
+            tests/install/own_openblas.c $(pkg-config --cflags --libs vgg) "$library" -lm \
+            -o "$work/own" && VGG_KERNELS=portable OPENBLAS_NUM_THREADS=2 "$work/own" || return 1
+    done
+}
+
 # ---------------------------------------------------------------- in step with --help
 
 commands() {
@@ -168,6 +190,8 @@ check "uninstall" uninstalled
 check "a program builds by pkg-config" consumer_builds
 check "it classifies as the command does" consumer_classifies
 check "it names the class, and what is wrong" consumer_names
+check "the library hides its OpenBLAS" library_hides_openblas
+check "a program may have an OpenBLAS of its own" program_has_its_own
 check "the manual has every command and option" manual_is_whole
 check "the manual has no warnings" manual_reads_well
 check "variables of ours are known" variables_are_known

@@ -13,7 +13,8 @@ static struct vgg_pool *pools[THREADS_MAX + 1]; /* by the number of threads */
 static inline int pools_start(void **state)
 {
     (void)state;
-    vgg_gemm_init();
+    if (!vgg_gemm_start())
+        return 1;
     for (unsigned threads = 1; threads <= THREADS_MAX; threads++)
         if (vgg_pool_create(threads, &pools[threads], NULL) != VGG_OK)
             return 1;

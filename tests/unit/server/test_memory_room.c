@@ -1,109 +1,18 @@
 /* The tightest of the limits, read from a tree that looks like /proc and /sys. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "memory_room.h"
-
-#define MIB(n) ((uint64_t)(n) << 20)
-#define V2 "sys/fs/cgroup"
-#define V1 "sys/fs/cgroup/memory"
+#include "server/fake_root.h"
 
 enum { MARGIN_MIB = 32 };
-
-static char root[] = "/tmp/vgg-room-XXXXXX";
-
-/* ---------------------------------------------------------------- the tree ------------------- */
-
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-    (void)info, (void)kind;
-    return walk->level == 0 ? 0 : remove(path);
-}
-
-static int remove_tree(void)
-{
-    return nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-/* Write root/DIRECTORY/NAME, making the directories. */
-static void put(const char *directory, const char *name, const char *text)
-{
-    char path[512];
-    FILE *file;
-
-    snprintf(path, sizeof path, "%s/%s/%s", root, directory, name);
-    for (char *slash = path + sizeof root; (slash = strchr(slash, '/')) != NULL; *slash++ = '/') {
-        *slash = '\0';
-        (void)mkdir(path, 0700);
-    }
-    file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
-static void put_bytes(const char *directory, const char *name, uint64_t bytes)
-{
-    char text[32];
-
-    snprintf(text, sizeof text, "%llu\n", (unsigned long long)bytes);
-    put(directory, name, text);
-}
-
-static void put_machine(uint64_t total_mib, uint64_t available_mib)
-{
-    char text[160];
-
-    snprintf(text, sizeof text,
-             "MemTotal: %8llu kB\nMemFree: 1 kB\nMemAvailable: %8llu kB\nBuffers: 2 kB\n",
-             (unsigned long long)total_mib << 10, (unsigned long long)available_mib << 10);
-    put("proc", "meminfo", text);
-}
-
-/* A group of the second version; 0: no limit. */
-static void put_group(const char *directory, uint64_t used_mib, uint64_t max_mib, uint64_t high_mib)
-{
-    put_bytes(directory, "memory.current", MIB(used_mib));
-    put(directory, "memory.stat", "anon 5\nfile 6\n");
-    put(directory, "memory.max", "max\n");
-    put(directory, "memory.high", "max\n");
-    if (max_mib != 0)
-        put_bytes(directory, "memory.max", MIB(max_mib));
-    if (high_mib != 0)
-        put_bytes(directory, "memory.high", MIB(high_mib));
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    if (remove_tree() != 0)
-        return -1;
-    put_machine(8000, 5000);
-    return 0;
-}
-
-static int setup_all(void **state)
-{
-    (void)state;
-    return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static int teardown_all(void **state)
-{
-    (void)state;
-    return remove_tree() == 0 ? rmdir(root) : -1;
-}
 
 static void check_room(uint64_t free_mib, uint64_t limit_mib, const char *limit)
 {
@@ -121,7 +30,7 @@ static void test_nothing_is_known(void **state)
     struct memory_room room;
 
     (void)state;
-    assert_int_equal(remove_tree(), 0);
+    assert_int_equal(root_clear(), 0);
     room = memory_room_get(root);
     assert_true(room.free_bytes == UINT64_MAX);
     assert_string_equal(room.limit, "none");
@@ -222,8 +131,9 @@ static void test_rlimits(void **state)
     static const struct {
         int which;
         const char *name, *status;
-    } cases[] = {{RLIMIT_AS, "RLIMIT_AS", "VmPeak: 9999999 kB\nVmSize: 1048576 kB\n"},
-                 {RLIMIT_DATA, "RLIMIT_DATA", "VmSize: 9999999 kB\nVmData: 1048576 kB\n"}};
+    } cases[] = {
+        {RLIMIT_AS, "RLIMIT_AS (ulimit -v)", "VmPeak: 9999999 kB\nVmSize: 1048576 kB\n"},
+        {RLIMIT_DATA, "RLIMIT_DATA (ulimit -d)", "VmSize: 9999999 kB\nVmData: 1048576 kB\n"}};
 
     (void)state;
     put_machine(UINT64_C(1) << 36, UINT64_C(1) << 36);
@@ -245,16 +155,16 @@ static void test_rlimits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_nothing_is_known, setup),
-        cmocka_unit_test_setup(test_the_machine, setup),
-        cmocka_unit_test_setup(test_a_group, setup),
-        cmocka_unit_test_setup(test_files_do_not_count, setup),
-        cmocka_unit_test_setup(test_groups_above, setup),
-        cmocka_unit_test_setup(test_only_the_root_is_visible, setup),
-        cmocka_unit_test_setup(test_first_version, setup),
-        cmocka_unit_test_setup(test_damaged_files, setup),
-        cmocka_unit_test_setup(test_rlimits, setup),
+        cmocka_unit_test_setup(test_nothing_is_known, root_setup),
+        cmocka_unit_test_setup(test_the_machine, root_setup),
+        cmocka_unit_test_setup(test_a_group, root_setup),
+        cmocka_unit_test_setup(test_files_do_not_count, root_setup),
+        cmocka_unit_test_setup(test_groups_above, root_setup),
+        cmocka_unit_test_setup(test_only_the_root_is_visible, root_setup),
+        cmocka_unit_test_setup(test_first_version, root_setup),
+        cmocka_unit_test_setup(test_damaged_files, root_setup),
+        cmocka_unit_test_setup(test_rlimits, root_setup),
     };
 
-    return cmocka_run_group_tests_name("memory room", tests, setup_all, teardown_all);
+    return cmocka_run_group_tests_name("memory room", tests, root_make, root_remove);
 }

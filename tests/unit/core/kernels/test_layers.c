@@ -167,7 +167,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_layer)};
     int failed = 0;
 
-    vgg_gemm_init();
+    if (!vgg_gemm_start())
+        return 1;
     if (vgg_pool_create(THREADS, &pool, NULL) != VGG_OK)
         return 1;
     if (argc > 1 && strcmp(argv[1], "bench") == 0)

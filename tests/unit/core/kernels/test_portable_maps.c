@@ -212,7 +212,8 @@ static void mean_is_in_double(void **state)
 static int start(void **state)
 {
     (void)state;
-    vgg_gemm_init();
+    if (!vgg_gemm_start())
+        return 1;
     return vgg_pool_create(2, &pool, NULL) == VGG_OK ? 0 : 1;
 }
 
