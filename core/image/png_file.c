@@ -209,7 +209,7 @@ static enum vgg_status note(struct vgg_png_file *file, struct walk *walk,
         walk->framed |= vgg_png_is(chunk, "fcTL");
         if (chunk->type[0] < 'a' && walk->at != VGG_PNG_SIGNATURE)
             return vgg_fail(file->error, VGG_BAD_IMAGE,
-                            "PNG: %.4s: needed to read the pixels, but not known here",
+                            "PNG: %.4s: pixels depend on such a chunk; unknown, or out of place",
                             (const char *)chunk->type);
     }
     return vgg_png_note_text(&walk->metadata, chunk, file->error);

@@ -10,9 +10,20 @@ enum { MIB = 1 << 20, HEADER_END = 33, ADAM7 = 1 };
 
 /* ---- files ---- */
 
+/* Room for so many bytes: a power of two, so that many small chunks are not copied each time. */
+static size_t room_of(size_t size)
+{
+    size_t room = 1;
+
+    while (room <= size)
+        room *= 2;
+    return room;
+}
+
 static void append(struct file *file, const void *bytes, size_t size)
 {
-    file->bytes = realloc(file->bytes, file->size + size + 1);
+    if (file->bytes == NULL || room_of(file->size + size) != room_of(file->size))
+        file->bytes = realloc(file->bytes, room_of(file->size + size));
     assert_non_null(file->bytes);
     memcpy(file->bytes + file->size, bytes, size);
     file->size += size;
@@ -226,7 +237,7 @@ static void chunks(void **state)
             struct file file = begin(1, 1, 8, 2, 0);
 
             append_data(&file, &stream, stream.size);
-            append_chunk(&file, "IEND", NULL, 0);
+            append_chunk(&file, "IEND", "", 0);
             for (unsigned late = 0; late <= 1; late++) {
                 size_t size = file.size, at = late ? file.size - 12 : HEADER_END;
                 struct file flooded = {
