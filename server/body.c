@@ -44,7 +44,7 @@ static bool reserve(struct body *body, size_t need)
 
 void body_append(struct body *body, const void *bytes, size_t size)
 {
-    if (body->starved)
+    if (body->starved || size == 0)
         return;
     if (!reserve(body, body->size + size)) {
         body_fini(body);

@@ -85,7 +85,7 @@ struct http_request {
     /* Fixed once handle() is called. */
     bool admin; /* came in on the admin listener */
     const char *method;
-    const char *path;
+    const char *path; /* routes.c takes a slash off its end */
     char id[HTTP_ID_MAX + 1];
     char traceparent[HTTP_TRACEPARENT_MAX + 1]; /* "" where none or invalid */
     char client[HTTP_CLIENT_MAX];

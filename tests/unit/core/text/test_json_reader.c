@@ -244,6 +244,20 @@ static void strings(void **state)
     }
 }
 
+/* Another kind of value is no string, not even where its inside looks like one. */
+static void no_strings(void **state)
+{
+    static const char *const texts[] = {"1", "12", "0", "[]", "{}", "null", "1a1", "[a]"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const struct json_slice value = {texts[i], strlen(texts[i])};
+
+        assert_false(scan_is(value, ""));
+        assert_false(scan_is(value, "a"));
+    }
+}
+
 static void a_value_is_where_it_stands(void **state)
 {
     const char *text = " {\"a\" : [1, {\"b\":2}] , \"c\":\"x\" } ";
@@ -320,6 +334,7 @@ int main(void)
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(numbers),
         cmocka_unit_test(strings),
+        cmocka_unit_test(no_strings),
         cmocka_unit_test(a_value_is_where_it_stands),
     };
 
