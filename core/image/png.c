@@ -275,7 +275,7 @@ static enum vgg_status png_decode(const uint8_t *bytes, size_t size,
 
     png_destroy_read_struct(&reader.png, &reader.info, NULL);
     if (status == VGG_OK)
-        status = vgg_image_orient(&reader.image, reader.orientation, error);
+        status = vgg_image_orient(&reader.image, reader.orientation, limits, error);
     if (status != VGG_OK) {
         vgg_image_destroy(reader.image);
         return status;
