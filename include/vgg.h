@@ -88,11 +88,7 @@ struct vgg_image_info {
     const char *format; /* "jpeg", "png", "webp"; static storage */
     uint32_t width;
     uint32_t height;
-    /*
-     * Predicted work of decoding it, in pixels of an ordinary baseline JPEG, from its kind, its
-     * bytes and, of a JPEG, its scans: no decode takes twice as long and 50 ms more. 0 of an image.
-     */
-    uint64_t work;
+    uint64_t work; /* predicted, of decoding it: pixels of an ordinary baseline JPEG; else 0 */
 };
 
 /* A decoded picture: 8-bit RGB, upright. Immutable once made; any thread may read it. */
