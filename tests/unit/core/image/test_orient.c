@@ -105,11 +105,34 @@ static void twice_is_back(void **state)
     vgg_image_destroy(original);
 }
 
+static enum vgg_status refuse(void *user)
+{
+    (void)user;
+    return VGG_CANCELLED;
+}
+
+/* A poll that ends it leaves the picture as it is. */
+static void can_be_left(void **state)
+{
+    const struct vgg_image_limits limits = {.poll = refuse};
+
+    (void)state;
+    for (unsigned orientation = 5; orientation <= 8; orientation++) {
+        struct vgg_image *image = make(70, 40), *before = image;
+
+        assert_int_equal(vgg_image_orient(&image, orientation, &limits, NULL), VGG_CANCELLED);
+        assert_ptr_equal(image, before);
+        assert_int_equal(image->info.width, 70);
+        vgg_image_destroy(image);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_standard),
         cmocka_unit_test(twice_is_back),
+        cmocka_unit_test(can_be_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
