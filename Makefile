@@ -53,7 +53,7 @@ unit_helpers := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/*.c)) \
 e2e_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $(wildcard tests/e2e/test_*.c)))
 long_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/long/*.c))
 e2e_helpers := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c))) \
-    $(patsubst %,$(BUILD)/tests/unit/%_maker.o,jpeg png webp certificate)
+    $(patsubst %,$(BUILD)/tests/unit/%.o,bombs jpeg_maker png_maker webp_maker certificate_maker)
 
 core_objects := $(patsubst %,$(BUILD)/%.o,$(basename $(core_sources)))
 server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources)) \
@@ -102,13 +102,17 @@ ifeq ($(SANITIZE),thread)
 $(BUILD)/tests/oracle/%.o: override CFLAGS += -fno-sanitize=thread
 endif
 
+# Where a decode polls: webp.c has a function of its own before each of these.
+webp_wrapped := VP8ProcessRow VP8LConvertFromBGRA VP8LBuildHuffmanTable
+
 # libwebp's functions become local to the object: a program may use a libwebp of its own.
 $(BUILD)/core/image/webp.o: core/image/webp.c
 	@mkdir -p $(@D)
 	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $(@D)/webp_only.o
 	$(Q)$(OBJCOPY) $(foreach s,malloc calloc free,--redefine-sym $s=vgg_heap_$s) $(WEBP_LIB) \
 	    $(@D)/libwebp.a
-	$(Q)$(CC) -r -nostdlib $(@D)/webp_only.o $(WEBP_DEMUX_LIB) $(@D)/libwebp.a -o $@
+	$(Q)$(CC) -r -nostdlib $(foreach s,$(webp_wrapped),-Wl,--wrap=$s) $(@D)/webp_only.o \
+	    $(WEBP_DEMUX_LIB) $(@D)/libwebp.a -o $@
 	$(Q)$(OBJCOPY) --keep-global-symbol=vgg_decoder_webp $@
 
 $(BUILD)/core/kernels/openblas.o: $(wildcard core/kernels/openblas/*) $(wildcard $(OPENBLAS_LIB))

@@ -88,7 +88,7 @@ struct vgg_image_info {
     const char *format; /* "jpeg", "png", "webp"; static storage */
     uint32_t width;
     uint32_t height;
-    uint64_t work; /* predicted work of decoding it, in pixels of an ordinary baseline JPEG */
+    uint64_t work; /* predicted, of decoding it: pixels of an ordinary baseline JPEG; else 0 */
 };
 
 /* A decoded picture: 8-bit RGB, upright. Immutable once made; any thread may read it. */
@@ -250,6 +250,9 @@ struct vgg_request {
     uint32_t scales[VGG_SCALES_MAX]; /* shorter sides in pixels, ascending, distinct */
     size_t scales_n;                 /* at least 1 */
     bool flip;                       /* the mirror image of each scale is evaluated too */
+    /* As those of vgg_image_limits, asked while pictures are rescaled. */
+    enum vgg_status (*poll)(void *user);
+    void *user;
 };
 
 /*
@@ -271,7 +274,7 @@ struct vgg_views;
 /*
  * Rescale `image` for each scale of `request`. The image stays the caller's and is not needed
  * afterwards. Errors: BAD_ARGUMENT (no scales or too many, one of 0), TOO_LARGE (as
- * vgg_image_rescale), NO_MEMORY. The caller owns *views. Thread-safe.
+ * vgg_image_rescale), NO_MEMORY, what request->poll says. The caller owns *views. Thread-safe.
  */
 enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg_request *request,
                                  struct vgg_views **views, struct vgg_error *error);

@@ -66,6 +66,7 @@ static void check_pixels(struct evaluation *evaluation, const struct vgg_model *
                     (unsigned long long)view_pixels_max);
     else {
         evaluation->failed = false;
+        evaluation->info.work = pixels; /* copied, and looked at for what is not finite */
         evaluation->macs = vgg_model_view_macs(model, info->width, info->height);
         evaluation->view_pixels = sizeof(float) * pixels; /* where others have a byte */
     }
@@ -96,39 +97,39 @@ void evaluation_check(struct evaluation *evaluation, const struct vgg_model *mod
         evaluation->view_pixels = count_view_pixels(&evaluation->info, &params->request);
 }
 
-/* As the engine goes by, between decoding and rescaling as between views. */
-static enum vgg_status check_wanted(const struct vgg_job_options *options, struct vgg_error *error)
+/* As the engine goes by, while decoding and rescaling as between views. */
+static enum vgg_status poll(void *options)
 {
-    enum vgg_status status = vgg_job_verdict(options, now_ns());
-
-    return status == VGG_OK ? VGG_OK : vgg_fail(error, status, "%s", vgg_status_text(status));
+    return vgg_job_verdict(options, now_ns());
 }
 
 static enum vgg_status make_views(struct evaluation *evaluation, const struct vgg_model *model,
                                   const struct evaluation_params *params,
                                   const struct vgg_image_limits *limits,
-                                  const struct vgg_job_options *options, struct vgg_views **views,
+                                  struct vgg_job_options *options, struct vgg_views **views,
                                   struct vgg_error *error)
 {
+    struct vgg_image_limits polled = *limits;
+    struct vgg_request request = params->request;
     struct vgg_image *image = NULL;
-    enum vgg_status status = check_wanted(options, error);
+    enum vgg_status status = poll(options);
 
     if (status != VGG_OK)
-        return status;
+        return vgg_fail(error, status, "%s", vgg_status_text(status));
+    polled.poll = request.poll = poll;
+    polled.user = request.user = options;
     if (evaluation->pixels != NULL)
         return vgg_views_create_input(evaluation->pixels, evaluation->info.width,
                                       evaluation->info.height, views, error);
-    status = vgg_image_decode(evaluation->bytes, evaluation->size, limits, &image, error);
+    status = vgg_image_decode(evaluation->bytes, evaluation->size, &polled, &image, error);
     if (status != VGG_OK)
         return status;
     evaluation->info = vgg_image_get_info(image);
     evaluation->decode_ns = now_ns() - evaluation->begun_ns;
-    status = check_wanted(options, error);
-    if (status == VGG_OK)
-        status = params->grid == 0 ? vgg_views_create(image, &params->request, views, error)
-                                   : vgg_views_create_crops(image, &params->request,
-                                                            vgg_model_get_info(model)->crop,
-                                                            params->grid, views, error);
+    status = params->grid == 0
+                 ? vgg_views_create(image, &request, views, error)
+                 : vgg_views_create_crops(image, &request, vgg_model_get_info(model)->crop,
+                                          params->grid, views, error);
     vgg_image_destroy(image);
     return status;
 }

@@ -25,7 +25,7 @@ struct queue_item {
     enum queue_lane lane; /* SMALL or LARGE */
     uint64_t model;       /* identifies the model, each has a speed of its own */
     uint64_t macs;        /* predicted work of the engine */
-    uint64_t decode;      /* predicted work before, in pixels */
+    uint64_t decode;      /* predicted work before, as in vgg_image_info */
     uint64_t bytes;       /* held from decoding to the end */
 
     /* The queue's own. */
@@ -61,7 +61,7 @@ bool queue_try_push(struct queue *queue, struct queue_item *item, unsigned *retr
  */
 struct queue_item *queue_pop(struct queue *queue, enum queue_lane lane);
 
-/* A popped item was decoded in `duration_ns`; 0: it was dropped. */
+/* A popped item was decoded in `duration_ns`; 0: not, or not all of it. */
 void queue_decoded(struct queue *queue, struct queue_item *item, uint64_t duration_ns);
 
 /* The engine has done `macs` of an item. */

@@ -320,18 +320,11 @@ static bool admit(struct server *server, const struct route *route, struct http_
         problem_set(problem, PROBLEM_UNAUTHORIZED,
                     "send the header \"Authorization: Bearer TOKEN\" with this server's token");
     else if (route == NULL)
-<<<<<<< ours
         problem_set(problem, PROBLEM_NOT_FOUND, "there is nothing at %s",
                     text_quote(request->path, strlen(request->path)).text);
     else if (v2_is_nowhere(server, request->path, problem))
         return false; /* whatever the method */
     else if (!method_fits(route, request->method)) {
-=======
-        problem_set(&problem, PROBLEM_NOT_FOUND, "there is nothing at %.100s", request->path);
-    else if (v2_is_nowhere(server, request->path, &problem)) {
-        /* The problem is set, whatever the method. */
-    } else if (!method_fits(route, request->method)) {
->>>>>>> theirs
         request->response.allow = methods_of(route);
         problem_set(problem, PROBLEM_BAD_METHOD, "%s takes %s", route->path,
                     request->response.allow);

@@ -11,11 +11,12 @@
 
 enum {
     /*
-     * What decoding a picture costs beside its pixels, in pixels: without it a lot of tiny pictures
-     * would make large ones seem slow.
+     * What decoding a picture costs beside its predicted work, in the same unit: without it a lot
+     * of tiny pictures would make large ones seem slow.
      */
     DECODE_OVERHEAD = 50000,
-    SMALL_PARTS = 16 /* of --max-pixels: as much is decoded in little time */
+    RESCALE_PART = 3, /* pixels that are rescaled to one scale for a unit */
+    SMALL_PARTS = 16  /* of the work of --max-pixels: as much is decoded in little time */
 };
 
 uint64_t task_model_key(const struct vgg_model *model)
@@ -115,15 +116,19 @@ static uint64_t cost_limit(const struct server *server, const struct vgg_model *
     return 4 * 2 * macs; /* four images and their mirrors */
 }
 
-static void add_cost(const struct server *server, struct queue_item *item,
-                     const struct evaluation *evaluation)
+static void add_cost(struct task *task, const struct evaluation *evaluation)
 {
-    uint64_t pixels = (uint64_t)evaluation->info.width * evaluation->info.height;
+    const struct vgg_image_info *info = &evaluation->info;
+    uint64_t pixels = (uint64_t)info->width * info->height;
+    struct queue_item *item = &task->item;
+    uint64_t work = info->work + DECODE_OVERHEAD;
 
+    if (evaluation->pixels == NULL)
+        work += task->params.request.scales_n * pixels / RESCALE_PART;
     item->macs += evaluation->macs;
-    item->decode += pixels + DECODE_OVERHEAD;
+    item->decode += work;
     item->bytes += 3 * evaluation->view_pixels;
-    if (pixels > server->options->pixels_max / SMALL_PARTS)
+    if (work > task->server->options->pixels_max / SMALL_PARTS)
         item->lane = QUEUE_LARGE;
 }
 
@@ -151,7 +156,7 @@ static bool check(struct task *task, const struct option_scales *scales, struct 
         evaluation_check(evaluation, task->model, &task->params, &limits,
                          server->options->view_pixels_max);
         if (!evaluation->failed)
-            add_cost(server, &task->item, evaluation);
+            add_cost(task, evaluation);
     }
     if (problem_of(task) != NULL) {
         *problem = *problem_of(task);
@@ -234,13 +239,6 @@ static void on_done(void *user)
         queue_computed(task->server->queue, &task->item);
 }
 
-/* Left out, its deadline having passed or its client having gone. */
-static bool is_dropped(const struct evaluation *evaluation)
-{
-    return evaluation->failed && (evaluation->problem.kind == PROBLEM_DEADLINE ||
-                                  evaluation->problem.kind == PROBLEM_DRAINING);
-}
-
 static void decode(struct task *task, struct evaluation *evaluation)
 {
     struct server *server = task->server;
@@ -251,6 +249,7 @@ static void decode(struct task *task, struct evaluation *evaluation)
                                             .on_view = on_view,
                                             .on_done = on_done,
                                             .user = task};
+    /* It bounds memory, so by pixels whatever their work is. */
     uint64_t pixels = (uint64_t)evaluation->info.width * evaluation->info.height;
     /* What is dead will not be decoded, so it does not wait for room either. */
     bool large = task->item.lane == QUEUE_LARGE && !task_dead(&task->item);
@@ -279,7 +278,7 @@ void task_decode(struct server *server, struct queue_item *item)
         if (evaluation->failed)
             continue;
         decode(task, evaluation);
-        whole = whole && !is_dropped(evaluation);
+        whole = whole && !evaluation->failed;
     }
     queue_decoded(server->queue, item, whole ? now_ns() - start_ns : 0);
     on_done(task);

@@ -161,7 +161,8 @@ long)
     run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
-    run "overload, bad neighbours" "$build/tests/long/chaos"
+    run "decodes against their predictions" "$build/tests/unit/core/image/test_work" timed 8000
+    run "overload, bad neighbours, bombs" "$build/tests/long/chaos"
     run "reloads under wrk" "$python" tests/long/reloads.py "$build/vgg"
     run "predicted seconds" "$python" tests/long/prediction.py "$build/vgg"
     run "SIGTERM under wrk" "$python" tests/long/sigterm.py "$build/vgg"

@@ -34,27 +34,33 @@ void vgg_heap_fini(struct vgg_heap *heap)
         vgg_heap_free(heap->blocks->data);
 }
 
-static _Noreturn void leave(struct vgg_heap *heap, enum vgg_status status)
+struct vgg_heap *vgg_heap_current(void)
 {
+    assert(current != NULL);
+    return current;
+}
+
+_Noreturn void vgg_heap_leave(struct vgg_heap *heap, enum vgg_status status)
+{
+    assert(heap == current && status != VGG_OK);
     heap->status = status;
     longjmp(heap->escape, 1);
 }
 
 static void *allocate(size_t count, size_t size, void *(*from)(size_t count, size_t size))
 {
-    struct vgg_heap *heap = current;
+    struct vgg_heap *heap = vgg_heap_current();
     struct vgg_heap_block *block;
     size_t bytes;
 
-    assert(heap != NULL);
     if (!vgg_size_mul(count, size, &bytes) || bytes > SIZE_MAX - sizeof *block)
-        leave(heap, VGG_TOO_LARGE);
+        vgg_heap_leave(heap, VGG_TOO_LARGE);
     bytes += sizeof *block;
     if (bytes > heap->bytes_max || heap->bytes > heap->bytes_max - bytes)
-        leave(heap, VGG_TOO_LARGE);
+        vgg_heap_leave(heap, VGG_TOO_LARGE);
     block = from(1, bytes);
     if (block == NULL)
-        leave(heap, VGG_NO_MEMORY);
+        vgg_heap_leave(heap, VGG_NO_MEMORY);
     *block = (struct vgg_heap_block){.heap = heap, .after = heap->blocks, .bytes = bytes};
     if (heap->blocks != NULL)
         heap->blocks->before = block;

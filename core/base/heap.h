@@ -24,10 +24,15 @@ struct vgg_heap {
 /*
  * Call step(user), whose allocations on this thread come from the heap and live until they are
  * freed or the heap ends. NO_MEMORY and TOO_LARGE (more than bytes_max in use) tell that it was
- * left; nothing but vgg_heap_fini may follow then.
+ * left, as what vgg_heap_leave was given does; nothing but vgg_heap_fini may follow then.
  */
 enum vgg_status vgg_heap_run(struct vgg_heap *heap, size_t bytes_max, void (*step)(void *user),
                              void *user);
+
+/* Within vgg_heap_run: the heap whose step this thread runs, and the step's end for its own reason.
+ */
+struct vgg_heap *vgg_heap_current(void);
+_Noreturn void vgg_heap_leave(struct vgg_heap *heap, enum vgg_status status);
 
 /* Free whatever is left. */
 void vgg_heap_fini(struct vgg_heap *heap);

@@ -86,6 +86,7 @@ enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vg
 enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg_request *request,
                                  struct vgg_views **out, struct vgg_error *error)
 {
+    const struct vgg_image_limits limits = {.poll = request->poll, .user = request->user};
     struct vgg_views *views;
 
     if (check_scales_n(request, error) != VGG_OK)
@@ -97,8 +98,9 @@ enum vgg_status vgg_views_create(const struct vgg_image *image, const struct vgg
     views->width = vgg_image_get_info(image).width;
     views->height = vgg_image_get_info(image).height;
     for (; views->scales_n < request->scales_n; views->scales_n++) {
-        enum vgg_status status = vgg_image_rescale(image, request->scales[views->scales_n],
-                                                   &views->images[views->scales_n], error);
+        enum vgg_status status =
+            vgg_image_rescale_within(image, request->scales[views->scales_n], &limits,
+                                     &views->images[views->scales_n], error);
 
         if (status != VGG_OK) {
             vgg_views_destroy(views);

@@ -26,6 +26,12 @@ static const uint32_t SIDE_MAX = 1u << 24;
 /* No camera makes more, and a decoder may hold a few rows of 8 bytes a pixel. */
 static const uint32_t STORED_SIDE_MAX = 1u << 20;
 
+/*
+ * Pixels read, or written, between two polls of rescaling: some 8 ms. Neighbouring bands read the
+ * rows in between twice, so they are not smaller.
+ */
+static const uint64_t BAND_PIXELS = 8 << 20;
+
 static enum vgg_status find_decoder(const uint8_t *bytes, size_t size,
                                     const struct vgg_decoder **decoder, struct vgg_error *error)
 {
@@ -88,8 +94,38 @@ enum vgg_status vgg_image_decode(const void *bytes, size_t size,
     return decoder->decode(bytes, size, &filled, image, error);
 }
 
+/* In bands of rows, which give the same bits, so that a large picture does not take too long. */
+static enum vgg_status rescale_bands(const struct vgg_image *image, struct vgg_image *scaled,
+                                     const struct vgg_image_limits *limits, struct vgg_error *error)
+{
+    const struct vgg_image_info *in = &image->info, *out = &scaled->info;
+    uint64_t pixels = (uint64_t)in->width * in->height,
+             out_pixels = (uint64_t)out->width * out->height;
+    uint64_t bands = (pixels > out_pixels ? pixels : out_pixels) / BAND_PIXELS + 1;
+    uint32_t rows = (uint32_t)(out->height / bands + 1);
+    struct vgg_rect band = {.width = out->width};
+    enum vgg_status status = VGG_OK;
+
+    for (; status == VGG_OK && band.y < out->height; band.y += band.height) {
+        band.height = rows < out->height - band.y ? rows : out->height - band.y;
+        status = vgg_image_poll(limits, error);
+        if (status == VGG_OK)
+            status = vgg_resample_part(image->pixels, in->width, in->height,
+                                       scaled->pixels + (size_t)band.y * out->width * 3, out->width,
+                                       out->height, &band, error);
+    }
+    return status;
+}
+
 enum vgg_status vgg_image_rescale(const struct vgg_image *image, uint32_t scale,
                                   struct vgg_image **out, struct vgg_error *error)
+{
+    return vgg_image_rescale_within(image, scale, NULL, out, error);
+}
+
+enum vgg_status vgg_image_rescale_within(const struct vgg_image *image, uint32_t scale,
+                                         const struct vgg_image_limits *limits,
+                                         struct vgg_image **out, struct vgg_error *error)
 {
     uint32_t width = image->info.width;
     uint32_t height = image->info.height;
@@ -109,8 +145,7 @@ enum vgg_status vgg_image_rescale(const struct vgg_image *image, uint32_t scale,
                               width < height ? (uint32_t)side : scale);
     if (scaled == NULL)
         return vgg_fail_memory(error);
-    status = vgg_resample(image->pixels, width, height, scaled->pixels, scaled->info.width,
-                          scaled->info.height, error);
+    status = rescale_bands(image, scaled, limits, error);
     if (status != VGG_OK) {
         vgg_image_destroy(scaled);
         return status;
@@ -136,7 +171,8 @@ enum vgg_status vgg_image_check_size(uint32_t width, uint32_t height,
 
 enum vgg_status vgg_image_poll(const struct vgg_image_limits *limits, struct vgg_error *error)
 {
-    enum vgg_status status = limits->poll != NULL ? limits->poll(limits->user) : VGG_OK;
+    enum vgg_status status =
+        limits != NULL && limits->poll != NULL ? limits->poll(limits->user) : VGG_OK;
 
     return status == VGG_OK ? VGG_OK : vgg_fail(error, status, "%s", vgg_status_text(status));
 }
@@ -145,11 +181,12 @@ struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width,
                                              unsigned orientation)
 {
     bool swapped = orientation >= 5;
+    uint64_t pixels = (uint64_t)width * height;
 
     return (struct vgg_image_info){.format = format,
                                    .width = swapped ? height : width,
                                    .height = swapped ? width : height,
-                                   .work = (uint64_t)width * height};
+                                   .work = pixels + vgg_image_orient_work(pixels, orientation)};
 }
 
 struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t height)

@@ -37,10 +37,14 @@ enum vgg_status vgg_image_check_size(uint32_t width, uint32_t height,
                                      const struct vgg_image_limits *limits,
                                      struct vgg_error *error);
 
-/* Ask limits->poll whether a decode goes on: VGG_OK, or the status to end it with. */
+/* Ask limits->poll whether the work goes on: VGG_OK, or the status to end it with. NULL: it does.
+ */
 enum vgg_status vgg_image_poll(const struct vgg_image_limits *limits, struct vgg_error *error);
 
-/* What peek tells of a picture stored as width x height with an EXIF orientation (1..8). */
+/*
+ * What peek tells of a picture stored as width x height with an EXIF orientation (1..8). Its work
+ * is a unit for each pixel and that of turning it.
+ */
 struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width, uint32_t height,
                                              unsigned orientation);
 
@@ -58,10 +62,18 @@ bool vgg_exif_find_orientation(const uint8_t *payload, size_t size, unsigned *or
 
 /*
  * Turn `image` upright for an EXIF orientation (1..8), replacing *image where width and height
- * swap. On VGG_NO_MEMORY *image is unchanged.
+ * swap. On VGG_NO_MEMORY, or where limits->poll ends it, *image is unchanged.
  */
 enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,
-                                 struct vgg_error *error);
+                                 const struct vgg_image_limits *limits, struct vgg_error *error);
+
+/* Work of that for a picture of so many pixels, in the unit of vgg_image_info. */
+uint64_t vgg_image_orient_work(uint64_t pixels, unsigned orientation);
+
+/* vgg_image_rescale with a way out: only limits->poll counts. NULL is allowed. */
+enum vgg_status vgg_image_rescale_within(const struct vgg_image *image, uint32_t scale,
+                                         const struct vgg_image_limits *limits,
+                                         struct vgg_image **out, struct vgg_error *error);
 
 /* Triangle-filter resize of src[h][w][3] to exactly out_w x out_h, as Pillow's BILINEAR. */
 enum vgg_status vgg_resample(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,

@@ -18,27 +18,26 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/image.h"
+#include "image/jpeg_work.h"
 
 enum {
     CMYK_CHANNELS = 4,
     RGB_CHANNELS = 3,
 
     /*
-     * Work is bounded by scans x pixels, not by scans alone: every scan walks over all blocks of
-     * its components, and a few dozen bytes are enough for one (an end-of-band run skips 32,767
-     * blocks), at up to 0.7 ns a pixel. A picture of pixels_max may have this many scans (libjpeg's
-     * own scripts have 10, for CMYK 18), a smaller one more of them, up to scans_max: 64 Mi pixels
-     * take 0.9 s before their IDCT.
+     * Work beside that of the bytes, in units for a pixel. libjpeg's own script of 18 scans for
+     * CMYK needs 7, its 10 for colour 4. A small picture may have as much as one of a megapixel.
      */
-    SCANS_AT_PIXELS_MAX = 20,
+    PIXEL_WORK_MAX = 8,
+    SMALL_PIXELS = 1 << 20,
 
     /*
-     * A Huffman decoder that runs out of bytes says so. An arithmetic one goes on with zeros, as
-     * it has to, so that each sample of each component may cost 120 ns for no bytes at all. One
-     * such sample counts as this many pixels of a scan; the same budget then ends at 32 Mi samples
-     * or 4 s: 10 megapixels in colour, 1 megapixel where they are progressive.
+     * The same for a pixel of pixels_max, where they are arithmetic-coded: 4 megapixels in 4:4:4, 8
+     * in 4:2:0.
      */
-    ARITHMETIC_WEIGHT = 40,
+    ARITHMETIC_WORK_MAX = 4,
+
+    SLICE_BYTES = 1 << 16, /* given to libjpeg at a time, and then polled */
 
     /*
      * Markers cost time too, also when peeking, and need few bytes each. libjpeg remarks on all of
@@ -54,17 +53,17 @@ struct reader {
     struct jpeg_decompress_struct cinfo;
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
+    struct jpeg_source_mgr source;
     jmp_buf escape;
     const uint8_t *bytes;
     size_t size;
+    const uint8_t *slice_end; /* of the bytes that libjpeg was given so far */
     const struct vgg_image_limits *limits;
     struct vgg_error *error;
     enum vgg_status status; /* why it jumped */
     unsigned remarks;
-    int scan;             /* the one that was counted last */
-    uint64_t scan_pixels; /* so far, and at most */
-    uint64_t scan_pixels_max;
-    bool exif_done; /* the first EXIF segment before the first scan counts, no other */
+    struct vgg_jpeg_work work; /* predicted */
+    bool exif_done;            /* the first EXIF segment before the first scan counts, no other */
     unsigned orientation;
     uint8_t *mended;         /* owned: the bytes, where they were given an end */
     struct vgg_image *image; /* owned until it is handed over */
@@ -120,29 +119,67 @@ static void on_message(j_common_ptr cinfo, int level)
         count_remark(reader_of(cinfo));
 }
 
-/* Count the scan that begins, unless it is already counted. */
-static void count_scan(struct reader *reader)
+static void poll(struct reader *reader)
 {
-    const struct jpeg_decompress_struct *cinfo = &reader->cinfo;
-    uint64_t pixels = (uint64_t)cinfo->image_width * cinfo->image_height;
+    enum vgg_status status = vgg_image_poll(reader->limits, reader->error);
 
-    if (cinfo->input_scan_number == reader->scan)
-        return;
-    reader->scan = cinfo->input_scan_number;
-    reader->scan_pixels +=
-        cinfo->arith_code ? pixels * (unsigned)cinfo->comps_in_scan * ARITHMETIC_WEIGHT : pixels;
-    if ((uint32_t)reader->scan > reader->limits->scans_max ||
-        reader->scan_pixels > reader->scan_pixels_max)
-        leave(reader,
-              vgg_fail(reader->error, VGG_BAD_IMAGE, "too many%s scans for %u x %u pixels: %d",
-                       cinfo->arith_code ? " arithmetic-coded" : "", cinfo->image_width,
-                       cinfo->image_height, reader->scan));
+    if (status != VGG_OK)
+        leave(reader, status);
 }
 
-/* Called for every row of blocks while scans are read. */
+/* Called for every row of blocks while scans are read, and for every row of pixels. */
 static void on_progress(j_common_ptr cinfo)
 {
-    count_scan(reader_of(cinfo));
+    struct reader *reader = reader_of(cinfo);
+
+    /* No more scans than were counted, should libjpeg find some in other places. */
+    if ((unsigned)reader->cinfo.input_scan_number > reader->work.scans)
+        leave(reader, vgg_fail(reader->error, VGG_BAD_IMAGE, "too many scans"));
+    poll(reader);
+}
+
+/* ---- the source: the bytes where they lie, a slice at a time ---- */
+
+static void give(struct reader *reader, const uint8_t *at)
+{
+    size_t left = (size_t)(reader->bytes + reader->size - at);
+
+    reader->source.next_input_byte = at;
+    reader->source.bytes_in_buffer = left < SLICE_BYTES ? left : SLICE_BYTES;
+    reader->slice_end = at + reader->source.bytes_in_buffer;
+}
+
+static size_t count_left(const struct reader *reader)
+{
+    return (size_t)(reader->bytes + reader->size - reader->source.next_input_byte);
+}
+
+/* A decoder may have taken the last bytes without telling the source yet. */
+static boolean on_empty(j_decompress_ptr cinfo)
+{
+    struct reader *reader = cinfo->client_data;
+
+    if (reader->slice_end == reader->bytes + reader->size)
+        WARNMS(cinfo, JWRN_JPEG_EOF); /* does not return */
+    poll(reader);
+    give(reader, reader->slice_end);
+    return TRUE;
+}
+
+static void on_skip(j_decompress_ptr cinfo, long bytes)
+{
+    struct reader *reader = cinfo->client_data;
+
+    if (bytes <= 0)
+        return;
+    if ((size_t)bytes > count_left(reader))
+        WARNMS(cinfo, JWRN_JPEG_EOF);
+    give(reader, reader->source.next_input_byte + bytes);
+}
+
+static void on_nothing(j_decompress_ptr cinfo)
+{
+    (void)cinfo;
 }
 
 /*
@@ -152,24 +189,22 @@ static void on_progress(j_common_ptr cinfo)
 static boolean on_app1(j_decompress_ptr cinfo)
 {
     struct reader *reader = cinfo->client_data;
-    struct jpeg_source_mgr *source = cinfo->src;
-    const uint8_t *segment = source->next_input_byte;
-    size_t length;
+    const uint8_t *segment = reader->source.next_input_byte;
+    size_t left = count_left(reader), length;
 
     count_remark(reader);
-    if (source->bytes_in_buffer < 2)
+    if (left < 2)
         ERREXIT(cinfo, JERR_INPUT_EOF);
     length = (size_t)segment[0] << 8 | segment[1];
     if (length < 2) /* as libjpeg skips the others, and Pillow this one too */
         length = 2;
-    if (source->bytes_in_buffer < length)
+    if (left < length)
         ERREXIT(cinfo, JERR_INPUT_EOF);
     if (!reader->exif_done && length >= 2 + 5 && memcmp(segment + 2, "Exif", 5) == 0) {
         reader->orientation = vgg_exif_orientation(segment + 2, length - 2);
         reader->exif_done = true;
     }
-    source->next_input_byte += length;
-    source->bytes_in_buffer -= length;
+    give(reader, segment + length);
     return TRUE;
 }
 
@@ -177,15 +212,60 @@ static boolean on_app1(j_decompress_ptr cinfo)
 
 static void check_size(struct reader *reader)
 {
-    uint64_t pixels_max = reader->limits->pixels_max;
     enum vgg_status status = vgg_image_check_size(
         reader->cinfo.image_width, reader->cinfo.image_height, reader->limits, reader->error);
 
     if (status != VGG_OK)
         leave(reader, status);
+}
+
+static struct vgg_jpeg_frame frame_of(const struct jpeg_decompress_struct *cinfo)
+{
+    unsigned mcu_width = DCTSIZE * (unsigned)cinfo->max_h_samp_factor;
+    unsigned mcu_height = DCTSIZE * (unsigned)cinfo->max_v_samp_factor;
+    uint64_t mcus = ((uint64_t)cinfo->image_width + mcu_width - 1) / mcu_width *
+                    ((cinfo->image_height + mcu_height - 1) / mcu_height);
+    struct vgg_jpeg_frame frame = {.pixels = (uint64_t)cinfo->image_width * cinfo->image_height,
+                                   .progressive = cinfo->progressive_mode,
+                                   .arithmetic = cinfo->arith_code,
+                                   .components_n = (unsigned)cinfo->num_components};
+
+    for (unsigned i = 0; i < frame.components_n; i++) {
+        const jpeg_component_info *component = &cinfo->comp_info[i];
+
+        frame.components[i].id = component->component_id;
+        frame.components[i].blocks =
+            mcus * (unsigned)(component->h_samp_factor * component->v_samp_factor);
+    }
+    return frame;
+}
+
+static uint64_t work_max(const struct reader *reader, const struct vgg_jpeg_frame *frame)
+{
+    uint64_t pixels_max = reader->limits->pixels_max;
+
+    if (!frame->arithmetic)
+        return PIXEL_WORK_MAX *
+               (frame->pixels > SMALL_PIXELS ? frame->pixels : (uint64_t)SMALL_PIXELS);
     if (pixels_max > UINT32_MAX) /* more than any JPEG has, and the product does not overflow */
         pixels_max = UINT32_MAX;
-    reader->scan_pixels_max = SCANS_AT_PIXELS_MAX * pixels_max;
+    return ARITHMETIC_WORK_MAX * pixels_max;
+}
+
+/* libjpeg stands behind the first scan's header. */
+static void predict(struct reader *reader)
+{
+    struct jpeg_decompress_struct *cinfo = &reader->cinfo;
+    const struct vgg_jpeg_frame frame = frame_of(cinfo);
+    size_t header = 6 + 2 * (size_t)cinfo->comps_in_scan;
+    uint64_t max = work_max(reader, &frame);
+
+    vgg_jpeg_predict(&frame, reader->source.next_input_byte - header, count_left(reader) + header,
+                     reader->limits->scans_max, max, &reader->work);
+    if (reader->work.scans > reader->limits->scans_max || reader->work.blocks > max)
+        leave(reader, vgg_fail(reader->error, VGG_BAD_IMAGE, "too many%s scans for %u x %u pixels",
+                               cinfo->arith_code ? " arithmetic-coded" : "", cinfo->image_width,
+                               cinfo->image_height));
 }
 
 static void choose_colours(struct reader *reader)
@@ -216,12 +296,13 @@ static void read_header(struct reader *reader)
     jpeg_create_decompress(cinfo);
     cinfo->progress = &reader->progress;
     jpeg_set_marker_processor(cinfo, JPEG_APP0 + 1, on_app1);
-    jpeg_mem_src(cinfo, reader->bytes, reader->size);
+    cinfo->src = &reader->source;
+    give(reader, reader->bytes);
     (void)jpeg_read_header(cinfo, TRUE);
     reader->exif_done = true;
     check_size(reader);
-    count_scan(reader);
     choose_colours(reader);
+    predict(reader);
 }
 
 /*
@@ -266,8 +347,7 @@ static void mend_end(struct reader *reader)
 {
     static const uint8_t eoi[] = {0xff, JPEG_EOI};
     struct jpeg_decompress_struct *cinfo = &reader->cinfo;
-    size_t read = (size_t)(cinfo->src->next_input_byte - reader->bytes);
-    size_t left = reader->size - read;
+    size_t left = count_left(reader), read = reader->size - left;
 
     if (jpeg_has_multiple_scans(cinfo) || cinfo->arith_code || left < sizeof eoi ||
         memmem(reader->bytes + read, left, eoi, sizeof eoi) != NULL)
@@ -278,7 +358,7 @@ static void mend_end(struct reader *reader)
     memcpy(reader->mended, reader->bytes, reader->size);
     memcpy(reader->mended + reader->size - sizeof eoi, eoi, sizeof eoi);
     reader->bytes = reader->mended;
-    cinfo->src->next_input_byte = reader->mended + read;
+    give(reader, reader->mended + read);
 }
 
 /*
@@ -320,7 +400,12 @@ static void reader_init(struct reader *reader, const uint8_t *bytes, size_t size
                               .limits = limits,
                               .error = error,
                               .orientation = 1,
-                              .progress.progress_monitor = on_progress};
+                              .progress.progress_monitor = on_progress,
+                              .source = {.init_source = on_nothing,
+                                         .fill_input_buffer = on_empty,
+                                         .skip_input_data = on_skip,
+                                         .resync_to_restart = jpeg_resync_to_restart,
+                                         .term_source = on_nothing}};
     reader->cinfo.err = jpeg_std_error(&reader->errors);
     reader->cinfo.client_data = reader;
     reader->errors.error_exit = on_error;
@@ -348,9 +433,14 @@ static enum vgg_status jpeg_peek(const uint8_t *bytes, size_t size,
 
     reader_init(&reader, bytes, size, limits, error);
     status = run(&reader, read_header);
-    if (status == VGG_OK)
+    if (status == VGG_OK) {
         *info = vgg_image_upright_info(vgg_decoder_jpeg.format, reader.cinfo.image_width,
                                        reader.cinfo.image_height, reader.orientation);
+        info->work =
+            reader.work.blocks + reader.work.bytes +
+            vgg_image_orient_work((uint64_t)reader.cinfo.image_width * reader.cinfo.image_height,
+                                  reader.orientation);
+    }
     reader_fini(&reader);
     return status;
 }
@@ -367,7 +457,7 @@ static enum vgg_status jpeg_decode(const uint8_t *bytes, size_t size,
     if (status == VGG_OK) {
         /* Coefficients go first: turning needs the memory of a second picture. */
         jpeg_destroy_decompress(&reader.cinfo);
-        status = vgg_image_orient(&reader.image, reader.orientation, error);
+        status = vgg_image_orient(&reader.image, reader.orientation, limits, error);
     }
     if (status == VGG_OK) {
         *image = reader.image;

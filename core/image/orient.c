@@ -12,7 +12,11 @@
 
 enum {
     CHANNELS = 3,
-    TILE = 32 /* pixels: a tile of source and one of destination, 3 KiB each, stay in L1 */
+    TILE = 32, /* pixels: a tile of source and one of destination, 3 KiB each, stay in L1 */
+
+    /* Work of a pixel where width and height swap, and the pixels of one where they do not. */
+    TRANSPOSE_WORK = 3,
+    IN_PLACE_PART = 4
 };
 
 enum orientation {
@@ -74,10 +78,11 @@ static void flip(struct vgg_image *image)
 
 /*
  * out[y][x] = in[flip_rows ? h - 1 - x : x][flip_columns ? w - 1 - y : y], where w x h is the size
- * of `in` and h x w that of `out`.
+ * of `in` and h x w that of `out`. A large picture takes a while.
  */
-static void transpose(const struct vgg_image *in, struct vgg_image *out, bool flip_rows,
-                      bool flip_columns)
+static enum vgg_status transpose(const struct vgg_image *in, struct vgg_image *out, bool flip_rows,
+                                 bool flip_columns, const struct vgg_image_limits *limits,
+                                 struct vgg_error *error)
 {
     uint32_t width = out->info.width;
     uint32_t height = out->info.height;
@@ -86,7 +91,10 @@ static void transpose(const struct vgg_image *in, struct vgg_image *out, bool fl
 
     for (uint32_t tile_y = 0; tile_y < height; tile_y += TILE) {
         uint32_t end_y = height - tile_y < TILE ? height : tile_y + TILE;
+        enum vgg_status status = vgg_image_poll(limits, error);
 
+        if (status != VGG_OK)
+            return status;
         for (uint32_t tile_x = 0; tile_x < width; tile_x += TILE) {
             uint32_t end_x = width - tile_x < TILE ? width : tile_x + TILE;
 
@@ -102,13 +110,22 @@ static void transpose(const struct vgg_image *in, struct vgg_image *out, bool fl
             }
         }
     }
+    return VGG_OK;
+}
+
+uint64_t vgg_image_orient_work(uint64_t pixels, unsigned orientation)
+{
+    if (orientation == UPRIGHT)
+        return 0;
+    return orientation < TRANSPOSED ? pixels / IN_PLACE_PART : pixels * TRANSPOSE_WORK;
 }
 
 enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,
-                                 struct vgg_error *error)
+                                 const struct vgg_image_limits *limits, struct vgg_error *error)
 {
     struct vgg_image *in = *image;
     struct vgg_image *out;
+    enum vgg_status status;
 
     assert(orientation >= UPRIGHT && orientation <= NEEDS_ANTICLOCKWISE);
     switch ((enum orientation)orientation) {
@@ -132,8 +149,13 @@ enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,
     out = vgg_image_create(in->info.format, in->info.height, in->info.width);
     if (out == NULL)
         return vgg_fail_memory(error);
-    transpose(in, out, orientation == NEEDS_CLOCKWISE || orientation == TRANSVERSED,
-              orientation == TRANSVERSED || orientation == NEEDS_ANTICLOCKWISE);
+    status =
+        transpose(in, out, orientation == NEEDS_CLOCKWISE || orientation == TRANSVERSED,
+                  orientation == TRANSVERSED || orientation == NEEDS_ANTICLOCKWISE, limits, error);
+    if (status != VGG_OK) {
+        vgg_image_destroy(out);
+        return status;
+    }
     vgg_image_destroy(in);
     *image = out;
     return VGG_OK;

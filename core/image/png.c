@@ -71,7 +71,9 @@ static enum vgg_status read_pixels(const struct vgg_png_file *file, struct vgg_i
     if (*image == NULL)
         return vgg_fail_memory(file->error);
     status = vgg_png_read_rows(file, *image);
-    return status == VGG_OK ? vgg_image_orient(image, file->orientation, file->error) : status;
+    if (status != VGG_OK)
+        return status;
+    return vgg_image_orient(image, file->orientation, file->limits, file->error);
 }
 
 static enum vgg_status png_decode(const uint8_t *bytes, size_t size,

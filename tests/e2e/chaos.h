@@ -20,6 +20,12 @@ void chaos_overload(unsigned seconds);
  */
 void chaos_mix(unsigned requests);
 
+/*
+ * Four at once of the worst picture of each format, or of every bomb, of about side x side pixels:
+ * each is answered within 5 s, and so is an ordinary client beside them.
+ */
+void chaos_bombs(uint32_t side, bool all);
+
 /* ---------------------------------------------------------------- times ---------------------- */
 
 /* Milliseconds of some kind of request; any thread may add. Zero-initialise but the mutex. */

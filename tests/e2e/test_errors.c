@@ -184,11 +184,7 @@ static void test_403_origin(void **state)
 
 static void test_404(void **state)
 {
-<<<<<<< ours
-    static const char *const targets[] = {"/classify/x", "/Classify",    "/admin/model",
-=======
     static const char *const targets[] = {"/classify//", "/Classify",    "/admin/model",
->>>>>>> theirs
                                           "/metrics2",   "/%c3%a9%ff",   "/../model",
                                           "//livez",     "/admin/reload"};
     struct answer answer;

@@ -20,6 +20,17 @@ def jpegs():
         data = io.BytesIO()
         image.save(data, "JPEG", **{"quality": 60, **options})
         yield name, data.getvalue()
+        if options.get("progressive"):
+            yield from surplus(name, data.getvalue())
+
+
+def surplus(name, data):
+    """The same with more of something than it needs."""
+    scan = data.rfind(b"\xff\xda")
+    yield f"{name}-scans", data[:scan] + 50 * data[scan:-2] + data[-2:]
+    yield f"{name}-segments", data[:2] + 200 * b"\xff\xe1\0\2" + data[2:]
+    yield f"{name}-zeros", data[:-2] + 500 * b"\xff\0" + data[-2:]
+    yield f"{name}-early-end", data[:scan + (len(data) - scan) // 2] + data[-2:]
 
 
 def orientations():

@@ -196,6 +196,27 @@ bool jpeg_make(const struct jpeg_spec *spec, uint8_t **bytes, size_t *size)
     return make(spec, NULL, 0, bytes, size);
 }
 
+/* Of `seed`, all from the `nth` SOS on to the end, `times` over. */
+static bool repeat_scans(const uint8_t *seed, size_t seed_size, unsigned nth, unsigned times,
+                         uint8_t **bytes, size_t *size)
+{
+    size_t head = 0, round;
+
+    for (size_t i = 0; i + 1 < seed_size && nth > 0; i++)
+        if (seed[i] == 0xff && seed[i + 1] == SOS && --nth == 0)
+            head = i;
+    round = seed_size - EOI_BYTES - head;
+    *size = head + round * times + EOI_BYTES;
+    *bytes = malloc(*size);
+    if (head == 0 || *bytes == NULL)
+        return false;
+    memcpy(*bytes, seed, head);
+    for (unsigned i = 0; i < times; i++)
+        memcpy(*bytes + head + i * round, seed + head, round);
+    memcpy(*bytes + *size - EOI_BYTES, seed + seed_size - EOI_BYTES, EOI_BYTES);
+    return true;
+}
+
 bool jpeg_make_bomb(uint32_t width, uint32_t height, unsigned scans, bool arithmetic,
                     uint8_t **bytes, size_t *size)
 {
@@ -210,31 +231,38 @@ bool jpeg_make_bomb(uint32_t width, uint32_t height, unsigned scans, bool arithm
                              .arithmetic = arithmetic,
                              .flat = true};
     uint8_t *seed;
-    uint8_t *bomb;
     size_t seed_size;
-    size_t last = 0;
-    size_t head;
-    size_t scan_bytes;
+    bool made = scans >= 2 && make(&spec, script, 2, &seed, &seed_size);
 
-    if (scans < 2 || !make(&spec, script, 2, &seed, &seed_size))
+    if (!made)
         return false;
-    for (size_t i = 0; i + 1 < seed_size; i++)
-        if (seed[i] == 0xff && seed[i + 1] == SOS)
-            last = i;
-    head = last;
-    scan_bytes = seed_size - EOI_BYTES - last;
-    *size = head + scan_bytes * (scans - 1) + EOI_BYTES;
-    bomb = malloc(*size);
-    if (bomb != NULL) {
-        memcpy(bomb, seed, head);
-        for (unsigned i = 0; i < scans - 1; i++)
-            memcpy(bomb + head + i * scan_bytes, seed + last, scan_bytes);
-        bomb[*size - 2] = 0xff;
-        bomb[*size - 1] = EOI;
-        *bytes = bomb;
-    }
+    made = repeat_scans(seed, seed_size, 2, scans - 1, bytes, size);
     free(seed);
-    return bomb != NULL;
+    return made;
+}
+
+bool jpeg_make_refinements(uint32_t width, uint32_t height, unsigned scans, uint8_t **bytes,
+                           size_t *size)
+{
+    enum { ROUND = 10 };
+    jpeg_scan_info script[1 + ROUND] = {{.comps_in_scan = 1}};
+    struct jpeg_spec spec = {.width = width, .height = height, .color = JPEG_GREY, .flat = true};
+    uint8_t *seed;
+    size_t seed_size;
+    bool made;
+
+    for (int i = 0; i < ROUND; i++)
+        script[1 + i] = (jpeg_scan_info){.comps_in_scan = 1,
+                                         .Ss = 1,
+                                         .Se = 63,
+                                         .Ah = i == 0 ? 0 : ROUND - i,
+                                         .Al = ROUND - 1 - i};
+    made = scans > ROUND && make(&spec, script, 1 + ROUND, &seed, &seed_size);
+    if (!made)
+        return false;
+    made = repeat_scans(seed, seed_size, 2, (scans - 1) / ROUND, bytes, size);
+    free(seed);
+    return made;
 }
 
 size_t jpeg_find_segment(const uint8_t *bytes, size_t size, uint8_t code)

@@ -38,6 +38,13 @@ bool jpeg_make(const struct jpeg_spec *spec, uint8_t **bytes, size_t *size);
 bool jpeg_make_bomb(uint32_t width, uint32_t height, unsigned scans, bool arithmetic,
                     uint8_t **bytes, size_t *size);
 
+/*
+ * The same with scans that refine what the ones before gave: ten for all AC coefficients, from the
+ * highest bit on, again and again.
+ */
+bool jpeg_make_refinements(uint32_t width, uint32_t height, unsigned scans, uint8_t **bytes,
+                           size_t *size);
+
 /* Offset of the first marker segment 0xff `code` before the first scan; 0 where there is none. */
 size_t jpeg_find_segment(const uint8_t *bytes, size_t size, uint8_t code);
 

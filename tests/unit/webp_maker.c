@@ -162,7 +162,8 @@ static void put_byte(struct bits *bits, unsigned value)
         put_bits(bits, value >> i & 1, 1);
 }
 
-bool webp_make_bomb(uint32_t side, uint8_t **bytes, size_t *size)
+/* Tile i has the codes i, or where `idle` the first, and the last tile the last. */
+static bool make_tiles(uint32_t side, bool idle, uint8_t **bytes, size_t *size)
 {
     size_t tiles = (size_t)(side / 4) * (side / 4), length;
     uint8_t *file = calloc(1, 1024 + 5 * tiles), *payload = file + RIFF_BYTES + CHUNK_BYTES;
@@ -174,16 +175,21 @@ bool webp_make_bomb(uint32_t side, uint8_t **bytes, size_t *size)
     put_bits(&bits, side - 1, 14);
     put_bits(&bits, side - 1, 14);
     put_bits(&bits, 0, 1 + 3); /* no alpha, version 0 */
-    put_bits(&bits, 0, 1 + 1); /* no transform, no colour cache */
-    put_bits(&bits, 1, 1);     /* a picture of the tiles' codes: tiles of 4 x 4, no colour cache */
+    put_bits(&bits, 0, 1);     /* no transform */
+    put_bits(&bits, idle, 1);  /* a colour cache makes codes longer: 2^11 */
+    if (idle)
+        put_bits(&bits, 11, 4);
+    put_bits(&bits, 1, 1); /* a picture of the tiles' codes: tiles of 4 x 4, no colour cache */
     put_bits(&bits, 0, 3 + 1);
     put_byte_code(&bits, true); /* its green and red are the number of a group of codes */
     put_byte_code(&bits, false);
     for (unsigned i = 0; i < 3; i++)
         put_zero_code(&bits);
     for (unsigned i = 0; i < tiles; i++) {
-        put_byte(&bits, i & 0xff);
-        put_byte(&bits, i >> 8);
+        unsigned group = idle && i + 1 < tiles ? 0 : i;
+
+        put_byte(&bits, group & 0xff);
+        put_byte(&bits, group >> 8);
     }
     for (size_t i = 0; i < 5 * tiles; i++)
         put_zero_code(&bits);
@@ -195,6 +201,16 @@ bool webp_make_bomb(uint32_t side, uint8_t **bytes, size_t *size)
     *bytes = file;
     *size = RIFF_BYTES + CHUNK_BYTES + length;
     return true;
+}
+
+bool webp_make_bomb(uint32_t side, uint8_t **bytes, size_t *size)
+{
+    return make_tiles(side, false, bytes, size);
+}
+
+bool webp_make_idle_bomb(uint8_t **bytes, size_t *size)
+{
+    return make_tiles(1024, true, bytes, size);
 }
 
 size_t webp_find_chunk(const uint8_t *bytes, size_t size, const char *type, unsigned nth)

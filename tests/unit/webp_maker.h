@@ -31,6 +31,9 @@ bool webp_make(const struct webp_spec *spec, uint8_t **bytes, size_t *size);
  */
 bool webp_make_bomb(uint32_t side, uint8_t **bytes, size_t *size);
 
+/* The same with 65,536 groups of codes, of which two are used: libwebp reads and drops the rest. */
+bool webp_make_idle_bomb(uint8_t **bytes, size_t *size);
+
 /* Offset of the nth chunk (from 0) of a type, frames' own included; 0 where there is none. */
 size_t webp_find_chunk(const uint8_t *bytes, size_t size, const char *type, unsigned nth);
 

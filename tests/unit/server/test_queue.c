@@ -322,6 +322,25 @@ static void decoding_is_work_too(void **state)
     queue_destroy(queue);
 }
 
+/* Before any is measured, and behind some that took much less than predicted. */
+static void decoding_takes_time(void **state)
+{
+    struct queue *queue = create_with(&(struct queue_options){.ahead_ns_max = NS_PER_S,
+                                                              .bytes_max = UINT64_MAX,
+                                                              .workers = {1, 1}},
+                                      0);
+    struct work works[2] = {{.item.decode = 800000000}, {.item.decode = 800000000}};
+
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        assert_true(push(queue, &works[0], 1)); /* nobody is before it */
+        assert_true(queue_get_state(queue).cost_s == 2);
+        assert_false(push(queue, &works[1], 1));
+        finish(queue, queue_pop(queue, QUEUE_SMALL), NS_PER_MS);
+    }
+    queue_destroy(queue);
+}
+
 /* ---------------------------------------------------------------- memory --------------------- */
 
 static void *pop_main(void *argument)
@@ -530,6 +549,7 @@ int main(void)
         cmocka_unit_test(speed_follows_the_measurements),
         cmocka_unit_test(every_model_has_its_speed),
         cmocka_unit_test(decoding_is_work_too),
+        cmocka_unit_test(decoding_takes_time),
         cmocka_unit_test(memory_is_bounded),
         cmocka_unit_test(dead_items_go_first),
         cmocka_unit_test(closed_queue_is_emptied_first),

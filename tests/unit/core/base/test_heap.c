@@ -125,12 +125,30 @@ static void memory_that_is_not_there(void **state)
     assert_int_equal(fault_outstanding(), live);
 }
 
+static void leave_late(void *user)
+{
+    allocate(user);
+    vgg_heap_leave(vgg_heap_current(), VGG_DEADLINE);
+}
+
+/* What a step has left is freed with the heap. */
+static void a_step_that_leaves(void **state)
+{
+    struct work work = {.size = 1000, .times = 3};
+    long live = fault_outstanding();
+
+    (void)state;
+    assert_int_equal(vgg_heap_run(&work.heap, 1 << 20, leave_late, &work), VGG_DEADLINE);
+    vgg_heap_fini(&work.heap);
+    assert_int_equal(fault_outstanding(), live);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_come_and_go),       cmocka_unit_test(the_bound),
         cmocka_unit_test(sizes_that_overflow),      cmocka_unit_test(calloc_gives_zeros),
-        cmocka_unit_test(memory_that_is_not_there),
+        cmocka_unit_test(memory_that_is_not_there), cmocka_unit_test(a_step_that_leaves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

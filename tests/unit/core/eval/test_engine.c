@@ -119,11 +119,16 @@ static const struct task {
     struct vgg_request request;
     unsigned model;
 } tasks[TASKS] = {
-    {64, 48, {{64}, 1, true}, 0},          {64, 48, {{64}, 1, true}, 1},
-    {80, 60, {{64, 80}, 2, true}, 0},      {48, 64, {{64}, 1, false}, 0},
-    {100, 70, {{64, 65, 96}, 3, true}, 1}, {64, 48, {{64, 70, 80, 90}, 4, false}, 0},
-    {64, 64, {{64}, 1, true}, 0},          {300, 60, {{64}, 1, true}, 0},
-    {64, 48, {{64, 80}, 2, true}, 1},      {65, 64, {{64, 100}, 2, true}, 0},
+    {64, 48, {.scales = {64}, .scales_n = 1, .flip = true}, 0},
+    {64, 48, {.scales = {64}, .scales_n = 1, .flip = true}, 1},
+    {80, 60, {.scales = {64, 80}, .scales_n = 2, .flip = true}, 0},
+    {48, 64, {.scales = {64}, .scales_n = 1, .flip = false}, 0},
+    {100, 70, {.scales = {64, 65, 96}, .scales_n = 3, .flip = true}, 1},
+    {64, 48, {.scales = {64, 70, 80, 90}, .scales_n = 4, .flip = false}, 0},
+    {64, 64, {.scales = {64}, .scales_n = 1, .flip = true}, 0},
+    {300, 60, {.scales = {64}, .scales_n = 1, .flip = true}, 0},
+    {64, 48, {.scales = {64, 80}, .scales_n = 2, .flip = true}, 1},
+    {65, 64, {.scales = {64, 100}, .scales_n = 2, .flip = true}, 0},
 };
 
 struct answer {

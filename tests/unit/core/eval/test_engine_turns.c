@@ -167,7 +167,8 @@ static bool poll_storm(void *user)
 
 static struct vgg_views *storm_views(const struct storm_job *job)
 {
-    const struct vgg_request request = {{job->side, job->side + 8}, 2, true};
+    const struct vgg_request request = {
+        .scales = {job->side, job->side + 8}, .scales_n = 2, .flip = true};
 
     return make_views(40, 40, job->side, &request);
 }
@@ -276,7 +277,7 @@ static void the_requests_work_counts(void **state)
 static void work_is_reported_by_job_and_batch(void **state)
 {
     static const uint32_t scales[] = {40, 50, 60};
-    const struct vgg_request request = {{40, 50, 60}, 3, true};
+    const struct vgg_request request = {.scales = {40, 50, 60}, .scales_n = 3, .flip = true};
     struct order order;
     uint64_t macs;
 

@@ -192,6 +192,44 @@ static void rescales_that_cannot_be(void **state)
     vgg_image_destroy(image);
 }
 
+static enum vgg_status count_down(void *user)
+{
+    unsigned *left = user;
+
+    return --*left == 0 ? VGG_CANCELLED : VGG_OK;
+}
+
+/* Two bands of rows give what one gives, and the poll before either ends it. */
+static void large_pictures_in_bands(void **state)
+{
+    enum { WIDTH = 4096, HEIGHT = 3000, SCALE = 37, OUT_WIDTH = SCALE * WIDTH / HEIGHT };
+    struct vgg_image *image = vgg_image_create("test", WIDTH, HEIGHT), *out = NULL;
+    uint8_t whole[OUT_WIDTH * SCALE * 3];
+    unsigned left;
+
+    (void)state;
+    assert_non_null(image);
+    for (size_t i = 0; i < (size_t)WIDTH * HEIGHT * 3; i++)
+        image->pixels[i] = (uint8_t)(i * 2654435761u >> 13);
+    assert_int_equal(vgg_resample(image->pixels, WIDTH, HEIGHT, whole, OUT_WIDTH, SCALE, NULL),
+                     VGG_OK);
+    assert_int_equal(vgg_image_rescale(image, SCALE, &out, NULL), VGG_OK);
+    assert_memory_equal(out->pixels, whole, sizeof whole);
+    vgg_image_destroy(out);
+    for (unsigned at = 1; at <= 3; at++) {
+        const struct vgg_image_limits limits = {.poll = count_down, .user = &left};
+        enum vgg_status status;
+
+        left = at;
+        out = NULL;
+        status = vgg_image_rescale_within(image, SCALE, &limits, &out, NULL);
+        assert_int_equal(status, at <= 2 ? VGG_CANCELLED : VGG_OK);
+        assert_true((status == VGG_OK) == (out != NULL));
+        vgg_image_destroy(out);
+    }
+    vgg_image_destroy(image);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +240,7 @@ int main(void)
         cmocka_unit_test(creation),
         cmocka_unit_test(sizes_of_a_rescale),
         cmocka_unit_test(rescales_that_cannot_be),
+        cmocka_unit_test(large_pictures_in_bands),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -340,50 +340,58 @@ static void too_many_pixels(void **state)
     free(file.bytes);
 }
 
-static void expect_scans(unsigned scans, bool arithmetic, struct vgg_image_limits limits,
-                         enum vgg_status status)
+static void expect_scans_of(uint32_t side, unsigned scans, bool arithmetic,
+                            struct vgg_image_limits limits, enum vgg_status status)
 {
     struct file file;
 
-    assert_true(jpeg_make_bomb(64, 48, scans, arithmetic, &file.bytes, &file.size));
-    expect(file.bytes, file.size, &limits, status, status == VGG_OK ? "" : "scans for 64 x 48");
+    assert_true(jpeg_make_bomb(side, side, scans, arithmetic, &file.bytes, &file.size));
+    assert_int_equal(
+        vgg_image_peek(file.bytes, file.size, &limits, &(struct vgg_image_info){0}, NULL), status);
+    expect(file.bytes, file.size, &limits, status, status == VGG_OK ? "" : " scans for ");
     free(file.bytes);
+}
+
+static void expect_scans(unsigned scans, struct vgg_image_limits limits, enum vgg_status status)
+{
+    expect_scans_of(64, scans, false, limits, status);
 }
 
 static void too_many_scans(void **state)
 {
-    const uint64_t pixels = 64 * 48;
+    const uint64_t pixels = 64 * 64;
 
     (void)state;
-    expect_scans(20000, false, (struct vgg_image_limits){0}, VGG_BAD_IMAGE);
-    expect_scans(100, false, (struct vgg_image_limits){0}, VGG_OK);
-    expect_scans(101, false, (struct vgg_image_limits){0}, VGG_BAD_IMAGE);
-    expect_scans(5, false, (struct vgg_image_limits){.scans_max = 5}, VGG_OK);
-    expect_scans(6, false, (struct vgg_image_limits){.scans_max = 5}, VGG_BAD_IMAGE);
-    expect_scans(101, false, (struct vgg_image_limits){.scans_max = 101}, VGG_OK);
+    expect_scans(20000, (struct vgg_image_limits){0}, VGG_BAD_IMAGE);
+    expect_scans(100, (struct vgg_image_limits){0}, VGG_OK);
+    expect_scans(101, (struct vgg_image_limits){0}, VGG_BAD_IMAGE);
+    expect_scans(5, (struct vgg_image_limits){.scans_max = 5}, VGG_OK);
+    expect_scans(6, (struct vgg_image_limits){.scans_max = 5}, VGG_BAD_IMAGE);
+    expect_scans(101, (struct vgg_image_limits){.scans_max = 101}, VGG_OK);
 
-    /* Scans times pixels: a picture of the largest size has 20 scans, one of half of it 40. */
-    expect_scans(20, false, (struct vgg_image_limits){.pixels_max = pixels}, VGG_OK);
-    expect_scans(21, false, (struct vgg_image_limits){.pixels_max = pixels}, VGG_BAD_IMAGE);
-    expect_scans(40, false, (struct vgg_image_limits){.pixels_max = 2 * pixels}, VGG_OK);
-    expect_scans(41, false, (struct vgg_image_limits){.pixels_max = 2 * pixels}, VGG_BAD_IMAGE);
-    expect_scans(100, false, (struct vgg_image_limits){.pixels_max = UINT64_MAX}, VGG_OK);
+    /* Their work is bounded by the picture's pixels: so many of these fit into 8 units for each. */
+    expect_scans_of(1024, 122, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_OK);
+    expect_scans_of(1024, 123, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_BAD_IMAGE);
+    expect_scans_of(1032, 122, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_OK);
+    expect_scans_of(1032, 123, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_BAD_IMAGE);
+    expect_scans(1000, (struct vgg_image_limits){.scans_max = 1000}, VGG_OK);
 
-    /* Arithmetic coding: one component counts as 40 scans. */
-    expect_scans(3, true, (struct vgg_image_limits){.pixels_max = 6 * pixels}, VGG_OK);
-    expect_scans(4, true, (struct vgg_image_limits){.pixels_max = 6 * pixels}, VGG_BAD_IMAGE);
+    /* Arithmetic coding: no bytes are needed for a scan that takes long. */
+    expect_scans_of(64, 3, true, (struct vgg_image_limits){.pixels_max = 12 * pixels}, VGG_OK);
+    expect_scans_of(64, 4, true, (struct vgg_image_limits){.pixels_max = 12 * pixels},
+                    VGG_BAD_IMAGE);
+    expect_scans_of(64, 4, true, (struct vgg_image_limits){.pixels_max = UINT64_MAX}, VGG_OK);
 }
 
-/* What is certain from the header is refused by peek. */
 static void arithmetic_giants(void **state)
 {
     struct file file = make(&(struct jpeg_spec){.width = 16, .height = 16, .arithmetic = true});
     struct vgg_image_info info;
 
     (void)state;
-    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 4000, 2750)); /* x 3: 33.0 M */
+    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 2000, 1950)); /* 3.9 M, 4:4:4 */
     assert_int_equal(vgg_image_peek(file.bytes, file.size, NULL, &info, NULL), VGG_OK);
-    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 4000, 2850)); /* x 3: 34.2 M */
+    assert_true(jpeg_patch_dimensions(file.bytes, file.size, 2000, 2000));
     expect_both(file.bytes, file.size, VGG_BAD_IMAGE, "arithmetic-coded");
     free(file.bytes);
 }

@@ -53,7 +53,7 @@ static void check(uint32_t width, uint32_t height, unsigned orientation)
     bool rows_stand = row_side == LEFT || row_side == RIGHT;
     uint32_t upright_width = rows_stand ? height : width;
 
-    assert_int_equal(vgg_image_orient(&image, orientation, NULL), VGG_OK);
+    assert_int_equal(vgg_image_orient(&image, orientation, NULL, NULL), VGG_OK);
     assert_int_equal(image->info.width, upright_width);
     assert_int_equal(image->info.height, rows_stand ? width : height);
     assert_string_equal(image->info.format, "test");
@@ -94,10 +94,10 @@ static void twice_is_back(void **state)
     for (unsigned orientation = 1; orientation <= 8; orientation++) {
         struct vgg_image *image = make(37, 50);
 
-        assert_int_equal(vgg_image_orient(&image, orientation, NULL), VGG_OK);
+        assert_int_equal(vgg_image_orient(&image, orientation, NULL, NULL), VGG_OK);
         if (orientation != 1)
             assert_memory_not_equal(image->pixels, original->pixels, 37 * 50 * CHANNELS);
-        assert_int_equal(vgg_image_orient(&image, inverse[orientation], NULL), VGG_OK);
+        assert_int_equal(vgg_image_orient(&image, inverse[orientation], NULL, NULL), VGG_OK);
         assert_int_equal(image->info.width, 37);
         assert_memory_equal(image->pixels, original->pixels, 37 * 50 * CHANNELS);
         vgg_image_destroy(image);
@@ -105,11 +105,34 @@ static void twice_is_back(void **state)
     vgg_image_destroy(original);
 }
 
+static enum vgg_status refuse(void *user)
+{
+    (void)user;
+    return VGG_CANCELLED;
+}
+
+/* A poll that ends it leaves the picture as it is. */
+static void can_be_left(void **state)
+{
+    const struct vgg_image_limits limits = {.poll = refuse};
+
+    (void)state;
+    for (unsigned orientation = 5; orientation <= 8; orientation++) {
+        struct vgg_image *image = make(70, 40), *before = image;
+
+        assert_int_equal(vgg_image_orient(&image, orientation, &limits, NULL), VGG_CANCELLED);
+        assert_ptr_equal(image, before);
+        assert_int_equal(image->info.width, 70);
+        vgg_image_destroy(image);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_standard),
         cmocka_unit_test(twice_is_back),
+        cmocka_unit_test(can_be_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

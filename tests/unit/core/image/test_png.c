@@ -103,7 +103,7 @@ static void orientations(void **state)
             moved.bytes = png_insert_chunk(plain.bytes, &moved.size,
                                            png_find_chunk(plain.bytes, plain.size, "IEND", 0),
                                            "eXIf", turned.bytes + exif + 8, 26, 1);
-        assert_int_equal(vgg_image_orient(&want, turn, NULL), VGG_OK);
+        assert_int_equal(vgg_image_orient(&want, turn, NULL, NULL), VGG_OK);
         got = must_decode(&turned);
         late = must_decode(&moved);
         assert_int_equal(got->info.width, want->info.width);

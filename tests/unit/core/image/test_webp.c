@@ -79,7 +79,7 @@ static void orientations(void **state)
         spec.exif_prefix = i % 2 != 0;
         turned = make(&spec);
         got = must_decode(&turned);
-        assert_int_equal(vgg_image_orient(&want, turn, NULL), VGG_OK);
+        assert_int_equal(vgg_image_orient(&want, turn, NULL, NULL), VGG_OK);
         assert_int_equal(got->info.width, want->info.width);
         assert_memory_equal(got->pixels, want->pixels, 7 * 5 * 3);
         vgg_image_destroy(want);
