@@ -44,7 +44,7 @@ static void shut(struct gate *gate, const char *own)
 }
 
 /* Nothing more is handed on: the held bytes can keep the words of a bad request line. */
-static void keep_line(struct gate *gate)
+static void keep_words(struct gate *gate)
 {
     char *word = held(gate), *last = word + gate->held_n - 1;
     size_t method = head_token(word, gate->held_n - 1);
@@ -54,22 +54,31 @@ static void keep_line(struct gate *gate)
         return;
     gate->fault.method = word;
     word += method;
-    while (word < last && *word == ' ')
+    while (word != last && *word == ' ')
         *word++ = '\0';
     gate->fault.path = word;
-    while (word<last && * word> ' ' && *word != '?')
+    while (word != last && *word > ' ' && *word != '?')
         word++;
     *word = '\0';
 }
 
 static void refuse_head(struct gate *gate, const struct head_fault *why)
 {
+    static const char heads[2][64] = {
+        "GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"};
+    size_t rest, rest_n;
+
     gate->faulty = ++gate->heads_n;
     gate->fault = (struct gate_fault){.why = *why};
-    keep_line(gate);
-    shut(gate, strcmp(gate->fault.method, "HEAD") == 0
-                   ? "HEAD / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n"
-                   : "GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n\r\n");
+    keep_words(gate);
+    shut(gate, heads[strcmp(gate->fault.method, "HEAD") == 0]);
+    rest_n = head_remains(&gate->reader, held(gate), &rest);
+    if (rest_n == 0)
+        return;
+    gate->own_n -= 2; /* they have an empty line of their own */
+    gate->held += rest;
+    gate->held_n = gate->passing = rest_n;
 }
 
 static void refuse_body(struct gate *gate, const char *own, const char *detail)

@@ -256,6 +256,11 @@ static bool read_expect(struct head_reader *reader, struct span value, struct he
            fail(fault, PROBLEM_EXPECTATION, "of the expectations only 100-continue can be met");
 }
 
+static struct span name_of(const char *line, size_t size)
+{
+    return (struct span){line, find((struct span){line, size}, ':')};
+}
+
 static bool read_field(struct head_reader *reader, const char *line, size_t size,
                        struct head_fault *fault)
 {
@@ -266,7 +271,7 @@ static bool read_field(struct head_reader *reader, const char *line, size_t size
                  {"Content-Length", read_length},
                  {"Transfer-Encoding", read_coding},
                  {"Expect", read_expect}};
-    struct span name = {line, find((struct span){line, size}, ':')};
+    struct span name = name_of(line, size);
 
     if (!head_field_valid(line, size, fault))
         return false;
@@ -345,10 +350,9 @@ static bool is_left_out(const struct head *head, struct span name)
            (!head->chunked && head->body_bytes == 0 && equal(name, "Expect"));
 }
 
-static char *put_field(char *to, const char *line, size_t size, const struct head *head)
+/* Without the blanks at its end. */
+static char *put_line(char *to, const char *line, size_t size)
 {
-    if (is_left_out(head, (struct span){line, find((struct span){line, size}, ':')}))
-        return to;
     return put(put(to, line, trim(line, size).size), "\r\n", 2);
 }
 
@@ -363,7 +367,27 @@ size_t head_rewrite(const struct head_reader *reader, char *bytes)
     to = put(to, bytes + reader->target_end, (size_t)(end + 1 - bytes) - reader->target_end);
     for (line = end + 1; line[0] != '\r'; line = end + 1) {
         end = memchr(line, '\n', (size_t)(bytes + reader->size - line));
-        to = put_field(to, line, (size_t)(end - 1 - line), &reader->head);
+        if (!is_left_out(&reader->head, name_of(line, (size_t)(end - line))))
+            to = put_line(to, line, (size_t)(end - 1 - line));
     }
     return (size_t)(put(to, "\r\n", 2) - bytes);
+}
+
+size_t head_remains(const struct head_reader *reader, char *bytes, size_t *at)
+{
+    char *end = reader->line != 0 ? memchr(bytes, '\n', reader->line) : NULL;
+    char *start = end != NULL ? end - 1 : bytes, *to = start;
+
+    for (char *line = end + 1; end != NULL && line < bytes + reader->line; line = end + 1) {
+        struct span name;
+
+        end = memchr(line, '\n', (size_t)(bytes + reader->line - line));
+        name = name_of(line, (size_t)(end - line));
+        if (equal(name, "Origin") || equal(name, "X-Request-Id"))
+            to = put_line(to, line, (size_t)(end - 1 - line));
+    }
+    if (to == start)
+        return 0;
+    *at = (size_t)(start - bytes);
+    return (size_t)(put(to, "\r\n", 2) - start);
 }

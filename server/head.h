@@ -58,6 +58,13 @@ enum head_state head_read(struct head_reader *reader, const char *bytes, size_t 
  */
 size_t head_rewrite(const struct head_reader *reader, char *bytes);
 
+/*
+ * Of a head that is refused, the headers that its answer needs (Origin, X-Request-Id), as far as
+ * they were read, and an empty line: moved together within bytes[0 .. reader->size - 1], behind the
+ * target. Returns their size and, in *at, where they are; 0 where there are none.
+ */
+size_t head_remains(const struct head_reader *reader, char *bytes, size_t *at);
+
 /* Is a line, without its end, a header? Where not, *fault says why. */
 bool head_field_valid(const char *line, size_t size, struct head_fault *fault);
 

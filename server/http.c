@@ -58,7 +58,6 @@ struct exchange {
     atomic_bool gone;  /* the client of a deferred request */
     bool zero_in_path; /* "%00", which would cut the decoded path short */
     bool refused;      /* its answer is set; the body is read and dropped */
-    size_t number;     /* of the connection's requests, from 1 */
     unsigned status;
     struct content content;
 };
@@ -142,11 +141,11 @@ static void read_headers(struct exchange *exchange)
     http_headers(request, MHD_HTTP_HEADER_CONTENT_ENCODING, add_coding, &request->coding);
 }
 
-static enum http_refusal refusal_of(struct exchange *exchange)
+static enum http_refusal refusal_of(const struct exchange *exchange)
 {
     const char *length = header(exchange, MHD_HTTP_HEADER_CONTENT_LENGTH);
 
-    if (gate_fault(&exchange->peer->gate, exchange->number) != NULL)
+    if (peer_fault(exchange->peer) != NULL)
         return HTTP_MALFORMED;
     if (length != NULL && strtoull(length, NULL, 10) > exchange->http->options.body_max)
         return HTTP_BODY_TOO_LARGE;
@@ -174,8 +173,7 @@ static bool add_header(void *response, const char *name, const char *value)
 static struct MHD_Response *make_response(struct exchange *exchange)
 {
     const struct http_handler *handler = &exchange->http->options.handler;
-    bool closing =
-        handler->closing(handler->app) || gate_ends(&exchange->peer->gate, exchange->number);
+    bool closing = handler->closing(handler->app) || peer_ends(exchange->peer);
     struct http_response *answer = &exchange->request.response;
     struct MHD_Response *response;
 
@@ -293,7 +291,7 @@ static enum MHD_Result send_early(struct exchange *exchange)
 static enum MHD_Result refuse(struct exchange *exchange, enum http_refusal why)
 {
     const struct http_handler *handler = &exchange->http->options.handler;
-    const struct gate_fault *fault = gate_fault(&exchange->peer->gate, exchange->number);
+    const struct gate_fault *fault = peer_fault(exchange->peer);
 
     if (fault != NULL) {
         peers_count_cut(exchange->http->peers, CUT_MALFORMED);
@@ -347,7 +345,7 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *mhd, cons
             return MHD_YES;
         /* fall through */
     case PHASE_WHOLE:
-        if (!exchange->refused && gate_fault(&exchange->peer->gate, exchange->number) != NULL)
+        if (!exchange->refused && peer_fault(exchange->peer) != NULL)
             return refuse(exchange, HTTP_MALFORMED);
         exchange->phase = PHASE_HANDLED;
         if (exchange->refused)
@@ -379,7 +377,6 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
     exchange->request.admin = peer->admin;
     exchange->request.first = peer->requests == 0;
     exchange->request.received_ns = peer_begin(peer);
-    exchange->number = peer->requests;
     exchange->request.deadline_ns = exchange->request.received_ns + http->options.deadline_ns;
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (info != NULL && info->client_addr != NULL)
@@ -466,8 +463,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **stat
 }
 
 /*
- * What matters of a request shows in the access log. Of a connection that comes to no request, as
- * with a request line that is too long, only these messages tell.
+ * What matters of a request shows in the access log. Of what libmicrohttpd refuses by itself, which
+ * should be nothing but handshakes, only these messages tell.
  */
 static void on_log(void *context, const char *format, va_list args)
 {

@@ -86,10 +86,20 @@ uint64_t peer_begin(struct peer *peer)
     return begun_ns;
 }
 
+const struct gate_fault *peer_fault(const struct peer *peer)
+{
+    return gate_fault(&peer->gate, peer->requests);
+}
+
+bool peer_ends(const struct peer *peer)
+{
+    return gate_ends(&peer->gate, peer->requests);
+}
+
 void peer_end(struct peer *peer)
 {
     peer->busy = false;
-    peer->linger |= gate_ends(&peer->gate, peer->requests);
+    peer->linger |= peer_ends(peer);
     if (gate_holds(&peer->gate))
         start_clocks(peer);
     else {

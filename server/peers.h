@@ -49,8 +49,12 @@ struct peer *peer_create(struct peers *peers, bool admin, int fd, const struct s
 /* Before its socket is closed. */
 void peer_destroy(struct peer *peer, int fd);
 
-/* The head of a request has come: when it began. It is the peer->requests'th now. */
+/* The head of a request has come, the peer->requests'th now: when it began. */
 uint64_t peer_begin(struct peer *peer);
+
+/* Why it is to be refused, or NULL; whether the connection ends with it. */
+const struct gate_fault *peer_fault(const struct peer *peer);
+bool peer_ends(const struct peer *peer);
 
 /* That request is over. */
 void peer_end(struct peer *peer);

@@ -325,6 +325,24 @@ static void test_log(void **state)
         }
 }
 
+/* Its answer has the id that was sent before what is wrong. */
+static void test_id(void **state)
+{
+    struct answer answer;
+    struct raw raw;
+
+    (void)state;
+    for (int way = 0; way < WAYS; way++) {
+        open_way(&raw, way);
+        assert_true(
+            raw_text(&raw, "GET /livez HTTP/1.1\r\nX-Request-Id: mine-1 \r\nX : y\r\n\r\n"));
+        assert_true(raw_answer(&raw, &answer));
+        assert_string_equal(answer_header(&answer, "X-Request-Id"), "mine-1");
+        check_problem(&answer, 400, "bad-request");
+        raw_close(&raw);
+    }
+}
+
 static void test_counted(void **state)
 {
     static const char cut[] = "vgg_connections_cut_total{reason=\"malformed\"}";
@@ -355,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_bad_head_request),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_log),
+        cmocka_unit_test(test_id),
         cmocka_unit_test(test_counted),
     };
 

@@ -195,6 +195,16 @@ static void bad_heads(void **state)
         {BAD_HEAD(GET "GET /b?secret HTTP/1.1\r\nX : a\r\n\r\n" GET, GET REFUSED, 2, 400, "GET",
                   "/b")},
         {BAD_HEAD(GET "HEAD /h HTTP/1.1\r\nX : a\r\n\r\n", GET REFUSED_HEAD, 2, 400, "HEAD", "/h")},
+        /* What the answer needs of it. */
+        {BAD_HEAD(GET "HEAD /b HTTP/1.1\r\nX-Request-Id: a \r\n" HOST
+                      "origin:\thttp://b\r\nX : a\r\n"
+                      "X-Request-Id: b\r\n\r\n",
+                  GET "HEAD / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\n"
+                      "X-Request-Id: a\r\norigin:\thttp://b\r\n\r\n",
+                  2, 400, "HEAD", "/b")},
+        {BAD_HEAD("GET / HTTP/1.1\r\nOrigin:\r\n\r\n",
+                  "GET / HTTP/1.1\r\nHost: refused\r\nConnection: close\r\nOrigin:\r\n\r\n", 1, 400,
+                  "GET", "/")},
         {BAD_HEAD("\n" GET, REFUSED, 1, 400, "", "")},
         {BAD_HEAD("\r\n\r" GET, REFUSED, 1, 400, "", "")},
         {BAD_HEAD("\0\0\0\0", REFUSED, 1, 400, "", "")},
