@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "clock.h"
 #include "json.h"
@@ -48,19 +47,6 @@ static bool parse_top_k(const char *text, uint32_t *top_k)
     return value >= 1;
 }
 
-/* Queries spell a switch as flags do, as 1 and 0, or as JSON or Python does. */
-static bool parse_switch(const char *text, bool *value)
-{
-    static const char *const words[] = {"off", "on", "0", "1", "false", "true"};
-
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasecmp(text, words[i]) == 0) {
-            *value = i % 2 == 1;
-            return true;
-        }
-    return false;
-}
-
 /* The server's default gives way to the first; more of them, as clients spell a list, add to it. */
 static bool add_scales(struct query *query, const char *text, char *reason, size_t reason_size)
 {
@@ -92,16 +78,16 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
         return add_scales(query, value, reason, reason_size);
     case PARAMETER_FLIP:
         snprintf(reason, reason_size, "on or off");
-        return parse_switch(value, &query->params->request.flip);
+        return switch_parse_request(value, &query->params->request.flip);
     case PARAMETER_VIEWS:
         snprintf(reason, reason_size, "1 or 0");
-        return parse_switch(value, &query->params->views);
+        return switch_parse_request(value, &query->params->views);
     case PARAMETER_MAP:
         snprintf(reason, reason_size, "1 or 0");
-        return parse_switch(value, &query->params->map);
+        return switch_parse_request(value, &query->params->map);
     case PARAMETER_FEATURES:
         snprintf(reason, reason_size, "1 or 0");
-        return parse_switch(value, &query->params->features);
+        return switch_parse_request(value, &query->params->features);
     case PARAMETERS_N:
         break;
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "clock.h"
 #include "suggestion.h"
@@ -89,6 +90,18 @@ bool switch_parse(const char *text, bool *value)
 {
     *value = strcmp(text, "on") == 0;
     return *value || strcmp(text, "off") == 0;
+}
+
+bool switch_parse_request(const char *text, bool *value)
+{
+    static const char *const words[] = {"off", "on", "0", "1", "false", "true"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(text, words[i]) == 0) {
+            *value = i % 2 == 1;
+            return true;
+        }
+    return false;
 }
 
 /* Which of the words in "dense|both" it is. */

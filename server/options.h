@@ -75,4 +75,7 @@ bool scales_parse(const char *text, struct option_scales *scales, char *reason, 
 /* Parse "on" or "off". */
 bool switch_parse(const char *text, bool *value);
 
+/* Requests spell a switch as flags do, as 1 and 0, or as JSON or Python does, in any case. */
+bool switch_parse_request(const char *text, bool *value);
+
 #endif

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 enum { SIDE_MAX = 1 << 24, SCALES_TEXT_MAX = 256, SWITCH_TEXT_MAX = 40 };
 
@@ -105,7 +104,6 @@ static bool read_scales(struct v2_context *context, struct json_slice value)
 /* JSON's own words, or one of the query's in a string. */
 static bool read_flip(struct v2_context *context, struct json_slice value)
 {
-    static const char *const words[] = {"off", "on", "false", "true", "0", "1"};
     struct v2_request *request = context->request;
     char text[SWITCH_TEXT_MAX] = "";
 
@@ -117,12 +115,8 @@ static bool read_flip(struct v2_context *context, struct json_slice value)
         return true;
     if (value.bytes[0] == '"' && value.size < sizeof text)
         text[scan_unescape(value, text)] = '\0';
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasecmp(text, words[i]) == 0) {
-            request->flip = i % 2 != 0;
-            return true;
-        }
-    return v2_refuse(context, "parameter flip: expected true or false");
+    return switch_parse_request(text, &request->flip) ||
+           v2_refuse(context, "parameter flip: expected true or false");
 }
 
 /* Triton's number or name of a sequence; 0 and "" are none. */

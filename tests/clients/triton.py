@@ -72,6 +72,10 @@ for version in ("", "1"):
     assert message.model_stats[0].batch_stats[1].batch_size == 2, stats
 assert client.get_inference_statistics() == stats
 
+for coding in ("gzip", "deflate"):
+    check(client.infer(model, [image()], request_compression_algorithm=coding,
+                       response_compression_algorithm=coding))
+
 assert "one input" in refused(400, client.infer, model, [image(), pixels])
 assert "sequence_id" in refused(400, client.infer, model, [image()], sequence_id=5)
 shared = triton.InferRequestedOutput("posteriors")
