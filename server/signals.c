@@ -14,7 +14,7 @@
 
 static int end_fd = -1, reload_fd = -1;
 static atomic_uint ends;
-static _Atomic uint64_t last_end_ns; /* that counted */
+static _Atomic uint64_t last_end_ns; /* that counted; 0: none has */
 static atomic_bool attended;
 
 /*
@@ -23,9 +23,9 @@ static atomic_bool attended;
  */
 static bool is_another_end(void)
 {
-    uint64_t now = now_ns(), last = last_end_ns;
+    uint64_t last = last_end_ns, now = now_ns(); /* in this order: no other thread's is later */
 
-    return (ends == 0 || now - last >= SIGNALS_MOMENT_NS) &&
+    return (last == 0 || now - last >= SIGNALS_MOMENT_NS) &&
            atomic_compare_exchange_strong(&last_end_ns, &last, now);
 }
 

@@ -1,4 +1,5 @@
 /* Signals become something to wait for. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -62,6 +63,40 @@ static void within_a_moment_they_are_one(void **state)
     let_pass();
     raise(SIGTERM);
     assert_int_equal(signals_wait(0), SIGNALS_END);
+}
+
+enum { THREADS = 16 };
+
+static pthread_barrier_t together;
+
+static void *interrupted(void *number)
+{
+    pthread_barrier_wait(&together);
+    pthread_kill(pthread_self(), *(const int *)number);
+    return NULL;
+}
+
+/* As with one sent to the process, of which another thread takes the next. */
+static void at_once_on_many_threads_they_are_one(void **state)
+{
+    static const int numbers[] = {SIGTERM, SIGINT};
+
+    (void)state;
+    pthread_barrier_init(&together, NULL, THREADS);
+    for (int round = 0; round < 3; round++) {
+        pthread_t threads[THREADS];
+
+        let_pass();
+        for (size_t i = 0; i < THREADS; i++)
+            assert_int_equal(
+                pthread_create(&threads[i], NULL, interrupted, (void *)(uintptr_t)&numbers[i % 2]),
+                0);
+        for (size_t i = 0; i < THREADS; i++)
+            pthread_join(threads[i], NULL);
+        assert_int_equal(signals_wait(0), SIGNALS_END);
+        assert_int_equal(signals_wait(0), SIGNALS_NONE);
+    }
+    pthread_barrier_destroy(&together);
 }
 
 /* However often it was asked for, one reload does; an end comes first. */
@@ -142,6 +177,7 @@ int main(void)
         cmocka_unit_test(termination_is_reported),
         cmocka_unit_test(each_signal_counts),
         cmocka_unit_test(within_a_moment_they_are_one),
+        cmocka_unit_test(at_once_on_many_threads_they_are_one),
         cmocka_unit_test(reloads_are_one),
         cmocka_unit_test(others_are_ignored),
         cmocka_unit_test(wakes_a_waiting_thread),
