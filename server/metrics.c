@@ -23,8 +23,8 @@ static const char *const result_labels[] = {"failed", "ok"};
 /* Of durations: a refusal is quick, and would make those who were answered seem so. */
 static const char *const class_labels[] = {"2xx", "3xx", "4xx", "5xx"};
 
-static const unsigned codes[] = {200, 204, 400, 401, 403, 404, 405, 409, 413, 414,
-                                 415, 417, 422, 431, 500, 501, 503, 504, 505};
+static const unsigned codes[] = {200, 204, 304, 400, 401, 403, 404, 405, 409, 413,
+                                 414, 415, 417, 422, 431, 500, 501, 503, 504, 505};
 
 /* Upper bounds: milliseconds of a narrow network to half a minute of a panorama. */
 static const double second_bounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,

@@ -64,8 +64,9 @@ static void check_zero(const char *name, const char *labels)
 
 static const char *const routes[] = {"/classify", "/livez", "/readyz",      "/healthz",
                                      "/metrics",  "/model", "/admin/model", "other"};
-static const char *const codes[] = {"200", "400", "401", "404", "405", "413",
-                                    "415", "422", "500", "503", "504"};
+static const char *const codes[] = {"200", "204", "304", "400", "401", "403", "404",
+                                    "405", "409", "413", "414", "415", "417", "422",
+                                    "431", "500", "501", "503", "504", "505", "other"};
 static const char *const stages[] = {"queue", "decode", "rescale", "infer", "encode"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -222,6 +223,8 @@ static void observations_fall_into_their_buckets(void **state)
     check_histograms();
     assert_true(value("vgg_http_requests_total", "route=\"/model\",code=\"200\"") == 2);
     assert_true(value("vgg_http_requests_total", "route=\"/model\",code=\"503\"") == 1);
+    assert_true(value("vgg_http_requests_total", "route=\"/model\",code=\"304\"") == 1);
+    assert_true(value("vgg_http_requests_total", "route=\"/model\",code=\"other\"") == 1);
     assert_true(value("vgg_http_requests_total", "route=\"/classify\",code=\"200\"") == 0);
     assert_true(value(bucket, "route=\"/model\",code=\"2xx\",le=\"0.0025\"") == 0);
     assert_true(value(bucket, "route=\"/model\",code=\"2xx\",le=\"0.005\"") == 1);
