@@ -86,7 +86,7 @@ static bool parse_duration(const char *text, uint64_t *ns)
     return to_integer(value * unit, ns);
 }
 
-bool switch_parse(const char *text, bool *value)
+static bool parse_switch(const char *text, bool *value)
 {
     *value = strcmp(text, "on") == 0;
     return *value || strcmp(text, "off") == 0;
@@ -225,7 +225,7 @@ static bool set_value(const struct option *option, const char *text, void *targe
     case OPTION_SWITCH:
     case OPTION_FLAG:
         snprintf(reason, REASON_BYTES, "must be on or off");
-        return switch_parse(text, field);
+        return parse_switch(text, field);
     case OPTION_WEIGHTS:
         *(bool *)field = strcmp(text, "f16") == 0;
         snprintf(reason, REASON_BYTES, "must be f32 or f16");

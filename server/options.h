@@ -72,9 +72,6 @@ void option_variable(const char *name, char variable[ENVIRONMENT_BYTES]);
 /* Parse "256,384,512": sorted, distinct. False with one line in reason[reason_size]. */
 bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size);
 
-/* Parse "on" or "off". */
-bool switch_parse(const char *text, bool *value);
-
 /* Requests spell a switch as flags do, as 1 and 0, or as JSON or Python does, in any case. */
 bool switch_parse_request(const char *text, bool *value);
 

@@ -106,6 +106,7 @@ static bool read_flip(struct v2_context *context, struct json_slice value)
 {
     struct v2_request *request = context->request;
     char text[SWITCH_TEXT_MAX] = "";
+    size_t size = 0;
 
     if (value.bytes == NULL)
         return true;
@@ -113,9 +114,11 @@ static bool read_flip(struct v2_context *context, struct json_slice value)
     request->flip = value.bytes[0] == 't';
     if (request->flip || value.bytes[0] == 'f')
         return true;
-    if (value.bytes[0] == '"' && value.size < sizeof text)
-        text[scan_unescape(value, text)] = '\0';
-    return switch_parse_request(text, &request->flip) ||
+    if (value.bytes[0] == '"' && value.size < sizeof text) {
+        size = scan_unescape(value, text);
+        text[size] = '\0';
+    }
+    return (strlen(text) == size && switch_parse_request(text, &request->flip)) ||
            v2_refuse(context, "parameter flip: expected true or false");
 }
 

@@ -294,6 +294,7 @@ static void parameters_of_others(void **state)
         {"\"timeout\":\"5\"", "timeout"},
         {"\"flip\":1", "flip"},
         {"\"flip\":\"maybe\"", "flip"},
+        {"\"flip\":\"on\\u0000\"", "flip"},
     };
     char members[256];
 
