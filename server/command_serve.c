@@ -5,7 +5,6 @@
  * --drain-delay no new connections are taken and everything accepted is answered.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <malloc.h>
 #include <stddef.h>
 #include <stdio.h>

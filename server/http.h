@@ -7,7 +7,6 @@
 #ifndef HTTP_H
 #define HTTP_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

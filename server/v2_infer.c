@@ -2,11 +2,9 @@
  * POST /v2/models/{model}/infer. On a network thread: the model and what is cheap. On a parser: the
  * body, then limits and admission as for /classify. On a worker: the text of the answer.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "parsers.h"
 #include "task.h"
 #include "v2.h"

@@ -1,9 +1,7 @@
 /* Writing the answers of the v2 protocol. */
 #include "v2_text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "text.h"
 

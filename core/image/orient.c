@@ -4,7 +4,6 @@
  * Path of a request: decode -> [this] -> rescale.
  */
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
