@@ -63,7 +63,7 @@ part_objects := $(filter-out $(BUILD)/server/main.o,$(server_objects))
 oracle_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/oracle/*.c))
 
 ## all: build/vgg, build/libvgg.a
-all: $(BUILD)/vgg
+all: $(BUILD)/vgg $(BUILD)/libvgg.a
 
 # $$model: the file that MODEL names, or nothing.
 find_model = model='$(MODEL)'; \
@@ -156,8 +156,16 @@ $(BUILD)/server/openapi_file.o: server/openapi_file.S server/openapi.json
 	@mkdir -p $(@D)
 	$(call says,CC)$(CC) -c $< -o $@
 
-$(BUILD)/libvgg.a: $(core_objects)
+$(BUILD)/core.a: $(core_objects)
 	$(call says,AR)rm -f $@ && $(AR) rcs $@ $^
+
+# For other programs: one object, of whose names only those in the public headers are visible.
+$(BUILD)/libvgg.a: $(core_objects) $(wildcard include/*.h)
+	$(call says,AR)$(CC) -r -nostdlib $(core_objects) -o $(BUILD)/libvgg.o
+	$(Q)nm -g --defined-only $(BUILD)/libvgg.o | sed 's/.* //' | while read -r name; do \
+	    ! grep -q "\<$$name(" include/*.h || echo "$$name"; done >$(BUILD)/libvgg.symbols
+	$(Q)$(OBJCOPY) --keep-global-symbols=$(BUILD)/libvgg.symbols $(BUILD)/libvgg.o
+	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/libvgg.o
 
 $(BUILD)/embedded_none.o: server/embedded.S
 	@mkdir -p $(@D)
@@ -167,10 +175,10 @@ $(BUILD)/embedded.o: server/embedded.S $(EMBED)
 	$(call says,CC)$(CC) -DEMBEDDED_MODEL='"$(EMBED)"' -c $< -o $@
 
 # The same program without an embedded model.
-$(BUILD)/vgg-bare: $(server_objects) $(BUILD)/embedded_none.o $(BUILD)/libvgg.a
+$(BUILD)/vgg-bare: $(server_objects) $(BUILD)/embedded_none.o $(BUILD)/core.a
 	$(call says,LINK)$(CC) $(LINK) $^ $(SERVER_LIBS) -o $@
 
-$(BUILD)/vgg: $(server_objects) $(BUILD)/embedded.o $(BUILD)/libvgg.a
+$(BUILD)/vgg: $(server_objects) $(BUILD)/embedded.o $(BUILD)/core.a
 	$(call says,LINK)$(CC) $(LINK) $^ $(SERVER_LIBS) -o $@
 
 $(BUILD)/oracle: $(oracle_objects)
@@ -181,16 +189,16 @@ $(BUILD)/oracle: $(oracle_objects)
 $(BUILD)/tests/oracle/%.o: CFLAGS := -O3 -g
 
 $(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(part_objects) \
-    $(BUILD)/embedded_none.o $(BUILD)/libvgg.a
+    $(BUILD)/embedded_none.o $(BUILD)/core.a
 	$(call says,LINK)$(CC) $(LINK) $^ $(TEST_LIBS) -o $@
 
 $(e2e_tests) $(long_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
 	$(call says,LINK)$(CC) $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lgnutls -lm -o $@
 
-$(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/libvgg.a
+$(BUILD)/dump_pixels: $(BUILD)/tests/pillow/dump_pixels.o $(BUILD)/core.a
 	$(call says,LINK)$(CC) $(LINK) $^ $(CORE_LIBS) -o $@
 
-test_programs: $(unit_tests) $(e2e_tests) $(BUILD)/vgg $(BUILD)/oracle $(BUILD)/dump_pixels
+test_programs: $(unit_tests) $(e2e_tests) $(BUILD)/vgg $(BUILD)/libvgg.a $(BUILD)/oracle $(BUILD)/dump_pixels
 
 # The test programs that T names, as in T=test_queue.
 chosen = $(filter %/$(T),$(unit_tests) $(e2e_tests))
@@ -262,7 +270,7 @@ endif
 fuzzers := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
 
 $(fuzzers): $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(part_objects) $(BUILD)/embedded_none.o \
-    $(BUILD)/libvgg.a
+    $(BUILD)/core.a
 	@mkdir -p $(@D)
 	$(call says,LINK)$(CC) $(LINK) -fsanitize=fuzzer $^ $(SERVER_LIBS) -o $@
 
@@ -328,7 +336,7 @@ $(BUILD)/vgg.1: server/vgg.1 server/manual.awk $(BUILD)/vgg
 installed = 755:$(BUILD)/vgg:bin/vgg 644:$(BUILD)/libvgg.a:$(LIBDIR)/libvgg.a \
     644:include/vgg.h:include/vgg.h 644:include/vgg_bench.h:include/vgg_bench.h \
     644:include/vgg_pictures.h:include/vgg_pictures.h \
-    644:include/vgg_train.h:include/vgg_train.h 644:$(BUILD)/vgg.pc:$(LIBDIR)/pkgconfig/vgg.pc \
+    644:include/vgg_train.h:include/vgg_train.h 644:include/vgg_footprint.h:include/vgg_footprint.h 644:$(BUILD)/vgg.pc:$(LIBDIR)/pkgconfig/vgg.pc \
     644:$(BUILD)/vgg.1:share/man/man1/vgg.1 \
     644:server/completion.bash:share/bash-completion/completions/vgg \
     644:$(BUILD)/vgg.service:lib/systemd/system/vgg.service

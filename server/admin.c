@@ -1,21 +1,12 @@
 /* POST /admin/reload and /admin/rollback: what is checked before the reloader takes over. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "media_type.h"
 #include "reload.h"
 #include "text/json_reader.h"
 
 enum { BODY_MAX = 16 << 10 }; /* bytes: a path, with escapes */
-
-bool admin_is_json(const char *type)
-{
-    static const char json[] = "application/json";
-    size_t length = sizeof json - 1;
-
-    return type != NULL && strncasecmp(type, json, length) == 0 &&
-           (type[length] == '\0' || strchr("; \t", type[length]) != NULL);
-}
 
 bool admin_has_no_body(const struct http_request *request)
 {
@@ -82,7 +73,7 @@ static bool read_body(const struct http_request *request, char **path, struct pr
     *path = NULL;
     if (admin_has_no_body(request))
         return true;
-    if (!admin_is_json(request->content_type))
+    if (!media_type_is(request->content_type, "application/json"))
         problem_set(problem, PROBLEM_MEDIA_TYPE, "a body must be application/json");
     else if (request->body != HTTP_BODY_PLAIN)
         problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");

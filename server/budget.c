@@ -31,3 +31,13 @@ void budget_give(struct budget *budget, uint64_t amount)
     pthread_cond_broadcast(&budget->given);
     pthread_mutex_unlock(&budget->mutex);
 }
+
+uint64_t budget_used(struct budget *budget)
+{
+    uint64_t used;
+
+    pthread_mutex_lock(&budget->mutex);
+    used = budget->used;
+    pthread_mutex_unlock(&budget->mutex);
+    return used;
+}

@@ -18,4 +18,7 @@ void budget_fini(struct budget *budget);
 void budget_take(struct budget *budget, uint64_t amount);
 void budget_give(struct budget *budget, uint64_t amount);
 
+/* What is in use. */
+uint64_t budget_used(struct budget *budget);
+
 #endif

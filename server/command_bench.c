@@ -10,6 +10,7 @@
 #include "model_file.h"
 #include "resources.h"
 #include "terminal.h"
+#include "vgg_footprint.h"
 
 enum { RUNS_MAX = 16, SIDE_MAX = 4096 };
 

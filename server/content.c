@@ -5,9 +5,13 @@
 #include <string.h>
 #include <strings.h>
 
-static bool has_prefix(const char *text, const char *prefix)
+#include "media_type.h"
+
+static bool is_multipart(const char *type)
 {
-    return text != NULL && strncasecmp(text, prefix, strlen(prefix)) == 0;
+    static const char multipart[] = "multipart/";
+
+    return type != NULL && strncasecmp(type, multipart, sizeof multipart - 1) == 0;
 }
 
 void content_init(struct content *content, struct body_budget *budget)
@@ -27,7 +31,7 @@ static enum http_body split(struct content *content, const char *type)
     struct multipart *form = &content->form;
     char boundary[MULTIPART_BOUNDARY_MAX + 1];
 
-    if (!has_prefix(type, "multipart/form-data"))
+    if (!media_type_is(type, "multipart/form-data"))
         form->error = "of the multipart types only multipart/form-data is read";
     else if (!multipart_boundary(type, boundary))
         form->error = "the Content-Type names no usable boundary";
@@ -41,7 +45,7 @@ static void show(struct content *content, struct http_request *request)
 {
     struct multipart *form = &content->form;
 
-    if (has_prefix(request->content_type, "multipart/"))
+    if (is_multipart(request->content_type))
         request->body = split(content, request->content_type);
     else {
         request->body = HTTP_BODY_PLAIN;

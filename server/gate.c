@@ -152,7 +152,9 @@ static const char *next_line(const struct gate *gate, size_t max, size_t *size, 
     const char *line = held(gate);
     const char *end = gate->held_n != 0 ? memchr(line, '\n', gate->held_n) : NULL;
 
-    *bad = end == NULL ? gate->held_n >= max : end == line || end[-1] != '\r';
+    /* However it comes in pieces: too long is what has `max` bytes before its end. */
+    *bad = (end != NULL ? (size_t)(end - line) : gate->held_n) >= max ||
+           (end != NULL && (end == line || end[-1] != '\r'));
     if (end == NULL || *bad)
         return NULL;
     *size = (size_t)(end - 1 - line);

@@ -7,7 +7,7 @@
 
 #include <time.h>
 
-#include "vgg.h"
+#include "vgg_footprint.h"
 
 struct model_file {
     char *path; /* NULL: the embedded model */

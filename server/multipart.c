@@ -221,6 +221,25 @@ static enum http_body add_part(struct multipart *form, const struct part_head *h
     return HTTP_BODY_MULTIPART;
 }
 
+/* The next delimiter, or NULL: what only begins like one, as a longer boundary does, is none. */
+static char *find_delimiter(const struct cursor *cursor, const char *delimiter)
+{
+    size_t length = strlen(delimiter);
+    char *at = cursor->at, *found;
+
+    for (; (found = memmem(at, (size_t)(cursor->end - at), delimiter, length)) != NULL;
+         at = found + 1) {
+        struct cursor behind = {found + length, cursor->end};
+
+        if (take(&behind, "--"))
+            return found;
+        skip_spaces(&behind);
+        if (take(&behind, "\r\n"))
+            return found;
+    }
+    return NULL;
+}
+
 /* The part that begins at the cursor, which goes behind the delimiter that ends it. */
 static enum http_body take_part(struct multipart *form, struct cursor *cursor,
                                 const char *delimiter)
@@ -234,24 +253,21 @@ static enum http_body take_part(struct multipart *form, struct cursor *cursor,
     bytes = cursor->at;
     /* An empty part: the line end before the delimiter is the one that ended the headers. */
     cursor->at -= 2;
-    found = memmem(cursor->at, (size_t)(cursor->end - cursor->at), delimiter, strlen(delimiter));
+    found = find_delimiter(cursor, delimiter);
     if (found == NULL)
         return fail(form, no_end);
     cursor->at = found + strlen(delimiter);
-    if (cursor->at == cursor->end)
-        return fail(form, no_end);
     return add_part(form, &head, bytes, found < bytes ? 0 : (size_t)(found - bytes));
 }
 
 /* Move behind the first delimiter, which a preamble may come before. */
 static bool find_first(struct cursor *cursor, const char *delimiter)
 {
-    size_t size = (size_t)(cursor->end - cursor->at);
     char *found;
 
-    if (size == 0 || take(cursor, delimiter + 2))
-        return size != 0;
-    found = memmem(cursor->at, size, delimiter, strlen(delimiter));
+    if (cursor->at == cursor->end || take(cursor, delimiter + 2))
+        return cursor->at != cursor->end;
+    found = find_delimiter(cursor, delimiter);
     if (found != NULL)
         cursor->at = found + strlen(delimiter);
     return found != NULL;

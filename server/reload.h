@@ -48,9 +48,6 @@ void reload_log_model(const struct vgg_model_info *info);
 void admin_begin(struct server *server, struct http_request *request, enum reload_kind kind,
                  char *path);
 
-/* Is it JSON's media type? NULL is none. */
-bool admin_is_json(const char *type);
-
 /* Did nothing come, or nothing once inflated? */
 bool admin_has_no_body(const struct http_request *request);
 

@@ -6,7 +6,7 @@
 #ifndef RESOURCES_H
 #define RESOURCES_H
 
-#include "vgg.h"
+#include "vgg_footprint.h"
 
 /* What a command takes. */
 struct resources_need {

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "clock.h"
 #include "cors.h"
 #include "json.h"
+#include "media_type.h"
 #include "openapi.h"
 #include "page.h"
 #include "reload.h"
@@ -56,11 +56,13 @@ static void count_shed(struct server *server, enum problem_kind kind)
  */
 static bool is_stripped(const struct http_request *request, const struct problem *problem)
 {
-    static const char form[] = "application/x-www-form-urlencoded";
+    const struct http_part *body = request->parts_n == 1 ? request->parts : NULL;
 
     return (problem->kind == PROBLEM_BAD_IMAGE || problem->kind == PROBLEM_UNSUPPORTED_FORMAT) &&
-           request->content_type != NULL &&
-           strncasecmp(request->content_type, form, sizeof form - 1) == 0;
+           media_type_is(request->content_type, "application/x-www-form-urlencoded") &&
+           body != NULL && memchr(body->bytes, '\n', body->size) == NULL &&
+           memchr(body->bytes, '\r', body->size) == NULL &&
+           memchr(body->bytes, '\0', body->size) == NULL;
 }
 
 void server_respond_problem(struct server *server, struct http_request *request,
@@ -221,16 +223,22 @@ static const struct route routes[] = {
 #undef PAGE_ROUTE
 };
 
-static const struct route *find_route(const struct http_request *request)
+/* The route of a path, on the admin listener or on the main one. */
+static const struct route *find_on(const struct http_request *request, bool admin)
 {
     const char *path = v2_route(request->path);
     size_t size = server_path_size(path);
 
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++)
-        if (routes[i].admin == request->admin && strncmp(routes[i].path, path, size) == 0 &&
+        if (routes[i].admin == admin && strncmp(routes[i].path, path, size) == 0 &&
             routes[i].path[size] == '\0')
             return &routes[i];
     return NULL;
+}
+
+static const struct route *find_route(const struct http_request *request)
+{
+    return find_on(request, request->admin);
 }
 
 static bool method_fits(const struct route *route, const char *method)
@@ -320,8 +328,11 @@ static bool admit(struct server *server, const struct route *route, struct http_
         problem_set(problem, PROBLEM_UNAUTHORIZED,
                     "send the header \"Authorization: Bearer TOKEN\" with this server's token");
     else if (route == NULL)
-        problem_set(problem, PROBLEM_NOT_FOUND, "there is nothing at %s",
-                    text_quote(request->path, strlen(request->path)).text);
+        problem_set(problem, PROBLEM_NOT_FOUND, "there is nothing at %s%s",
+                    text_quote(request->path, strlen(request->path)).text,
+                    find_on(request, !request->admin) == NULL ? ""
+                    : request->admin                          ? ": it is on the main listener"
+                                                              : ": it is on the admin listener");
     else if (v2_is_nowhere(server, request->path, problem))
         return false; /* whatever the method */
     else if (!method_fits(route, request->method)) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "memory_room.h"
 #include "statistics.h"
 
 enum {
@@ -239,6 +240,27 @@ static void on_done(void *user)
         queue_computed(task->server->queue, &task->item);
 }
 
+/*
+ * Is there memory for the decodes under way, each of which may hold its pixels, a turned copy or
+ * the coefficients of all its scans? A control group would end the process instead of saying so.
+ */
+static bool has_room(struct server *server, const struct evaluation *evaluation)
+{
+    enum { PNG_BYTES = 6, BYTES_MAX = 12 }; /* a pixel */
+    uint64_t bytes = strcmp(evaluation->info.format, "png") == 0 ? PNG_BYTES : BYTES_MAX;
+    struct memory_room room = memory_room_of("", MEMORY_ROOM_RESIDENT);
+
+    return room.free_bytes / bytes >= budget_used(&server->decode_budget);
+}
+
+static void refuse_decode(struct evaluation *evaluation)
+{
+    evaluation->failed = true;
+    problem_set(&evaluation->problem, PROBLEM_NO_MEMORY,
+                "there is no memory now to decode a picture of %ux%u pixels",
+                evaluation->info.width, evaluation->info.height);
+}
+
 static void decode(struct task *task, struct evaluation *evaluation)
 {
     struct server *server = task->server;
@@ -256,10 +278,14 @@ static void decode(struct task *task, struct evaluation *evaluation)
 
     if (large)
         budget_take(&server->decode_budget, pixels);
-    atomic_fetch_add(&task->pending, 1);
-    evaluation_begin(evaluation, server->engine, task->model, &task->params, &limits, &options);
-    if (evaluation->failed)
-        atomic_fetch_sub(&task->pending, 1);
+    if (large && !has_room(server, evaluation))
+        refuse_decode(evaluation);
+    else {
+        atomic_fetch_add(&task->pending, 1);
+        evaluation_begin(evaluation, server->engine, task->model, &task->params, &limits, &options);
+        if (evaluation->failed)
+            atomic_fetch_sub(&task->pending, 1);
+    }
     if (large)
         budget_give(&server->decode_budget, pixels);
 }

@@ -55,6 +55,18 @@ void text_append(struct text *text, const void *bytes, size_t size)
     text->size += size;
 }
 
+/* The code point of a control character, which has at most three bytes. */
+static unsigned code_of(const char *string, size_t length)
+{
+    const unsigned char *bytes = (const unsigned char *)string;
+
+    if (length == 1)
+        return bytes[0];
+    if (length == 2)
+        return (bytes[0] & 0x1FU) << 6 | (bytes[1] & 0x3FU);
+    return (bytes[0] & 0x0FU) << 12 | (bytes[1] & 0x3FU) << 6 | (bytes[2] & 0x3FU);
+}
+
 void text_json(struct text *text, const char *string)
 {
     size_t left = strlen(string), length;
@@ -65,8 +77,8 @@ void text_json(struct text *text, const char *string)
         if (length == 0) {
             text_append(text, "?", 1);
             length = 1;
-        } else if ((unsigned char)*string < ' ')
-            text_print(text, "\\u%04x", (unsigned char)*string);
+        } else if (utf8_is_control(string, length))
+            text_print(text, "\\u%04x", code_of(string, length));
         else {
             if (*string == '"' || *string == '\\')
                 text_append(text, "\\", 1);
@@ -81,13 +93,16 @@ struct text_quoted text_quote(const char *bytes, size_t size)
     struct text_quoted quoted = {""};
     char *to = quoted.text;
 
-    for (size_t i = 0; i < size && i < TEXT_QUOTED_MAX; i++) {
-        unsigned char c = (unsigned char)bytes[i];
+    for (size_t i = 0, left = 0; i < size && i < TEXT_QUOTED_MAX; i++) {
+        size_t length = utf8_length(bytes + i, size - i);
 
-        if (c <= ' ' || c == 0x7F)
-            to += sprintf(to, "%%%02x", c);
+        if (length != 0 && (bytes[i] == ' ' || utf8_is_control(bytes + i, length)))
+            left = length; /* of a character that is not shown as it is */
+        if (left > 0)
+            to += sprintf(to, "%%%02x", (unsigned char)bytes[i]);
         else
             *to++ = bytes[i];
+        left -= left > 0;
     }
     return quoted;
 }

@@ -103,19 +103,29 @@ static void parse_body(struct server *server, struct parser_item *item)
 
 /* ---------------------------------------------------------------- on a network thread -------- */
 
+static void count_header(void *n, const char *value)
+{
+    (void)value;
+    ++*(size_t *)n;
+}
+
 /* Bytes of the JSON before the binary data: all of the body without the header that tells. */
 static bool read_json_size(const struct http_request *request, size_t *json_size,
                            struct problem *problem)
 {
-    const char *text = http_header(request, "Inference-Header-Content-Length");
+    static const char name[] = "Inference-Header-Content-Length";
+    const char *text = http_header(request, name);
+    size_t n = 0;
 
     *json_size = request->parts[0].size;
     if (text == NULL)
         return true;
+    http_headers(request, name, count_header, &n);
     /* 18 digits fit; more are larger than any body. */
-    if (text[0] == '\0' || strspn(text, "0123456789") != strlen(text) || strlen(text) > 18) {
+    if (n != 1 || text[0] == '\0' || strspn(text, "0123456789") != strlen(text) ||
+        strlen(text) > 18) {
         problem_set(problem, PROBLEM_BAD_PARAMETER,
-                    "Inference-Header-Content-Length: expected a number of bytes");
+                    "Inference-Header-Content-Length: expected one number of bytes");
         return false;
     }
     *json_size = strtoull(text, NULL, 10);

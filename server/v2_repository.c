@@ -2,6 +2,7 @@
  * Triton's model repository on the admin listener, as far as one model is a repository: its index,
  * and load, which is a reload of the file in use.
  */
+#include "media_type.h"
 #include "reload.h"
 #include "text/json_reader.h"
 #include "v2.h"
@@ -26,7 +27,8 @@ static bool check_load(const struct http_request *request, struct problem *probl
 
     if (admin_has_no_body(request))
         return true;
-    if (request->content_type != NULL && !admin_is_json(request->content_type)) {
+    if (request->content_type != NULL &&
+        !media_type_is(request->content_type, "application/json")) {
         problem_set(problem, PROBLEM_MEDIA_TYPE, "a body must be application/json");
         return false;
     }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "model/model.h"
 #include "nn/forward.h"
 #include "vgg_bench.h"
@@ -59,9 +60,9 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
     struct vgg_shape shape = {batch, 3, height, width};
     uint32_t crop = vgg_net_crop(net);
     uint64_t layer_ns[1 + VGG_LAYERS_MAX];
-    struct vgg_view_pixels *views = vgg_calloc(batch, sizeof *views);
-    uint8_t *rgb = vgg_calloc((size_t)width * height, 3);
-    double *mean = vgg_calloc(batch, net->classes * sizeof *mean);
+    struct vgg_view_pixels *views = NULL;
+    uint8_t *rgb = NULL;
+    double *mean = NULL;
     struct vgg_pool *pool = NULL;
     enum vgg_status status = VGG_OK;
     void *arena = NULL;
@@ -76,8 +77,15 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
                           "%u repeats of %u views of %ux%u: at least 1, and at most %" PRIu64
                           " pixels a pass",
                           repeats, batch, width, height, PIXELS_MAX);
-    else
+    else if (threads > VGG_POOL_THREADS_MAX)
+        status = vgg_fail(error, VGG_BAD_ARGUMENT, "%u threads are over the limit of %d", threads,
+                          VGG_POOL_THREADS_MAX);
+    else {
+        views = vgg_calloc(batch, sizeof *views);
+        rgb = vgg_calloc((size_t)width * height, 3);
+        mean = vgg_calloc(batch, net->classes * sizeof *mean);
         arena = vgg_alloc_aligned(vgg_forward_arena_bytes(net, shape, threads), 1);
+    }
     if (status == VGG_OK && (views == NULL || rgb == NULL || mean == NULL || arena == NULL ||
                              !vgg_kernels_start(net->kernels)))
         status = vgg_fail_memory(error);

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "eval/arena.h"
 #include "model/model.h"
+#include "vgg_footprint.h"
 
 static const uint64_t VIEW_PIXELS_MAX = 1 << 20; /* the default limit: one view at 1024 x 1024 */
 

@@ -138,6 +138,9 @@ enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machin
         return VGG_BAD_ARGUMENT;
     if (threads == 0)
         threads = vgg_threads_default();
+    if (threads > VGG_POOL_THREADS_MAX)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "%u threads are over the limit of %d", threads,
+                        VGG_POOL_THREADS_MAX);
     measurement.block = vgg_alloc_aligned(threads, READ_BYTES);
     measurement.count = vgg_calloc(threads, sizeof *measurement.count);
     status = measurement.block == NULL || measurement.count == NULL

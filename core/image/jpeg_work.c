@@ -10,9 +10,11 @@
 enum {
     WORK = 27, /* of the unit: a pixel of a photograph, baseline, 4:2:0, 0.15 bytes */
 
-    PIXEL = 10,   /* to RGB, its memory */
-    BLOCK = 350,  /* once: IDCT, upsampling, and a block of a baseline scan */
-    STORED = 600, /* once, where there are several scans: its coefficients in memory */
+    PIXEL = 10,  /* to RGB, its memory */
+    BLOCK = 350, /* once: IDCT, upsampling, and a block of a baseline scan */
+    /* Once, where there are several scans: its coefficients in fresh memory, smoothed at the end.
+     */
+    STORED = 1300,
 
     /* Of each scan. */
     SEQUENTIAL_BLOCK = 500,

@@ -25,10 +25,10 @@ enum {
     WORK = 27, /* of the unit: a pixel of a photograph, baseline JPEG */
 
     PIXEL = 13,    /* to RGB, its memory */
-    ROW_BYTE = 12, /* to unfilter, of the mixture that encoders choose */
+    ROW_BYTE = 22, /* to unfilter, by the costliest filter */
     ROW_SYMBOL = 36,
-    IDAT_SYMBOLS = 85, /* of a byte */
-    FILE_BYTE = 10,    /* its checksum, where that is asked for */
+    IDAT_SYMBOLS = 170, /* of a byte: eight literals of a bit each, or four matches */
+    FILE_BYTE = 10,     /* its checksum, where that is asked for */
     CHUNK = 1000
 };
 

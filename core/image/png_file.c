@@ -24,7 +24,7 @@ enum {
     CHUNKS_A_POLL = 1 << 12,
     CRC_PIECE = 1 << 20, /* 1 ms */
     /* Texts looked at in all, of which each that is compressed may have a quarter. */
-    TEXT_BYTES_MAX = 4 << 20
+    TEXT_BYTES_MAX = 1 << 20
 };
 
 static uint32_t read_uint32(const uint8_t *bytes)
@@ -80,15 +80,17 @@ static enum vgg_status pass(struct vgg_png_file *file)
 
 static enum vgg_status check_crc(const struct vgg_png_file *file, const struct vgg_png_chunk *chunk)
 {
-    const uint8_t *end = chunk->data + chunk->length;
+    const uint8_t *at = chunk->type, *end = chunk->data + chunk->length;
     uint32_t crc = 0;
 
-    for (const uint8_t *at = chunk->type; at < end; at += CRC_PIECE) {
+    while (at < end) {
+        size_t piece = end - at < CRC_PIECE ? (size_t)(end - at) : CRC_PIECE;
         enum vgg_status status = vgg_image_poll(file->limits, file->error);
 
         if (status != VGG_OK)
             return status;
-        crc = vgg_crc32(crc, at, end - at < CRC_PIECE ? (size_t)(end - at) : CRC_PIECE);
+        crc = vgg_crc32(crc, at, piece);
+        at += piece;
     }
     if (crc != read_uint32(end))
         return vgg_fail(file->error, VGG_BAD_IMAGE, "PNG: %.4s: the checksum is wrong",

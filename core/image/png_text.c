@@ -73,7 +73,7 @@ static struct vgg_png_text *place_of(struct vgg_png_metadata *metadata, struct s
  * stream, or one too large, which Pillow refuses with the picture.
  */
 static enum vgg_status inflate_text(struct span stream, struct vgg_png_text *text, bool *broken,
-                                    struct vgg_error *error)
+                                    size_t *spent, struct vgg_error *error)
 {
     struct vgg_inflate *inflate = vgg_inflate_create(BLOCKS_MAX);
     uint8_t *room = vgg_alloc(TEXT_MAX, 1);
@@ -83,6 +83,7 @@ static enum vgg_status inflate_text(struct span stream, struct vgg_png_text *tex
     if (inflate != NULL && room != NULL)
         result = vgg_inflate_run(inflate, &buffers);
     vgg_inflate_destroy(inflate);
+    *spent = stream.size - buffers.in_left + TEXT_MAX - buffers.out_left;
     *broken = result != VGG_INFLATED_END && (result != VGG_INFLATED_MORE || buffers.in_left != 0);
     if (*broken) {
         free(room);
@@ -98,13 +99,10 @@ static void replace(struct vgg_png_text *place, struct vgg_png_text text)
     *place = text;
 }
 
-/* Look at no more than is left to look at. */
-static bool pay(struct vgg_png_metadata *metadata, size_t bytes)
+/* Look at no more than is left to look at, but for the last text. */
+static void pay(struct vgg_png_metadata *metadata, size_t bytes)
 {
-    if (bytes > metadata->text_max)
-        return false;
-    metadata->text_max -= bytes;
-    return true;
+    metadata->text_max -= bytes < metadata->text_max ? bytes : metadata->text_max;
 }
 
 static enum vgg_status note_compressed(struct vgg_png_metadata *metadata,
@@ -113,11 +111,13 @@ static enum vgg_status note_compressed(struct vgg_png_metadata *metadata,
 {
     struct vgg_png_text text = {stream.bytes, 0, NULL};
     enum vgg_status status;
+    size_t spent;
     bool broken;
 
-    if (!pay(metadata, TEXT_MAX))
+    if (metadata->text_max == 0)
         return VGG_OK;
-    status = inflate_text(stream, &text, &broken, error);
+    status = inflate_text(stream, &text, &broken, &spent, error);
+    pay(metadata, spent);
     if (status != VGG_OK)
         return status;
     /* A broken zTXt is an empty text, a broken iTXt none. */
@@ -141,8 +141,10 @@ static void note_plain(struct vgg_png_metadata *metadata, struct span rest)
         metadata->exif_size = rest.size;
     }
     place = place_of(metadata, key);
-    if (place != NULL && pay(metadata, rest.size))
-        replace(place, (struct vgg_png_text){rest.bytes, rest.size, NULL});
+    if (place == NULL || metadata->text_max == 0)
+        return;
+    pay(metadata, rest.size);
+    replace(place, (struct vgg_png_text){rest.bytes, rest.size, NULL});
 }
 
 /* Keyword, NUL, compression method 0, stream. */
@@ -178,7 +180,10 @@ static enum vgg_status note_international(struct vgg_png_metadata *metadata, str
         return VGG_OK;
     if (compressed)
         return note_compressed(metadata, place, rest, true, error);
-    if (pay(metadata, rest.size) && is_utf8(rest))
+    if (metadata->text_max == 0)
+        return VGG_OK;
+    pay(metadata, rest.size);
+    if (is_utf8(rest))
         replace(place, (struct vgg_png_text){rest.bytes, rest.size, NULL});
     return VGG_OK;
 }

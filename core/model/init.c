@@ -43,6 +43,8 @@ static void fill_he(void *user, size_t tensor, uint64_t first, size_t n, float *
 static enum vgg_status complete_options(const struct vgg_init_options *given,
                                         struct vgg_init_options *options, struct vgg_error *error)
 {
+    if (given == NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "no options were given");
     *options = *given;
     if (options->arch == NULL)
         options->arch = "D";
@@ -103,8 +105,11 @@ enum vgg_status vgg_model_init_file(const char *path, const struct vgg_init_opti
                                     struct vgg_error *error)
 {
     struct init *init;
-    enum vgg_status status = create(options, &init, error);
+    enum vgg_status status;
 
+    if (path == NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "no file was named");
+    status = create(options, &init, error);
     if (status != VGG_OK)
         return status;
     status = vgg_file_write(path, &init->plan.header, fill_he, init, error);

@@ -38,7 +38,7 @@ bool utf8_valid(const char *string)
 }
 
 /* C0 and C1 controls, line separators, marks that override the direction of what follows. */
-static bool is_control(const char *text, size_t length)
+bool utf8_is_control(const char *text, size_t length)
 {
     const unsigned char *bytes = (const unsigned char *)text;
 
@@ -58,7 +58,7 @@ size_t utf8_show(const char *text, size_t size, const char **shown, size_t *show
 
     *shown = text;
     *shown_bytes = length;
-    if (length != 0 && !is_control(text, length))
+    if (length != 0 && !utf8_is_control(text, length))
         return length;
     *shown = "?";
     *shown_bytes = 1;

@@ -12,6 +12,12 @@ size_t utf8_length(const char *text, size_t size);
 bool utf8_valid(const char *string);
 
 /*
+ * Is the character of `length` bytes at `text` one that moves the cursor, ends the line or turns the
+ * direction of what follows?
+ */
+bool utf8_is_control(const char *text, size_t length);
+
+/*
  * The character at `text` as a terminal or a log line may have it, in *shown of *shown_bytes: "?"
  * for what moves the cursor, ends the line, turns the direction of the text, or is no UTF-8.
  * Returns how many bytes it stands for; `size` is not 0.

@@ -82,6 +82,9 @@ enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "the validation scale must be from the crop (%" PRIu32 ") to %d",
                         settings->crop, VGG_SCALE_MAX);
+    if (settings->scales_n > VGG_SCALES_MAX || settings->init > VGG_TRAIN_GAUSSIAN)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "more than %d test scales, or no such init",
+                        VGG_SCALES_MAX);
     for (size_t i = 0; i < settings->scales_n; i++)
         if (settings->scales[i] < settings->crop)
             return vgg_fail(error, VGG_BAD_ARGUMENT,

@@ -76,8 +76,9 @@ passed=0 failed=0
 for name in image multipart v2 gate model; do
     mkdir -p "$build/corpus/$name" "$build/seeds/$name"
     seed $name "$build/seeds/$name" || exit 1
+    /usr/bin/python3 -m zipfile -e "tests/fuzz/corpus/$name.zip" "$build/seeds/$name" || exit 1
     echo "== $name: $(find "$build/seeds/$name" -type f | wc -l) seeds, $seconds s"
-    if "$build/fuzz/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=4096 \
+    if "$build/fuzz/$name" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=4096 \
         -max_len=65536 -artifact_prefix="$build/crash-$name-" -print_final_stats=1 \
         "$build/corpus/$name" "$build/seeds/$name" >"$build/$name.log" 2>&1; then
         grep -e '^stat::number_of_executed_units' -e '^stat::new_units_added' -e '^stat::peak_rss_mb' \

@@ -40,6 +40,7 @@ staged_files() {
 ./opt/vgg/bin/vgg
 ./opt/vgg/include/vgg.h
 ./opt/vgg/include/vgg_bench.h
+./opt/vgg/include/vgg_footprint.h
 ./opt/vgg/include/vgg_pictures.h
 ./opt/vgg/include/vgg_train.h
 ./opt/vgg/lib/libvgg.a
@@ -106,8 +107,19 @@ library_hides_openblas() {
         echo "SKIPPED: OpenBLAS is linked dynamically here"
         return 0
     fi
-    nm -g --defined-only "$work/usr/lib/libvgg.a" >"$work/names" 2>/dev/null
-    grep -q vgg_gemm_add "$work/names" && ! grep -iE 'blas|sgemm' "$work/names"
+    nm --defined-only "$work/usr/lib/libvgg.a" 2>/dev/null | grep -q ' t cblas_sgemm$'
+}
+
+# What can be linked against is what the headers declare, all of it and nothing else.
+library_shows_the_headers() {
+    local name
+    nm -g --defined-only "$work/usr/lib/libvgg.a" | sed -n 's/.* T //p' | LC_ALL=C sort >"$work/names"
+    while read -r name; do
+        grep -q "\<$name(" include/*.h || { echo "$name is in no header"; return 1; }
+    done <"$work/names"
+    sed -n 's/^[a-z][^(]*[ *]\(vgg_[a-z0-9_]*\)(.*/\1/p' include/*.h | LC_ALL=C sort -u >"$work/declared"
+    diff "$work/declared" "$work/names" && [ "$(wc -l <"$work/names")" -ge 50 ] &&
+        ! nm -g --defined-only "$work/usr/lib/libvgg.a" | grep ' [A-SU-Z] '
 }
 
 # Either of another OpenBLAS: the shared library, the archive.
@@ -191,6 +203,7 @@ check "a program builds by pkg-config" consumer_builds
 check "it classifies as the command does" consumer_classifies
 check "it names the class, and what is wrong" consumer_names
 check "the library hides its OpenBLAS" library_hides_openblas
+check "the library shows what its headers declare" library_shows_the_headers
 check "a program may have an OpenBLAS of its own" program_has_its_own
 check "the manual has every command and option" manual_is_whole
 check "the manual has no warnings" manual_reads_well

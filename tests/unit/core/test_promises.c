@@ -135,6 +135,9 @@ static void models_from_nothing(void **state)
         REFUSED(VGG_BAD_ARGUMENT, vgg_model_init(&bad[i], NULL, &none, &error));
         REFUSED(VGG_BAD_ARGUMENT, vgg_model_init_file("/tmp/never", &bad[i], &error));
     }
+    REFUSED(VGG_BAD_ARGUMENT, vgg_model_init(NULL, NULL, &none, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_model_init_file(NULL, &tiny, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_model_init_file("/tmp/never", NULL, &error));
     REFUSED(VGG_IO, vgg_model_init_file("/nowhere/x", &tiny, &error));
     assert_null(none);
 }
@@ -255,7 +258,8 @@ static void measuring(void **state)
     (void)state;
     assert_int_equal(vgg_machine_measure(0, &machine, NULL), VGG_OK);
     assert_int_equal(machine.threads, vgg_threads_default());
-    REFUSED(VGG_NO_MEMORY, vgg_machine_measure(UINT32_MAX, &machine, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(1U << 16, &machine, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(UINT32_MAX, &machine, &error));
     setenv("VGG_KERNELS", "abacus", 1);
     REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(1, &machine, &error));
     unsetenv("VGG_KERNELS");
@@ -272,12 +276,14 @@ static void measuring(void **state)
 
 static void training(void **state)
 {
-    const struct vgg_train_options empty = {0},
-                                   files = {.output = "/nowhere/m", .checkpoint = "/nowhere/c"},
-                                   arch = {.arch = "F", .output = "m", .checkpoint = "c"},
-                                   rate = {.rate = -1, .output = "m", .checkpoint = "c"},
-                                   fraction = {
-                                       .validation_fraction = -1, .output = "m", .checkpoint = "c"};
+    const struct vgg_train_options
+        empty = {0},
+        files = {.output = "/nowhere/m", .checkpoint = "/nowhere/c"},
+        arch = {.arch = "F", .output = "m", .checkpoint = "c"},
+        scales = {.output = "m", .checkpoint = "c", .scales_n = VGG_SCALES_MAX + 1},
+        init = {.output = "m", .checkpoint = "c", .init = (enum vgg_train_init)77},
+        rate = {.rate = -1, .output = "m", .checkpoint = "c"},
+        fraction = {.validation_fraction = -1, .output = "m", .checkpoint = "c"};
     struct vgg_train_result result;
 
     (void)state;
@@ -286,6 +292,8 @@ static void training(void **state)
     REFUSED(VGG_BAD_ARGUMENT, vgg_train("/tmp", &empty, &result, &error));
     REFUSED(VGG_BAD_ARGUMENT, vgg_train(NULL, &files, &result, &error));
     REFUSED(VGG_BAD_ARGUMENT, vgg_train("/tmp", &arch, &result, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_train("/tmp", &scales, &result, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_train("/tmp", &init, &result, &error));
     REFUSED(VGG_IO, vgg_train("/nowhere", &files, &result, &error));
     assert_int_equal(result.epochs, 0);
 }

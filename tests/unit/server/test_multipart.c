@@ -61,6 +61,7 @@ static const struct {
     {"--XyZ\r\n" FILE_HEAD "Content-Type: image/jpeg\r\n\r\n\r\n--XyZ--\r\n", {{"", 0}}},
     {"--XyZ\r\n" FILE_HEAD "\r\n\r\n--XyZ\r\n" FILE_HEAD "\r\nb\r\n--XyZ--\r\n",
      {{"", 0}, {"b", 1}}},
+    {"--XyZ\r\n" FILE_HEAD "\r\na\r\n--XyZw\r\nb\r\n--XyZ--\r\n", {{"a\r\n--XyZw\r\nb", 12}}},
     {"--XyZ\r\n" FILE_HEAD "\r\n\r\n--Xy\r\n-\r\n\r\n--XyZ--\r\n", {{"\r\n--Xy\r\n-\r\n", 11}}},
     {"--XyZ\r\n" FILE_HEAD "\r\nx--XyZ\r\n--XyZ--\r\n", {{"x--XyZ", 6}}}, /* not after a line end */
     {"--XyZ\r\ncontent-disposition:form-data;FileName=a.jpg\r\n\r\nc\r\n--XyZ--", {{"c", 1}}},

@@ -112,6 +112,7 @@ static void strings_of_json(void **state)
         {"plain", "\"plain\""},
         {"a\"b\\c/d", "\"a\\\"b\\\\c/d\""},
         {"\n\t\x01", "\"\\u000a\\u0009\\u0001\""},
+        {"\x7f\xc2\x9b\xe2\x80\xa8\xe2\x80\xae", "\"\\u007f\\u009b\\u2028\\u202e\""},
         {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\""},
         {"\xff\xc3(\xc0\xaf\xed\xa0\x80\xe2\x82", "\"\?\?(\?\?\?\?\?\?\?\""},
     };
@@ -142,6 +143,9 @@ static void quoted(void **state)
         {"/x", "/x"},
         {"a b\tc", "a%20b%09c"},
         {"\r\nFORGED\x1b\x7f", "%0d%0aFORGED%1b%7f"},
+        {"\xc2\x9b"
+         "31m\xe2\x80\xaeX",
+         "%c2%9b31m%e2%80%aeX"},
         {"caf\xc3\xa9 \"%\"", "caf\xc3\xa9%20\"%\""},
     };
     char blanks[TEXT_QUOTED_MAX + 10];

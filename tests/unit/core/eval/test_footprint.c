@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "model_maker.h"
-#include "vgg.h"
+#include "vgg_footprint.h"
 
 static unsigned char *bytes;
 static size_t size;

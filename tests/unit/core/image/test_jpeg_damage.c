@@ -370,10 +370,10 @@ static void too_many_scans(void **state)
     expect_scans(101, (struct vgg_image_limits){.scans_max = 101}, VGG_OK);
 
     /* Their work is bounded by the picture's pixels: so many of these fit into 8 units for each. */
-    expect_scans_of(1024, 122, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_OK);
-    expect_scans_of(1024, 123, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_BAD_IMAGE);
-    expect_scans_of(1032, 122, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_OK);
-    expect_scans_of(1032, 123, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_BAD_IMAGE);
+    expect_scans_of(1024, 115, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_OK);
+    expect_scans_of(1024, 116, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_BAD_IMAGE);
+    expect_scans_of(1032, 115, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_OK);
+    expect_scans_of(1032, 116, false, (struct vgg_image_limits){.scans_max = 1000}, VGG_BAD_IMAGE);
     expect_scans(1000, (struct vgg_image_limits){.scans_max = 1000}, VGG_OK);
 
     /* Arithmetic coding: no bytes are needed for a scan that takes long. */
