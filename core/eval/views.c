@@ -30,7 +30,8 @@ size_t vgg_scales_normalise(uint32_t *scales, size_t n)
 {
     size_t kept = 0;
 
-    qsort(scales, n, sizeof *scales, ascending);
+    if (n != 0) /* `scales` may be NULL then */
+        qsort(scales, n, sizeof *scales, ascending);
     for (size_t i = 0; i < n; i++)
         if (kept == 0 || scales[i] != scales[kept - 1])
             scales[kept++] = scales[i];

@@ -121,9 +121,9 @@ struct vgg_kernels {
 
     /*
      * What one core can do, to set the kernels beside: `rounds` (at most 2^24) times
-     * VGG_PEAK_CHAINS independent multiply-adds of vectors, and a pass over floats[n], n a multiple
-     * of 256. The first returns how many multiply-adds of floats it did, the second the sum of what
-     * it read. NULL where only the portable table runs.
+     * VGG_PEAK_CHAINS independent multiply-adds of vectors, and a pass over floats[n], aligned to
+     * VGG_ALIGN, n a multiple of 256. The first returns how many multiply-adds of floats it did,
+     * the second the sum of what it read. NULL where only the portable table runs.
      */
     double (*peak_fma)(size_t rounds);
     double (*peak_read)(const float *floats, size_t n);

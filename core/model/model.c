@@ -355,10 +355,11 @@ size_t vgg_model_layer_count(const struct vgg_model *model)
 
 struct vgg_layer_info vgg_model_get_layer(const struct vgg_model *model, size_t index)
 {
-    const struct vgg_layer *layer = &model->net.layers[index];
+    const struct vgg_layer *layer;
 
     if (index >= model->net.layers_n)
         return (struct vgg_layer_info){0};
+    layer = &model->net.layers[index];
     return (struct vgg_layer_info){
         .name = layer->name,
         .in = layer->conv.in,

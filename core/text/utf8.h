@@ -12,8 +12,8 @@ size_t utf8_length(const char *text, size_t size);
 bool utf8_valid(const char *string);
 
 /*
- * Is the character of `length` bytes at `text` one that moves the cursor, ends the line or turns the
- * direction of what follows?
+ * Is the character of `length` bytes at `text` one that moves the cursor, ends the line or turns
+ * the direction of what follows?
  */
 bool utf8_is_control(const char *text, size_t length);
 

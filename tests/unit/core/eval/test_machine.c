@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/mem.h"
 #include "kernels/kernels.h"
 #include "vgg_bench.h"
 
@@ -22,7 +23,7 @@ static void check_fma(const struct vgg_kernels *table)
 /* Each float once. */
 static void check_read(const struct vgg_kernels *table)
 {
-    static float floats[FLOATS];
+    static float floats[FLOATS] __attribute__((aligned(VGG_ALIGN)));
 
     for (size_t i = 0; i < FLOATS; i++)
         floats[i] = (float)(i % 1024);
