@@ -23,7 +23,7 @@ enum {
     CHUNKS_MAX = 1 << 16,
     CHUNKS_A_POLL = 1 << 12,
     CRC_PIECE = 1 << 20, /* 1 ms */
-    /* Texts looked at in all, of which each that is compressed may have a quarter. */
+    /* Texts looked at in all, but for the last: nothing more is looked at once it is used up. */
     TEXT_BYTES_MAX = 1 << 20
 };
 

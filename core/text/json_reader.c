@@ -222,30 +222,34 @@ static locale_t c_locale(void)
     return newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
-bool scan_float(struct json_reader *reader, float *value)
+/* A finite number, rounded once; `large` says what is wrong with another. */
+static bool real(struct json_reader *reader, bool single, double *value, const char *large)
 {
     struct json_slice slice;
 
     if (!number(reader, &slice))
         return false;
-    *value = strtof_l(slice.bytes, NULL, c_locale());
+    *value = single ? (double)strtof_l(slice.bytes, NULL, c_locale())
+                    : strtod_l(slice.bytes, NULL, c_locale());
     if (isfinite(*value))
         return true;
     reader->at = slice.bytes;
-    return json_reader_fail(reader, "a number is too large for FP32");
+    return json_reader_fail(reader, large);
+}
+
+bool scan_float(struct json_reader *reader, float *value)
+{
+    double wide;
+
+    if (!real(reader, true, &wide, "a number is too large for FP32"))
+        return false;
+    *value = (float)wide;
+    return true;
 }
 
 bool scan_double(struct json_reader *reader, double *value)
 {
-    struct json_slice slice;
-
-    if (!number(reader, &slice))
-        return false;
-    *value = strtod_l(slice.bytes, NULL, c_locale());
-    if (isfinite(*value))
-        return true;
-    reader->at = slice.bytes;
-    return json_reader_fail(reader, "a number is too large");
+    return real(reader, false, value, "a number is too large");
 }
 
 static bool word(struct json_reader *reader, const char *text)
