@@ -19,10 +19,13 @@ struct parsers {
     pthread_t threads[THREADS];
 };
 
+static _Thread_local bool on_parser;
+
 static void *parser_main(void *argument)
 {
     struct parsers *parsers = argument;
 
+    on_parser = true;
     pthread_mutex_lock(&parsers->mutex);
     for (;;) {
         struct parser_item *item = parsers->first;
@@ -92,6 +95,10 @@ bool parsers_try_push(struct parsers *parsers, struct parser_item *item)
 {
     bool fits;
 
+    if (on_parser) { /* a body that was inflated here does not queue again */
+        item->parse(parsers->server, item);
+        return true;
+    }
     item->next = NULL;
     pthread_mutex_lock(&parsers->mutex);
     fits = !parsers->stop && parsers->waiting < ITEMS_MAX;

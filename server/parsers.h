@@ -26,7 +26,7 @@ void parsers_stop(struct parsers *parsers);
 /* Free them, stopped. NULL is allowed. */
 void parsers_destroy(struct parsers *parsers);
 
-/* False where too much is waiting, or they are stopped. */
+/* Have it parsed: on a parser at once, by this one. False: too much is waiting, or they stopped. */
 bool parsers_try_push(struct parsers *parsers, struct parser_item *item);
 
 #endif

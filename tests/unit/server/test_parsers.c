@@ -65,6 +65,47 @@ static void each_once(void **state)
     parsers_destroy(NULL);
 }
 
+static struct parsers *own;
+static pthread_t outer_thread, inner_thread;
+static bool taken_within, done_within;
+
+static void parse_inner(struct server *server, struct parser_item *item)
+{
+    (void)server, (void)item;
+    inner_thread = pthread_self();
+}
+
+static void parse_outer(struct server *server, struct parser_item *item)
+{
+    static struct parser_item inner = {NULL, parse_inner};
+
+    (void)server, (void)item;
+    outer_thread = pthread_self();
+    taken_within = parsers_try_push(own, &inner);
+    done_within = pthread_equal(inner_thread, outer_thread);
+}
+
+/* On a parser nothing queues again, however many wait. */
+static void at_once_on_a_parser(void **state)
+{
+    struct parser_item outer = {NULL, parse_outer};
+
+    (void)state;
+    memset(items, 0, sizeof items);
+    for (size_t i = 0; i < ITEMS; i++)
+        items[i].item.parse = parse;
+    assert_int_equal(parsers_create(NULL, &own, NULL), VGG_OK);
+    pthread_mutex_lock(&gate);
+    assert_true(parsers_try_push(own, &outer));
+    for (size_t i = 0; i < ITEMS; i++)
+        (void)parsers_try_push(own, &items[i].item);
+    pthread_mutex_unlock(&gate);
+    parsers_stop(own);
+    parsers_destroy(own);
+    assert_true(taken_within);
+    assert_true(done_within);
+}
+
 static void without_memory(void **state)
 {
     long before = fault_outstanding();
@@ -85,6 +126,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_once),
+        cmocka_unit_test(at_once_on_a_parser),
         cmocka_unit_test(without_memory),
     };
 
