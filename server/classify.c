@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "json.h"
 #include "task.h"
-#include "text.h"
+#include "text/text.h"
 
 /* ---------------------------------------------------------------- parameters ----------------- */
 

@@ -2,7 +2,7 @@
 #include <inttypes.h>
 
 #include "eval_report.h"
-#include "text.h"
+#include "text/text.h"
 
 /* ,"KEY":"VALUE", or nothing for NULL. */
 static void print_string(struct text *text, const char *key, const char *value)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "text.h"
+#include "text/text.h"
 
 #define LABEL(name, label) label,
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "metrics.h"
-#include "text.h"
+#include "text/text.h"
 
 static void print_value(struct text *out, const char *name, const char *type, const char *help,
                         const char *format, double value)

@@ -8,7 +8,7 @@
 #include "coding.h"
 #include "server.h"
 #include "static_file.h"
-#include "text.h"
+#include "text/text.h"
 
 /* openapi_file.S */
 extern const char vgg_openapi[], vgg_openapi_end[];

@@ -14,7 +14,7 @@
 #include "page.h"
 #include "reload.h"
 #include "server.h"
-#include "text.h"
+#include "text/text.h"
 #include "unpack.h"
 #include "v2.h"
 #include "v2_text.h"

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "clock.h"
-#include "text.h"
+#include "text/text.h"
 
 /* X(name): stages of a request that succeeds; all but the first are those of its batch too. */
 #define STAGES(X) X(queue) X(compute_input) X(compute_infer) X(compute_output)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "statistics.h"
-#include "text.h"
+#include "text/text.h"
 #include "v2_text.h"
 
 static const char versions[] = "/versions/", all_stats[] = "/v2/models/stats";

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "text.h"
+#include "text/text.h"
 
 enum { FLOAT_DIGITS = 9 }; /* read back as the same float */
 

@@ -390,7 +390,7 @@ char *vgg_header_format(const struct vgg_header *header)
         write_tensor(&writer, &header->tensors[i]);
     }
     json_write(&writer, "}");
-    while (writer.size % PADDING != 0 && !writer.failed)
+    while (writer.text.size % PADDING != 0 && !writer.text.failed)
         json_write(&writer, " ");
     return json_writer_finish(&writer);
 }

@@ -5,15 +5,11 @@
 #ifndef VGG_CORE_TEXT_JSON_WRITER_H
 #define VGG_CORE_TEXT_JSON_WRITER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "text/text.h"
 
 /* Zero-initialise it. */
 struct json_writer {
-    char *text;
-    size_t size, capacity;
-    bool failed;
+    struct text text;
 };
 
 /* Punctuation or words, as they are. */

@@ -1,6 +1,6 @@
 /* Text that grows while it is printed, and knows whether all of it is there. */
-#ifndef TEXT_H
-#define TEXT_H
+#ifndef VGG_CORE_TEXT_TEXT_H
+#define VGG_CORE_TEXT_TEXT_H
 
 #include "vgg.h"
 

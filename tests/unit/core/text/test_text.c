@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
-#include "text.h"
+#include "text/text.h"
 
 enum { LINES = 20000, LINE_BYTES = 12 };
 

@@ -1,5 +1,5 @@
 /* Growing text. (glibc's open_memstream does not tell that it had no memory.) */
-#include "text.h"
+#include "text/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
