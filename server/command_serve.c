@@ -428,19 +428,6 @@ static enum vgg_status start(struct startup *startup, const struct serve_options
     return status;
 }
 
-/* Where a browser on this machine finds an address that listens: ADDR:PORT with ADDR for people. */
-static void browser_address(const char *address, char text[ADDRESS_MAX])
-{
-    static const char *const here[] = {"0.0.0.0", "[::]", "127.0.0.1", "[::1]"};
-    const char *port = strrchr(address, ':');
-
-    snprintf(text, ADDRESS_MAX, "%s", address);
-    for (size_t i = 0; port != NULL && i < sizeof here / sizeof *here; i++)
-        if (strlen(here[i]) == (size_t)(port - address) &&
-            strncmp(address, here[i], strlen(here[i])) == 0)
-            snprintf(text, ADDRESS_MAX, "localhost%s", port);
-}
-
 /* The line that scripts wait for, and one for people, unbuffered and at once. */
 static void print_ready(const char *main_address, const char *admin_address, bool tls)
 {
@@ -448,7 +435,7 @@ static void print_ready(const char *main_address, const char *admin_address, boo
     ssize_t written;
     int length;
 
-    browser_address(main_address, address);
+    endpoint_local(main_address, true, address);
     length = snprintf(lines, sizeof lines, "vgg: ready on %s, admin on %s\nvgg: open http%s://%s\n",
                       main_address, admin_address, tls ? "s" : "", address);
     written = write(STDOUT_FILENO, lines, (size_t)length);

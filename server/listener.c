@@ -151,6 +151,19 @@ enum vgg_status endpoint_connect(const char *address, uint64_t timeout_ns, int *
     return status;
 }
 
+void endpoint_local(const char *address, bool by_name, char text[ADDRESS_MAX])
+{
+    static const char *const here[] = {"0.0.0.0", "[::]", "127.0.0.1", "[::1]"}; /* loopback last */
+    const size_t n = by_name ? 4 : 2;
+    const char *port = strrchr(address, ':');
+
+    snprintf(text, ADDRESS_MAX, "%s", address);
+    for (size_t i = 0; port != NULL && i < n; i++)
+        if (strlen(here[i]) == (size_t)(port - address) &&
+            strncmp(address, here[i], strlen(here[i])) == 0)
+            snprintf(text, ADDRESS_MAX, "localhost%s", port);
+}
+
 void endpoint_close(struct endpoint *endpoint)
 {
     if (endpoint->fd >= 0)

@@ -26,6 +26,12 @@ enum vgg_status endpoint_open(const char *address, struct endpoint *endpoint,
 enum vgg_status endpoint_connect(const char *address, uint64_t timeout_ns, int *fd,
                                  struct vgg_error *error);
 
+/*
+ * How this machine reaches a bound address: one on every interface as "localhost:PORT", with
+ * `by_name` one on the loopback too.
+ */
+void endpoint_local(const char *address, bool by_name, char text[ADDRESS_MAX]);
+
 /* fd -1 is allowed. */
 void endpoint_close(struct endpoint *endpoint);
 

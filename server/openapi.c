@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "coding.h"
+#include "listener.h"
 #include "server.h"
 #include "static_file.h"
 #include "text/text.h"
@@ -25,18 +26,6 @@ struct mark {
 };
 
 enum { ADMIN, BATCH, FILES, MARKS_N };
-
-/* The admin listener's URL; one on every interface is reached by this machine's own name for it. */
-static void name_admin(const char *address, char *url, size_t size)
-{
-    const char *port = strrchr(address, ':');
-    bool any = strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0;
-
-    if (any && port != NULL)
-        snprintf(url, size, "\"http://localhost%s\"", port);
-    else
-        snprintf(url, size, "\"http://%s\"", address);
-}
 
 /* The first mark from `at` on; `end` where there is none. */
 static const char *find_mark(const char *at, const char *end, const struct mark *marks,
@@ -62,11 +51,13 @@ struct openapi *openapi_create(const char *admin_address, uint32_t images_max)
                                   [FILES] = {.mark = "\"maxItems\": 16"}};
     struct openapi *openapi = calloc(1, sizeof *openapi);
     struct text text = {0};
+    char address[ADDRESS_MAX];
     const char *at = vgg_openapi;
 
     if (openapi == NULL)
         return NULL;
-    name_admin(admin_address, marks[ADMIN].value, sizeof marks[ADMIN].value);
+    endpoint_local(admin_address, false, address);
+    snprintf(marks[ADMIN].value, sizeof marks[ADMIN].value, "\"http://%s\"", address);
     snprintf(marks[BATCH].value, sizeof marks[BATCH].value, "\"maximum\": %u", images_max);
     snprintf(marks[FILES].value, sizeof marks[FILES].value, "\"maxItems\": %u", images_max);
     while (at < vgg_openapi_end) {
