@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text/hex.h"
+
 enum { CHUNK_LINE_MAX = 1024 }; /* bytes of a chunk's size and extensions */
 
 bool gate_init(struct gate *gate, size_t head_max, void (*on_head)(void *context), void *context)
@@ -170,13 +172,11 @@ static bool parse_chunk(const char *line, size_t size, uint64_t *bytes)
 
     *bytes = 0;
     for (i = 0; i < size && line[i] != ';'; i++) {
-        static const char hex[] = "0123456789abcdef";
-        const char *digit =
-            strchr(hex, line[i] >= 'A' && line[i] <= 'F' ? line[i] | 0x20 : line[i]);
+        int digit = hex_digit(line[i]);
 
-        if (digit == NULL || *bytes > (uint64_t)INT64_MAX >> 4)
+        if (digit < 0 || *bytes > (uint64_t)INT64_MAX >> 4)
             return false;
-        *bytes = *bytes << 4 | (uint64_t)(digit - hex);
+        *bytes = *bytes << 4 | (uint64_t)digit;
     }
     return i != 0;
 }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "base64.h"
+#include "text/base64.h"
 
 bool v2_refuse(struct v2_context *context, const char *what)
 {

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "image/inflate.h"
 #include "image/png_file.h"
+#include "text/hex.h"
 #include "text/utf8.h"
 
 enum {
@@ -210,14 +211,6 @@ void vgg_png_metadata_fini(struct vgg_png_metadata *metadata)
 
 /* ---- what they say ---- */
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_space(uint8_t c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -233,7 +226,7 @@ static bool decode_hex(struct span text, uint8_t *bytes, size_t *size)
 
     *size = 0;
     for (; text.size != 0; text.bytes++, text.size--) {
-        int digit = hex_digit(*text.bytes);
+        int digit = hex_digit((char)*text.bytes);
 
         if (*text.bytes == '\n' || (high < 0 && is_space(*text.bytes)))
             continue;

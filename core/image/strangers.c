@@ -6,6 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text/base64.h"
+#include "text/hex.h"
+
 enum {
     TEXT_LOOKED_AT = 4096, /* bytes: a prolog and comments stand before an SVG's first element */
     SAMPLE_BYTES = 24,     /* decoded of an encoded text: any signature's length */
@@ -181,30 +184,6 @@ static bool find_markup(struct sample text, struct vgg_stranger *stranger)
     return is_xml && is(stranger, "XML", send);
 }
 
-/* Two hexadecimal digits, or -1. */
-static int hex_byte(const char *digits)
-{
-    char text[3] = {digits[0], digits[1], '\0'};
-    unsigned value;
-
-    if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
-        return -1;
-    (void)sscanf(text, "%2x", &value);
-    return (int)value;
-}
-
-/* The six bits of a character of base64, in either alphabet (RFC 4648), or -1. */
-static int base64_bits(char c)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *found = c != '\0' ? strchr(alphabet, c) : NULL;
-
-    if (c == '-' || c == '_')
-        return c == '-' ? 62 : 63;
-    return found != NULL ? (int)(found - alphabet) : -1;
-}
-
 /* Is all of it base64, in lines or not? Then the first bytes it stands for. */
 static bool decode_base64(struct sample text, uint8_t bytes[SAMPLE_BYTES], size_t *n)
 {
@@ -213,7 +192,7 @@ static bool decode_base64(struct sample text, uint8_t bytes[SAMPLE_BYTES], size_
 
     *n = 0;
     for (size_t i = 0; i < text.size; i++) {
-        int six = base64_bits(text.at[i]);
+        int six = base64_digit(text.at[i]);
 
         if (six < 0 && text.at[i] != '=' && text.at[i] != '\n' && text.at[i] != '\r')
             return false;
@@ -231,11 +210,11 @@ static bool decode_base64(struct sample text, uint8_t bytes[SAMPLE_BYTES], size_
 static bool decode_hex(struct sample text, uint8_t bytes[SAMPLE_BYTES], size_t *n)
 {
     for (*n = 0; *n < SAMPLE_BYTES && 2 * *n + 1 < text.size; ++*n) {
-        int byte = hex_byte(text.at + 2 * *n);
+        int high = hex_digit(text.at[2 * *n]), low = hex_digit(text.at[2 * *n + 1]);
 
-        if (byte < 0)
+        if (high < 0 || low < 0)
             return false;
-        bytes[*n] = (uint8_t)byte;
+        bytes[*n] = (uint8_t)(high << 4 | low);
     }
     return 2 * *n >= ENCODED_MIN;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text/hex.h"
 #include "text/utf8.h"
 
 void json_reader_init(struct json_reader *reader, struct json_slice text)
@@ -46,11 +47,6 @@ static bool take(struct json_reader *reader, char expected)
 
 /* ---------------------------------------------------------------- strings -------------------- */
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 /* Bytes of the escape at `at`, 0 where there is none. */
 static size_t escape_length(const char *at, const char *end)
 {
@@ -58,8 +54,12 @@ static size_t escape_length(const char *at, const char *end)
         return 0;
     if (at[1] != 'u')
         return at[1] != '\0' && strchr("\"\\/bfnrt", at[1]) != NULL ? 2 : 0;
-    return end - at >= 6 && is_hex(at[2]) && is_hex(at[3]) && is_hex(at[4]) && is_hex(at[5]) ? 6
-                                                                                             : 0;
+    if (end - at < 6)
+        return 0;
+    for (size_t i = 2; i < 6; i++)
+        if (hex_digit(at[i]) < 0)
+            return 0;
+    return 6;
 }
 
 bool scan_string(struct json_reader *reader, struct json_slice *string)
@@ -90,7 +90,7 @@ static unsigned read_hex(const char *digits)
     unsigned value = 0;
 
     for (size_t i = 0; i < 4; i++)
-        value = value << 4 | (unsigned)(digits[i] <= '9' ? digits[i] - '0' : (digits[i] & 7) + 9);
+        value = value << 4 | (unsigned)hex_digit(digits[i]);
     return value;
 }
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "base64.h"
+#include "text/base64.h"
 
 static bool decode(const char *text, char *bytes, size_t *size)
 {

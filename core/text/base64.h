@@ -2,11 +2,14 @@
  * Base64 as clients write it: RFC 4648's ordinary or URL-safe alphabet, with or without padding,
  * behind a "data:" URL's prefix or without one.
  */
-#ifndef BASE64_H
-#define BASE64_H
+#ifndef VGG_CORE_TEXT_BASE64_H
+#define VGG_CORE_TEXT_BASE64_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* The six bits of a character, in either alphabet; -1 where it is of none. */
+int base64_digit(char c);
 
 /*
  * Decode in place: text[size] becomes bytes[*decoded]. White space is skipped, as browsers do (the

@@ -1,5 +1,5 @@
 /* Base64. */
-#include "base64.h"
+#include "text/base64.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -7,18 +7,25 @@
 
 enum { NOT = 64, SKIP = 65, PAD = 66 };
 
-static unsigned value_of(char c)
+int base64_digit(char c)
 {
     if (c >= 'A' && c <= 'Z')
-        return (unsigned)(c - 'A');
+        return c - 'A';
     if (c >= 'a' && c <= 'z')
-        return (unsigned)(c - 'a') + 26;
+        return c - 'a' + 26;
     if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0') + 52;
+        return c - '0' + 52;
     if (c == '+' || c == '-')
         return 62;
-    if (c == '/' || c == '_')
-        return 63;
+    return c == '/' || c == '_' ? 63 : -1;
+}
+
+static unsigned value_of(char c)
+{
+    int digit = base64_digit(c);
+
+    if (digit >= 0)
+        return (unsigned)digit;
     if (c == ' ' || (c >= '\t' && c <= '\r' && c != '\v'))
         return SKIP;
     return c == '=' ? PAD : NOT;
