@@ -177,7 +177,7 @@ enum vgg_status vgg_image_poll(const struct vgg_image_limits *limits, struct vgg
 }
 
 struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width, uint32_t height,
-                                             unsigned orientation)
+                                             unsigned orientation, uint64_t work)
 {
     bool swapped = orientation >= 5;
     uint64_t pixels = (uint64_t)width * height;
@@ -185,7 +185,7 @@ struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width,
     return (struct vgg_image_info){.format = format,
                                    .width = swapped ? height : width,
                                    .height = swapped ? width : height,
-                                   .work = pixels + vgg_image_orient_work(pixels, orientation)};
+                                   .work = work + vgg_image_orient_work(pixels, orientation)};
 }
 
 struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t height)

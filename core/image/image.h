@@ -42,11 +42,11 @@ enum vgg_status vgg_image_check_size(uint32_t width, uint32_t height,
 enum vgg_status vgg_image_poll(const struct vgg_image_limits *limits, struct vgg_error *error);
 
 /*
- * What peek tells of a picture stored as width x height with an EXIF orientation (1..8). Its work
- * is a unit for each pixel and that of turning it.
+ * What peek tells of a picture stored as width x height with an EXIF orientation (1..8), to decode
+ * which takes `work`: turning it is added here.
  */
 struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width, uint32_t height,
-                                             unsigned orientation);
+                                             unsigned orientation, uint64_t work);
 
 /* An image with room for its pixels; width and height at least 1. NULL when out of memory. */
 struct vgg_image *vgg_image_create(const char *format, uint32_t width, uint32_t height);

@@ -433,14 +433,10 @@ static enum vgg_status jpeg_peek(const uint8_t *bytes, size_t size,
 
     reader_init(&reader, bytes, size, limits, error);
     status = run(&reader, read_header);
-    if (status == VGG_OK) {
+    if (status == VGG_OK)
         *info = vgg_image_upright_info(vgg_decoder_jpeg.format, reader.cinfo.image_width,
-                                       reader.cinfo.image_height, reader.orientation);
-        info->work =
-            reader.work.blocks + reader.work.bytes +
-            vgg_image_orient_work((uint64_t)reader.cinfo.image_width * reader.cinfo.image_height,
-                                  reader.orientation);
-    }
+                                       reader.cinfo.image_height, reader.orientation,
+                                       reader.work.blocks + reader.work.bytes);
     reader_fini(&reader);
     return status;
 }

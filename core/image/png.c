@@ -32,15 +32,14 @@ enum {
     CHUNK = 1000
 };
 
-/* What decoding costs beyond a unit a pixel; that can be less. */
-static uint64_t predict_more(const struct vgg_png_file *file)
+static uint64_t predict_work(const struct vgg_png_file *file)
 {
     uint64_t pixels = (uint64_t)file->width * file->height, row_bytes = vgg_png_raw_bytes(file);
     uint64_t by_rows = row_bytes * ROW_SYMBOL, by_idat = (uint64_t)file->idat_bytes * IDAT_SYMBOLS;
     uint64_t cost = pixels * PIXEL + row_bytes * ROW_BYTE + (uint64_t)file->size * FILE_BYTE +
                     (uint64_t)file->chunks * CHUNK + (by_rows < by_idat ? by_rows : by_idat);
 
-    return cost / WORK - pixels;
+    return cost / WORK;
 }
 
 static bool png_matches(const uint8_t *bytes, size_t size)
@@ -57,9 +56,8 @@ static enum vgg_status png_peek(const uint8_t *bytes, size_t size,
 
     if (status != VGG_OK)
         return status;
-    *info =
-        vgg_image_upright_info(vgg_decoder_png.format, file.width, file.height, file.orientation);
-    info->work += predict_more(&file);
+    *info = vgg_image_upright_info(vgg_decoder_png.format, file.width, file.height,
+                                   file.orientation, predict_work(&file));
     return VGG_OK;
 }
 

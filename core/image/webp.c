@@ -221,8 +221,7 @@ static uint64_t predict_work(const struct reader *reader)
     bool lossless = memcmp(reader->picture.bytes, "VP8L", 4) == 0;
 
     return canvas / CANVAS_PART + pixels * (lossless ? LOSSLESS_PIXEL_WORK : LOSSY_PIXEL_WORK) +
-           reader->picture.size * (lossless ? LOSSLESS_BYTE_WORK : LOSSY_BYTE_WORK) / 16 +
-           vgg_image_orient_work(canvas, reader->orientation);
+           reader->picture.size * (lossless ? LOSSLESS_BYTE_WORK : LOSSY_BYTE_WORK) / 16;
 }
 
 static enum vgg_status webp_peek(const uint8_t *bytes, size_t size,
@@ -232,11 +231,9 @@ static enum vgg_status webp_peek(const uint8_t *bytes, size_t size,
     struct reader reader;
     enum vgg_status status = reader_init(&reader, bytes, size, limits, error);
 
-    if (status == VGG_OK) {
+    if (status == VGG_OK)
         *info = vgg_image_upright_info(vgg_decoder_webp.format, reader.width, reader.height,
-                                       reader.orientation);
-        info->work = predict_work(&reader);
-    }
+                                       reader.orientation, predict_work(&reader));
     reader_fini(&reader);
     return status;
 }
