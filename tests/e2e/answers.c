@@ -2,6 +2,7 @@
 #include "answers.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,30 @@ void check_answer(const struct answer *answer, size_t width, size_t height)
     assert_string_equal(answer_header(answer, "X-Request-Id"),
                         string_member(answer->json, "request_id"));
     check_result(answer->json, width, height);
+}
+
+void check_continued(const struct server *server, const char *more, unsigned width, unsigned height)
+{
+    struct blob image = picture(width, height);
+    struct answer answer;
+    struct raw raw;
+    char head[256];
+
+    snprintf(head, sizeof head,
+             "POST /classify HTTP/1.1\r\nHost: x\r\n%sExpect: 100-continue\r\n"
+             "Content-Length: %zu\r\n\r\n",
+             more, image.size);
+    raw_open(&raw, server);
+    assert_true(raw_text(&raw, head));
+    assert_true(raw_answer(&raw, &answer));
+    assert_int_equal(answer.status, 100);
+    answer_free(&answer);
+    assert_true(raw_send(&raw, image.bytes, image.size));
+    assert_true(raw_answer(&raw, &answer));
+    check_answer(&answer, width, height);
+    answer_free(&answer);
+    raw_close(&raw);
+    blob_free(&image);
 }
 
 void check_scales(const json_t *result, const int *scales, size_t n)

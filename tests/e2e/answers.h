@@ -23,6 +23,13 @@ void check_result(const json_t *result, size_t width, size_t height);
 /* A 200 with one image's answer and its request id. */
 void check_answer(const struct answer *answer, size_t width, size_t height);
 
+/*
+ * POST a picture to /classify whose head asks first, with more header lines or "": it is told to
+ * continue, once, and then answered.
+ */
+void check_continued(const struct server *server, const char *more, unsigned width,
+                     unsigned height);
+
 /* The array of scales. */
 void check_scales(const json_t *result, const int *scales, size_t n);
 

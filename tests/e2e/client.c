@@ -213,18 +213,25 @@ struct blob multipart(const struct part *parts, size_t n)
     return (struct blob){(uint8_t *)text.bytes, text.size};
 }
 
-void classify_parts(const struct server *server, const char *query, const struct part *parts,
-                    size_t n, struct answer *answer)
+void classify_body(const struct server *server, const char *query, const char *header,
+                   const void *body, size_t size, struct answer *answer)
 {
-    struct blob body = multipart(parts, n);
     char target[1024];
 
     snprintf(target, sizeof target, "/classify%s", query);
     ask(server,
         &(struct call){.target = target,
-                       .body = body.bytes,
-                       .size = body.size,
-                       .headers = (const char *[]){MULTIPART_TYPE, NULL}},
+                       .body = body,
+                       .size = size,
+                       .headers = (const char *[]){header, NULL}},
         answer);
+}
+
+void classify_parts(const struct server *server, const char *query, const struct part *parts,
+                    size_t n, struct answer *answer)
+{
+    struct blob body = multipart(parts, n);
+
+    classify_body(server, query, MULTIPART_TYPE, body.bytes, body.size, answer);
     blob_free(&body);
 }

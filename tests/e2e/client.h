@@ -62,6 +62,10 @@ struct part {
 
 struct blob multipart(const struct part *parts, size_t n);
 
+/* POST a body to /classify with a header, such as its Content-Type. `query` is "" or "?...". */
+void classify_body(const struct server *server, const char *query, const char *header,
+                   const void *body, size_t size, struct answer *answer);
+
 /* POST it to /classify. */
 void classify_parts(const struct server *server, const char *query, const struct part *parts,
                     size_t n, struct answer *answer);

@@ -164,28 +164,9 @@ static void test_chunked_body(void **state)
 
 static void test_expect_continue(void **state)
 {
-    struct blob image = picture(80, 60);
-    struct answer answer;
-    struct raw raw;
-    char head[256];
-
     (void)state;
     check_same_with((const char *[]){"Expect: 100-continue", NULL});
-    raw_open(&raw, &narrow);
-    snprintf(head, sizeof head,
-             "POST /classify HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
-             "Content-Length: %zu\r\n\r\n",
-             image.size);
-    assert_true(raw_text(&raw, head));
-    assert_true(raw_answer(&raw, &answer));
-    assert_int_equal(answer.status, 100);
-    answer_free(&answer);
-    assert_true(raw_send(&raw, image.bytes, image.size));
-    assert_true(raw_answer(&raw, &answer));
-    check_answer(&answer, 80, 60);
-    answer_free(&answer);
-    raw_close(&raw);
-    blob_free(&image);
+    check_continued(&narrow, "", 80, 60);
 }
 
 static void test_kept_alive(void **state)

@@ -263,12 +263,7 @@ static void check_detail(const char *type, const void *body, size_t size, long s
 {
     struct answer answer;
 
-    ask(&server,
-        &(struct call){.target = "/classify",
-                       .body = body,
-                       .size = size,
-                       .headers = (const char *[]){type, NULL}},
-        &answer);
+    classify_body(&server, "", type, body, size, &answer);
     if (strstr(string_member(answer.json, "detail"), detail) == NULL)
         fail_msg("%s, not %s", string_member(answer.json, "detail"), detail);
     check_problem(&answer, status, slug);

@@ -15,12 +15,7 @@ static void check_malformed(const char *type, const void *body, size_t size)
 {
     struct answer answer;
 
-    ask(&server,
-        &(struct call){.target = "/classify",
-                       .body = body,
-                       .size = size,
-                       .headers = (const char *[]){type, NULL}},
-        &answer);
+    classify_body(&server, "", type, body, size, &answer);
     check_problem(&answer, 400, "bad-multipart");
 }
 
@@ -92,12 +87,12 @@ static void test_truncated(void **state)
 
 /* ---------------------------------------------------------------- forms of it ---------------- */
 
-/* One part whose framing is written out, around the picture. */
-static void check_framing(const char *type, const char *before, const char *after, long status)
+/* POST text, the picture, text. */
+static void ask_form(const char *type, const char *query, const char *before, const char *after,
+                     struct answer *answer)
 {
     struct blob image = picture(80, 60), body;
     size_t head = strlen(before), tail = strlen(after);
-    struct answer answer;
 
     body.size = head + image.size + tail;
     body.bytes = malloc(body.size);
@@ -105,19 +100,22 @@ static void check_framing(const char *type, const char *before, const char *afte
     memcpy(body.bytes, before, head);
     memcpy(body.bytes + head, image.bytes, image.size);
     memcpy(body.bytes + head + image.size, after, tail);
-    ask(&server,
-        &(struct call){.target = "/classify",
-                       .body = body.bytes,
-                       .size = body.size,
-                       .headers = (const char *[]){type, NULL}},
-        &answer);
+    classify_body(&server, query, type, body.bytes, body.size, answer);
+    blob_free(&body);
+    blob_free(&image);
+}
+
+/* One part whose framing is written out, around the picture. */
+static void check_framing(const char *type, const char *before, const char *after, long status)
+{
+    struct answer answer;
+
+    ask_form(type, "", before, after, &answer);
     if (status == 200)
         check_answer(&answer, 80, 60);
     else
         check_problem(&answer, status, "bad-multipart");
     answer_free(&answer);
-    blob_free(&body);
-    blob_free(&image);
 }
 
 #define BOUNDARY_LINE "--VggTestBoundary\r\n"
@@ -174,31 +172,6 @@ static void test_long_header_of_a_part(void **state)
     BOUNDARY_LINE "Content-Disposition: form-data; name=\"more\"; filename=\"\"\r\n"               \
                   "Content-Type: application/octet-stream\r\n\r\n\r\n"
 
-/* POST a form: text, the picture, text. */
-static void ask_form(const char *query, const char *before, const char *after,
-                     struct answer *answer)
-{
-    struct blob image = picture(80, 60), body;
-    size_t head = strlen(before), tail = strlen(after);
-    char target[128];
-
-    body.size = head + image.size + tail;
-    body.bytes = malloc(body.size);
-    assert_non_null(body.bytes);
-    memcpy(body.bytes, before, head);
-    memcpy(body.bytes + head, image.bytes, image.size);
-    memcpy(body.bytes + head + image.size, after, tail);
-    snprintf(target, sizeof target, "/classify%s", query);
-    ask(&server,
-        &(struct call){.target = target,
-                       .body = body.bytes,
-                       .size = body.size,
-                       .headers = (const char *[]){MULTIPART_TYPE, NULL}},
-        answer);
-    blob_free(&body);
-    blob_free(&image);
-}
-
 /* A field is a parameter, wherever it stands. */
 static void test_fields(void **state)
 {
@@ -223,7 +196,7 @@ static void test_fields(void **state)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct answer answer;
 
-        ask_form(cases[i].query, cases[i].before, cases[i].after, &answer);
+        ask_form(MULTIPART_TYPE, cases[i].query, cases[i].before, cases[i].after, &answer);
         assert_int_equal(answer.status, 200);
         check_scales(answer.json, (const int[]){64, 96}, 2);
         assert_false(bool_member(answer.json, "flip"));
@@ -253,7 +226,7 @@ static void test_bad_fields(void **state)
         struct answer answer;
         const char *detail;
 
-        ask_form(cases[i].query, cases[i].before, LAST_LINE, &answer);
+        ask_form(MULTIPART_TYPE, cases[i].query, cases[i].before, LAST_LINE, &answer);
         detail = string_member(answer.json, "detail");
         if (strstr(detail, cases[i].detail) == NULL)
             fail_msg("case %zu: %s", i, detail);
@@ -267,10 +240,11 @@ static void test_unselected(void **state)
     struct answer answer;
 
     (void)state;
-    ask_form("", UNSELECTED FILE_LINES, "\r\n" UNSELECTED "--VggTestBoundary--", &answer);
+    ask_form(MULTIPART_TYPE, "", UNSELECTED FILE_LINES, "\r\n" UNSELECTED "--VggTestBoundary--",
+             &answer);
     check_answer(&answer, 80, 60); /* one, not several */
     answer_free(&answer);
-    ask_form("", FILE_LINES,
+    ask_form(MULTIPART_TYPE, "", FILE_LINES,
              "\r\n" BOUNDARY_LINE
              "Content-Disposition: form-data; name=\"more\"; filename=\"b.jpg\"\r\n\r\n" LAST_LINE,
              &answer);

@@ -136,27 +136,8 @@ static void test_reaches_a_client_that_sends(void **state)
 /* What is not refused is told to continue, once. */
 static void test_others_continue(void **state)
 {
-    struct blob image = picture(40, 40);
-    struct answer answer;
-    struct raw raw;
-    char head[256];
-
     (void)state;
-    snprintf(head, sizeof head,
-             "POST /classify HTTP/1.1\r\nHost: x\r\n" AUTHORIZED
-             "Expect: 100-continue\r\nContent-Length: %zu\r\n\r\n",
-             image.size);
-    raw_open(&raw, &server);
-    assert_true(raw_text(&raw, head));
-    assert_true(raw_answer(&raw, &answer));
-    assert_int_equal(answer.status, 100);
-    answer_free(&answer);
-    assert_true(raw_send(&raw, image.bytes, image.size));
-    assert_true(raw_answer(&raw, &answer));
-    check_answer(&answer, 40, 40);
-    answer_free(&answer);
-    raw_close(&raw);
-    blob_free(&image);
+    check_continued(&server, AUTHORIZED, 40, 40);
 }
 
 int main(void)
