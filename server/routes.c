@@ -26,6 +26,9 @@ struct route {
     bool open; /* needs no token */
     enum metrics_route metric;
     void (*handle)(struct server *server, struct http_request *request);
+    /* What it knows of a request before its body, or NULL. False with the problem. */
+    bool (*check)(struct server *server, const struct http_request *request,
+                  struct problem *problem);
 };
 
 /* ---------------------------------------------------------------- answers -------------------- */
@@ -187,38 +190,46 @@ static void handle_metrics(struct server *server, struct http_request *request)
 /* ---------------------------------------------------------------- dispatch ------------------- */
 
 static const struct route routes[] = {
-    {"/classify", false, true, false, ROUTE_CLASSIFY, classify_handle},
-    {"/livez", false, false, true, ROUTE_LIVEZ, handle_livez},
-    {"/readyz", false, false, true, ROUTE_READYZ, handle_readyz},
-    {"/healthz", false, false, true, ROUTE_HEALTHZ, handle_readyz},
-    {"/metrics", false, false, false, ROUTE_METRICS, handle_metrics},
-    {"/model", false, false, false, ROUTE_MODEL, handle_model},
-    {"/admin/model", true, false, false, ROUTE_ADMIN_MODEL, handle_model},
-    {"/admin/reload", true, true, false, ROUTE_ADMIN_RELOAD, admin_reload},
-    {"/admin/rollback", true, true, false, ROUTE_ADMIN_ROLLBACK, admin_rollback},
-    {"/openapi.json", false, false, false, ROUTE_OPENAPI, openapi_handle},
-    {"/v2", false, false, false, ROUTE_V2, v2_handle_server},
-    {"/v2/health/live", false, false, true, ROUTE_V2_LIVE, v2_handle_live},
-    {"/v2/health/ready", false, false, true, ROUTE_V2_READY, v2_handle_ready},
-    {"/v2/models/{model}", false, false, false, ROUTE_V2_MODEL, v2_handle_model},
-    {"/v2/models/{model}/versions/{version}", false, false, false, ROUTE_V2_MODEL, v2_handle_model},
-    {"/v2/models/{model}/ready", false, false, false, ROUTE_V2_MODEL_READY, v2_handle_model_ready},
-    {"/v2/models/{model}/versions/{version}/ready", false, false, false, ROUTE_V2_MODEL_READY,
-     v2_handle_model_ready},
-    {"/v2/models/stats", false, false, false, ROUTE_V2_STATS, v2_handle_stats},
-    {"/v2/models/{model}/stats", false, false, false, ROUTE_V2_STATS, v2_handle_stats},
-    {"/v2/models/{model}/versions/{version}/stats", false, false, false, ROUTE_V2_STATS,
-     v2_handle_stats},
-    {"/v2/models/{model}/config", false, false, false, ROUTE_V2_CONFIG, v2_handle_config},
-    {"/v2/models/{model}/versions/{version}/config", false, false, false, ROUTE_V2_CONFIG,
-     v2_handle_config},
-    {"/v2/models/{model}/infer", false, true, false, ROUTE_V2_INFER, v2_handle_infer},
-    {"/v2/models/{model}/versions/{version}/infer", false, true, false, ROUTE_V2_INFER,
-     v2_handle_infer},
-    {"/v2/repository/index", true, true, false, ROUTE_V2_INDEX, v2_handle_index},
-    {"/v2/repository/models/{model}/load", true, true, false, ROUTE_V2_LOAD, v2_handle_load},
-    {"/v2/repository/models/{model}/unload", true, true, false, ROUTE_V2_UNLOAD, v2_handle_unload},
-#define PAGE_ROUTE(name, path, file, type) {path, false, false, true, ROUTE_PAGE, page_handle},
+    {"/classify", .post = true, .metric = ROUTE_CLASSIFY, .handle = classify_handle,
+     .check = classify_check},
+    {"/livez", .open = true, .metric = ROUTE_LIVEZ, .handle = handle_livez},
+    {"/readyz", .open = true, .metric = ROUTE_READYZ, .handle = handle_readyz},
+    {"/healthz", .open = true, .metric = ROUTE_HEALTHZ, .handle = handle_readyz},
+    {"/metrics", .metric = ROUTE_METRICS, .handle = handle_metrics},
+    {"/model", .metric = ROUTE_MODEL, .handle = handle_model},
+    {"/admin/model", .admin = true, .metric = ROUTE_ADMIN_MODEL, .handle = handle_model},
+    {"/admin/reload", .admin = true, .post = true, .metric = ROUTE_ADMIN_RELOAD,
+     .handle = admin_reload},
+    {"/admin/rollback", .admin = true, .post = true, .metric = ROUTE_ADMIN_ROLLBACK,
+     .handle = admin_rollback},
+    {"/openapi.json", .metric = ROUTE_OPENAPI, .handle = openapi_handle},
+    {"/v2", .metric = ROUTE_V2, .handle = v2_handle_server},
+    {"/v2/health/live", .open = true, .metric = ROUTE_V2_LIVE, .handle = v2_handle_live},
+    {"/v2/health/ready", .open = true, .metric = ROUTE_V2_READY, .handle = v2_handle_ready},
+    {"/v2/models/{model}", .metric = ROUTE_V2_MODEL, .handle = v2_handle_model},
+    {"/v2/models/{model}/versions/{version}", .metric = ROUTE_V2_MODEL, .handle = v2_handle_model},
+    {"/v2/models/{model}/ready", .metric = ROUTE_V2_MODEL_READY, .handle = v2_handle_model_ready},
+    {"/v2/models/{model}/versions/{version}/ready", .metric = ROUTE_V2_MODEL_READY,
+     .handle = v2_handle_model_ready},
+    {"/v2/models/stats", .metric = ROUTE_V2_STATS, .handle = v2_handle_stats},
+    {"/v2/models/{model}/stats", .metric = ROUTE_V2_STATS, .handle = v2_handle_stats},
+    {"/v2/models/{model}/versions/{version}/stats", .metric = ROUTE_V2_STATS,
+     .handle = v2_handle_stats},
+    {"/v2/models/{model}/config", .metric = ROUTE_V2_CONFIG, .handle = v2_handle_config},
+    {"/v2/models/{model}/versions/{version}/config", .metric = ROUTE_V2_CONFIG,
+     .handle = v2_handle_config},
+    {"/v2/models/{model}/infer", .post = true, .metric = ROUTE_V2_INFER, .handle = v2_handle_infer,
+     .check = v2_check_infer},
+    {"/v2/models/{model}/versions/{version}/infer", .post = true, .metric = ROUTE_V2_INFER,
+     .handle = v2_handle_infer, .check = v2_check_infer},
+    {"/v2/repository/index", .admin = true, .post = true, .metric = ROUTE_V2_INDEX,
+     .handle = v2_handle_index},
+    {"/v2/repository/models/{model}/load", .admin = true, .post = true, .metric = ROUTE_V2_LOAD,
+     .handle = v2_handle_load, .check = v2_check_model},
+    {"/v2/repository/models/{model}/unload", .admin = true, .post = true, .metric = ROUTE_V2_UNLOAD,
+     .handle = v2_handle_unload, .check = v2_check_model},
+#define PAGE_ROUTE(name, path, file, type)                                                         \
+    {path, .open = true, .metric = ROUTE_PAGE, .handle = page_handle},
     PAGE_FILES(PAGE_ROUTE)
 #undef PAGE_ROUTE
 };
@@ -299,23 +310,6 @@ static void respond_preflight(struct server *server, struct http_request *reques
 
 /* ---------------------------------------------------------------- requests ------------------- */
 
-/* What a route knows of a request before its body. */
-static bool check(struct server *server, const struct route *route,
-                  const struct http_request *request, struct problem *problem)
-{
-    switch (route->metric) {
-    case ROUTE_CLASSIFY:
-        return classify_check(server, request, problem);
-    case ROUTE_V2_INFER:
-        return v2_check_infer(server, request, problem);
-    case ROUTE_V2_LOAD:
-    case ROUTE_V2_UNLOAD:
-        return v2_check_model(server, request, problem);
-    default:
-        return true;
-    }
-}
-
 /* False with the problem, whatever the body will be. */
 static bool admit(struct server *server, const struct route *route, struct http_request *request,
                   struct problem *problem)
@@ -344,7 +338,7 @@ static bool admit(struct server *server, const struct route *route, struct http_
         problem_set(problem, PROBLEM_MEDIA_TYPE,
                     "Content-Encoding: one of " CODINGS_READ " is read, or none");
     } else
-        return check(server, route, request, problem);
+        return route->check == NULL || route->check(server, request, problem);
     return false;
 }
 
