@@ -89,6 +89,8 @@ static _Noreturn void on_error(j_common_ptr cinfo)
 
     if (cinfo->err->msg_code == JERR_OUT_OF_MEMORY)
         leave(reader, vgg_fail_memory(reader->error));
+    if (reader->mended != NULL && cinfo->err->msg_code == JWRN_HIT_MARKER)
+        cinfo->err->msg_code = JWRN_JPEG_EOF; /* the marker is ours, where the file ends */
     cinfo->err->format_message(cinfo, text);
     leave(reader,
           vgg_fail(reader->error,

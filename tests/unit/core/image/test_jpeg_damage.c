@@ -213,8 +213,8 @@ static void overwritten_end(void **state)
         expect_end(&file, "\xff", 2, VGG_OK, "");
         expect_end(&file, "\xff\xff", 2, VGG_OK, "");
         expect_end(&file, "some words", 10, VGG_OK, "");
-        expect_end(&file, zeros, 0, VGG_BAD_IMAGE, "premature end of data segment");
-        expect_end(&file, zeros, 1, VGG_BAD_IMAGE, "premature end of data segment");
+        expect_end(&file, zeros, 0, VGG_BAD_IMAGE, "Premature end of JPEG file");
+        expect_end(&file, zeros, 1, VGG_BAD_IMAGE, "Premature end of JPEG file");
         free(file.bytes);
     }
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
