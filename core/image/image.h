@@ -75,15 +75,14 @@ enum vgg_status vgg_image_rescale_within(const struct vgg_image *image, uint32_t
                                          const struct vgg_image_limits *limits,
                                          struct vgg_image **out, struct vgg_error *error);
 
-/* Triangle-filter resize of src[h][w][3] to exactly out_w x out_h, as Pillow's BILINEAR. */
-enum vgg_status vgg_resample(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,
-                             uint32_t out_width, uint32_t out_height, struct vgg_error *error);
-
 struct vgg_rect {
     uint32_t x, y, width, height;
 };
 
-/* Only dst[part->height][part->width][3], `part` of what that gives: the same bits, less work. */
+/*
+ * Triangle-filter resize of src[h][w][3] to exactly out_w x out_h, as Pillow's BILINEAR, of which
+ * only `part` is computed: dst[part->height][part->width][3].
+ */
 enum vgg_status vgg_resample_part(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,
                                   uint32_t out_width, uint32_t out_height,
                                   const struct vgg_rect *part, struct vgg_error *error);

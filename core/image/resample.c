@@ -237,10 +237,3 @@ enum vgg_status vgg_resample_part(const uint8_t *src, uint32_t width, uint32_t h
     return resample(vgg_resample_kernels()[0], src, width, height, dst, out_width, out_height, part,
                     error);
 }
-
-enum vgg_status vgg_resample(const uint8_t *src, uint32_t width, uint32_t height, uint8_t *dst,
-                             uint32_t out_width, uint32_t out_height, struct vgg_error *error)
-{
-    return vgg_resample_with(vgg_resample_kernels()[0], src, width, height, dst, out_width,
-                             out_height, error);
-}

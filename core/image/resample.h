@@ -1,6 +1,7 @@
 /*
  * The inner loops of resampling, one table of them per instruction set. They are integer
- * arithmetic, so all tables give the same bits; tests compare them and vgg_resample takes the best.
+ * arithmetic, so all tables give the same bits; tests compare them and vgg_resample_part takes
+ * the best.
  * Path of a request: image.c -> resample.c -> [this].
  */
 #ifndef VGG_CORE_IMAGE_RESAMPLE_H
@@ -57,7 +58,7 @@ extern const struct vgg_resample_kernels vgg_resample_avx2;
 /* All tables that this machine can run, the best first, NULL last. */
 const struct vgg_resample_kernels *const *vgg_resample_kernels(void);
 
-/* vgg_resample with a given table. */
+/* All of what vgg_resample_part gives, with a given table. */
 enum vgg_status vgg_resample_with(const struct vgg_resample_kernels *kernels, const uint8_t *src,
                                   uint32_t width, uint32_t height, uint8_t *dst, uint32_t out_width,
                                   uint32_t out_height, struct vgg_error *error);

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
-  checkAccessible, choose, done, drawPicture, file, finish, folder, makeModel, open, paste, save, startServer, test, texts,
-  transfer, turned, until,
+  checkAccessible, choose, done, drawPicture, file, finish, folder, looks, makeModel, open, paste, save, startServer, test,
+  texts, transfer, turned, until,
 } from "./harness.mjs";
 
 const model = makeModel();
@@ -414,11 +414,7 @@ await test("by keyboard alone", async () => {
   await done(opened);
 });
 
-for (const [name, options] of [
-  ["light", {}],
-  ["dark", { colorScheme: "dark" }],
-  ["phone", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }],
-])
+for (const [name, options] of looks)
   await test(`accessible and whole: ${name}`, async () => {
     const opened = await open(url, options);
     const { page } = opened;

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import {
-  checkAccessible, done, drawPicture, drop, file, finish, makeModel, open, paste, save, startServer, test, texts, until,
+  checkAccessible, done, drawPicture, drop, file, finish, looks, makeModel, open, paste, save, startServer, test,
+  texts, until,
 } from "./harness.mjs";
 
 const model = makeModel();
@@ -313,11 +314,7 @@ await test("by keyboard alone", async () => {
   await done(opened);
 });
 
-for (const [name, options] of [
-  ["light", {}],
-  ["dark", { colorScheme: "dark" }],
-  ["phone", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }],
-])
+for (const [name, options] of looks)
   await test(`accessible and whole: ${name}`, async () => {
     const opened = await open(url, options);
     const { page } = opened;

@@ -86,6 +86,13 @@ export async function open(url, options = {}) {
   return { page, log, url, close: () => context.close() };
 }
 
+// In which every page is to be accessible and whole: a name, and options of open().
+export const looks = [
+  ["light", {}],
+  ["dark", { colorScheme: "dark" }],
+  ["phone", { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }],
+];
+
 // Every page of a test ends here: no complaint, no request to anybody else.
 export async function done({ page, log, url, close }) {
   assert.deepEqual(log.errors, []);

@@ -211,7 +211,8 @@ static void large_pictures_in_bands(void **state)
     assert_non_null(image);
     for (size_t i = 0; i < (size_t)WIDTH * HEIGHT * 3; i++)
         image->pixels[i] = (uint8_t)(i * 2654435761u >> 13);
-    assert_int_equal(vgg_resample(image->pixels, WIDTH, HEIGHT, whole, OUT_WIDTH, SCALE, NULL),
+    assert_int_equal(vgg_resample_part(image->pixels, WIDTH, HEIGHT, whole, OUT_WIDTH, SCALE,
+                                       &(struct vgg_rect){0, 0, OUT_WIDTH, SCALE}, NULL),
                      VGG_OK);
     assert_int_equal(vgg_image_rescale(image, SCALE, &out, NULL), VGG_OK);
     assert_memory_equal(out->pixels, whole, sizeof whole);
