@@ -22,16 +22,19 @@ enum {
     DESCRIPTORS_LEAST = 16,  /* of any command: files, a socket, what libraries open meanwhile */
     BYTES_LEAST = 1 << 20,   /* likewise: options, buffers, the header of a model */
     THREAD_BYTES = 64 << 10, /* of a stack, touched */
-    TEXT_BYTES = 256
+    TEXT_BYTES = sizeof(((struct vgg_error *)NULL)->text)
 };
 
 /* ---------------------------------------------------------------- at the start --------------- */
 
 /* There may be next to no stack, so no stream is used. */
-static bool refuse(const char *text)
+static bool refuse(const char *reason)
 {
-    ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    char line[TEXT_BYTES + 8];
+    ssize_t written;
 
+    snprintf(line, sizeof line, "vgg: %s\n", reason);
+    written = write(STDERR_FILENO, line, strlen(line));
     (void)written;
     return false;
 }
@@ -59,13 +62,12 @@ static void say_short(char text[TEXT_BYTES], const char *name, uint64_t is, cons
 static bool enough(int which, const char *name, uint64_t needed, unsigned shift, const char *unit)
 {
     uint64_t limit = raise_limit(which, needed);
-    char text[TEXT_BYTES], line[TEXT_BYTES + 8];
+    char text[TEXT_BYTES];
 
     if (limit >= needed)
         return true;
     say_short(text, name, limit >> shift, unit, needed >> shift);
-    snprintf(line, sizeof line, "vgg: %s\n", text);
-    return refuse(line);
+    return refuse(text);
 }
 
 /* Of every thread that is not given another one, as those of libmicrohttpd. */
@@ -94,13 +96,11 @@ static bool enough_addresses(void)
 {
     const struct memory_room room = memory_room_of("", MEMORY_ROOM_MAPPED);
     struct vgg_error error = {0};
-    char line[sizeof error.text + 8];
 
     if (room.free_bytes >= BYTES_LEAST)
         return true;
     (void)memory_room_fail(&room, BYTES_LEAST, &error);
-    snprintf(line, sizeof line, "vgg: %s\n", error.text);
-    return refuse(line);
+    return refuse(error.text);
 }
 
 bool resources_enter(void)
