@@ -15,7 +15,7 @@ LIBDIR ?= lib
 MODEL ?=
 RUN_ARGS ?=
 # The model linked into the binary.
-EMBED ?= server/model/trashnet.safetensors
+EMBED ?= server/models/trashnet/trashnet.safetensors
 SANITIZE ?=
 
 Q := $(if $(V),,@)
@@ -46,7 +46,7 @@ SERVER_LIBS := -lmicrohttpd -lgnutls -ljansson $(CORE_LIBS)
 TEST_LIBS := -lcmocka -lcurl -lwebp -lpng16 $(SERVER_LIBS)
 
 core_sources := $(wildcard core/*/*.c) core/model/imagenet_labels.S
-server_sources := $(wildcard server/*.c)
+server_sources := $(wildcard server/*.c server/*/*.c)
 unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell find tests/unit -name 'test_*.c' | sort))
 unit_helpers := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/*.c)) \
     $(BUILD)/tests/oracle/oracle_layers.o
@@ -57,7 +57,7 @@ e2e_helpers := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/e2e/test_%,$(wildc
 
 core_objects := $(patsubst %,$(BUILD)/%.o,$(basename $(core_sources)))
 server_objects := $(patsubst %.c,$(BUILD)/%.o,$(server_sources)) \
-    $(BUILD)/server/page_files.o $(BUILD)/server/openapi_file.o
+    $(BUILD)/server/api/page_files.o $(BUILD)/server/api/openapi_file.o
 # The server's parts without main, for unit tests.
 part_objects := $(filter-out $(BUILD)/server/main.o,$(server_objects))
 oracle_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/oracle/*.c))
@@ -115,17 +115,17 @@ $(BUILD)/core/image/webp.o: core/image/webp.c
 	    $(WEBP_DEMUX_LIB) $(@D)/libwebp.a -o $@
 	$(Q)$(OBJCOPY) --keep-global-symbol=vgg_decoder_webp $@
 
-$(BUILD)/core/kernels/openblas.o: $(wildcard core/kernels/openblas/*) $(wildcard $(OPENBLAS_LIB))
+$(BUILD)/core/blas/openblas.o: $(wildcard core/blas/openblas/*) $(wildcard $(OPENBLAS_LIB))
 	@mkdir -p $(@D)
 	$(call says,LINK)CC='$(CC)' CFLAGS='$(filter-out -fsanitize=%,$(BASE)) $(CFLAGS) -Icore' \
-	    AR='$(AR)' OBJCOPY='$(OBJCOPY)' sh core/kernels/openblas/build.sh $(OPENBLAS_LIB) $@
+	    AR='$(AR)' OBJCOPY='$(OBJCOPY)' sh core/blas/openblas/build.sh $(OPENBLAS_LIB) $@
 
 # Those of OpenBLAS likewise.
-$(BUILD)/core/kernels/gemm.o: core/kernels/gemm.c $(BUILD)/core/kernels/openblas.o
+$(BUILD)/core/blas/gemm.o: core/blas/gemm.c $(BUILD)/core/blas/openblas.o
 	@mkdir -p $(@D)
 	$(call says,CC)$(CC) $(BASE) $(CFLAGS) -Icore -I$(OPENBLAS_INCLUDE) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< \
 	    -o $(@D)/gemm_only.o
-	$(Q)$(CC) -r -nostdlib $(@D)/gemm_only.o $(BUILD)/core/kernels/openblas.o -o $@
+	$(Q)$(CC) -r -nostdlib $(@D)/gemm_only.o $(BUILD)/core/blas/openblas.o -o $@
 	$(Q)$(OBJCOPY) -w -G 'vgg_gemm_*' $@
 
 $(BUILD)/core/%.o: core/%.S core/model/imagenet_labels.txt
@@ -146,13 +146,13 @@ $(BUILD)/%.gz: %
 	@mkdir -p $(@D)
 	$(call says,GZIP)gzip -9nc $< >$@
 
-page_files := $(wildcard server/page/*)
+page_files := $(wildcard server/api/page/*)
 
-$(BUILD)/server/page_files.o: server/page_files.S server/page.h $(page_files) \
+$(BUILD)/server/api/page_files.o: server/api/page_files.S server/api/page.h $(page_files) \
     $(page_files:%=$(BUILD)/%.gz)
-	$(call says,CC)$(CC) -Wa,-I$(BUILD) -c $< -o $@
+	$(call says,CC)$(CC) -Iserver -Wa,-I$(BUILD) -c $< -o $@
 
-$(BUILD)/server/openapi_file.o: server/openapi_file.S server/openapi.json
+$(BUILD)/server/api/openapi_file.o: server/api/openapi_file.S server/api/openapi.json
 	@mkdir -p $(@D)
 	$(call says,CC)$(CC) -c $< -o $@
 
@@ -167,11 +167,11 @@ $(BUILD)/libvgg.a: $(core_objects) $(wildcard include/*.h)
 	$(Q)$(OBJCOPY) --keep-global-symbols=$(BUILD)/libvgg.symbols $(BUILD)/libvgg.o
 	$(Q)rm -f $@ && $(AR) rcs $@ $(BUILD)/libvgg.o
 
-$(BUILD)/embedded_none.o: server/embedded.S
+$(BUILD)/embedded_none.o: server/models/embedded.S
 	@mkdir -p $(@D)
 	$(call says,CC)$(CC) -c $< -o $@
 
-$(BUILD)/embedded.o: server/embedded.S $(EMBED)
+$(BUILD)/embedded.o: server/models/embedded.S $(EMBED)
 	$(call says,CC)$(CC) -DEMBEDDED_MODEL='"$(EMBED)"' -c $< -o $@
 
 # The same program without an embedded model.
@@ -329,8 +329,8 @@ help list:
 
 # ---------------------------------------------------------------- installing
 
-$(BUILD)/vgg.1: server/vgg.1 server/manual.awk $(BUILD)/vgg
-	$(Q)awk -v vgg=$(BUILD)/vgg -f server/manual.awk $< >$@
+$(BUILD)/vgg.1: server/cli/vgg.1 server/cli/manual.awk $(BUILD)/vgg
+	$(Q)awk -v vgg=$(BUILD)/vgg -f server/cli/manual.awk $< >$@
 
 # Wherever one is: MODE:FILE:TARGET below $(PREFIX).
 installed = 755:$(BUILD)/vgg:bin/vgg 644:$(BUILD)/libvgg.a:$(LIBDIR)/libvgg.a \
@@ -338,7 +338,7 @@ installed = 755:$(BUILD)/vgg:bin/vgg 644:$(BUILD)/libvgg.a:$(LIBDIR)/libvgg.a \
     644:include/vgg_pictures.h:include/vgg_pictures.h \
     644:include/vgg_train.h:include/vgg_train.h 644:include/vgg_footprint.h:include/vgg_footprint.h 644:$(BUILD)/vgg.pc:$(LIBDIR)/pkgconfig/vgg.pc \
     644:$(BUILD)/vgg.1:share/man/man1/vgg.1 \
-    644:server/completion.bash:share/bash-completion/completions/vgg \
+    644:server/cli/completion.bash:share/bash-completion/completions/vgg \
     644:$(BUILD)/vgg.service:lib/systemd/system/vgg.service
 
 # These name $(PREFIX), which another call may have set otherwise: made anew each time.
@@ -379,5 +379,5 @@ clean:
 .DELETE_ON_ERROR:
 .SECONDARY:
 
--include $(patsubst %.o,%.d,$(core_objects) $(server_objects) $(oracle_objects) $(unit_helpers) \
+-include $(BUILD)/tests/pillow/dump_pixels.d $(patsubst %.o,%.d,$(core_objects) $(server_objects) $(oracle_objects) $(unit_helpers) \
     $(e2e_helpers)) $(addsuffix .d,$(unit_tests) $(e2e_tests) $(long_tests))

@@ -2,7 +2,7 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
-#include "options.h"
+#include "process/options.h"
 
 int command_serve(int argc, char **argv);
 int command_classify(int argc, char **argv);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "suggestion.h"
+#include "process/suggestion.h"
 
 enum { NAME_BYTES = 128, PREFIX = 4 }; /* "VGG_" */
 

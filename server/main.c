@@ -4,10 +4,10 @@
 
 #include "commands.h"
 #include "environment.h"
-#include "resources.h"
-#include "streams.h"
-#include "suggestion.h"
-#include "terminal.h"
+#include "process/resources.h"
+#include "process/streams.h"
+#include "process/suggestion.h"
+#include "process/terminal.h"
 
 static void print_usage(FILE *out)
 {

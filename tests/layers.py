@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """The layering of the sources, read off their #include lines.
 
-    include <- core {base, text <- image, kernels <- nn <- model <- eval <- train} <- server
+    include <- core {base, text <- image, blas <- kernels <- nn <- model <- engine, backprop <- train}
+            <- server
 
 server/ also uses core/text, which knows nothing of the rest.
 Also: every third-party library has one wrapper file, and the public header compiles alone.
@@ -17,11 +18,13 @@ import tempfile
 # What a file in core/LAYER may include, besides "vgg.h" and system headers.
 LAYERS = {"base": ["base"], "text": ["text"]}
 LAYERS["image"] = LAYERS["base"] + ["text", "image"]
-LAYERS["kernels"] = LAYERS["base"] + ["kernels"]
-LAYERS["nn"] = LAYERS["base"] + ["image", "kernels", "nn"]
+LAYERS["blas"] = LAYERS["base"] + ["blas"]
+LAYERS["kernels"] = LAYERS["blas"] + ["kernels"]
+LAYERS["nn"] = LAYERS["kernels"] + ["image", "nn"]
 LAYERS["model"] = LAYERS["nn"] + ["text", "model"]
-LAYERS["eval"] = LAYERS["model"] + ["eval"]
-LAYERS["train"] = LAYERS["eval"] + ["train"]
+LAYERS["engine"] = LAYERS["model"] + ["engine"]
+LAYERS["backprop"] = LAYERS["model"] + ["backprop"]
+LAYERS["train"] = LAYERS["engine"] + ["backprop", "train"]
 
 # Library: its headers, and the areas that may each have one .c file including them.
 LIBRARIES = {
@@ -206,13 +209,13 @@ FIXTURE = {
     "core/kernels/k.c": "#include <cblas.h>\n#include <base/a.h> // BAD\n#include HEADER // BAD\n",
     "core/nn/c.c": "#include \"kernels/k.h\"\n#include \"image/b.h\"\n#include <cblas.h> // BAD\n"
                    "#include \"model/d.h\" // BAD\n#include \"../base/a.h\" // BAD\n",
-    "core/model/d.h": "#include \"nn/c.h\"\n#include \"eval/e.h\" // BAD\n",
+    "core/model/d.h": "#include \"nn/c.h\"\n#include \"engine/e.h\" // BAD\n",
     "core/text/t.h": "#include \"vgg.h\"\n#include \"base/a.h\" // BAD\n",
     "core/model/json.c": "#include <jansson.h> // BAD\n#include \"server/http.h\" // BAD\n"
                          "#include \"text/t.h\"\n",
     "core/model/load.c": "#include <jansson.h> // BAD\n#include <jpeglib.h> // BAD\n",
-    "core/eval/e.c": "#include \"model/d.h\"\n#include \"train/f.h\" // BAD\n",
-    "core/train/f.c": "#include \"eval/e.h\"\n#include \"base/a.h\"\n#include \"text/t.h\"\n",
+    "core/engine/e.c": "#include \"model/d.h\"\n#include \"train/f.h\" // BAD\n",
+    "core/train/f.c": "#include \"engine/e.h\"\n#include \"base/a.h\"\n#include \"text/t.h\"\n",
     "core/stray.c": "// BAD\n",
     "core/other/g.c": "// BAD\n#include \"train/f.h\"\n",
     "server/http.h": "#include \"vgg.h\"\n#include <microhttpd.h> // BAD\n",

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/half.h"
-#include "kernels/gemm.h"
+#include "blas/gemm.h"
 #include "kernels/kernels.h"
 
 enum {

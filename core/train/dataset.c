@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backprop/streams.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "text/utf8.h"
 #include "train/picture.h"
 #include "train/statistics.h"
-#include "train/streams.h"
 #include "vgg_pictures.h"
 
 enum { BLOCK_PER_THREAD = 4, FIRST_EXAMPLES = 64 };

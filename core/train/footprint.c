@@ -1,9 +1,9 @@
 /* Memory of training. */
 #include "train/footprint.h"
 
+#include "backprop/convolution.h"
 #include "base/mem.h"
-#include "eval/footprint.h"
-#include "train/convolution.h"
+#include "engine/footprint.h"
 
 static uint64_t most(uint64_t a, uint64_t b)
 {

@@ -2,8 +2,8 @@
 #ifndef VGG_CORE_TRAIN_OUTPUT_H
 #define VGG_CORE_TRAIN_OUTPUT_H
 
+#include "backprop/network.h"
 #include "train/dataset.h"
-#include "train/network.h"
 #include "vgg_train.h"
 
 /*

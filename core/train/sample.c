@@ -4,12 +4,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "backprop/streams.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "eval/views.h"
+#include "engine/views.h"
 #include "train/picture.h"
-#include "train/streams.h"
 
 struct draw {
     uint32_t width, height; /* of the rescaled picture */

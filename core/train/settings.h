@@ -2,7 +2,7 @@
 #ifndef VGG_CORE_TRAIN_SETTINGS_H
 #define VGG_CORE_TRAIN_SETTINGS_H
 
-#include "train/network.h"
+#include "backprop/network.h"
 #include "vgg_train.h"
 
 enum { VGG_SETTINGS_TEXT_BYTES = 768 };

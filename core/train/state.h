@@ -2,7 +2,7 @@
 #ifndef VGG_CORE_TRAIN_STATE_H
 #define VGG_CORE_TRAIN_STATE_H
 
-#include "train/network.h"
+#include "backprop/network.h"
 #include "vgg_train.h"
 
 /* Zero-initialise. The random numbers need no state: see base/random.h. */

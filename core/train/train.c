@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/replace.h"
-#include "kernels/gemm.h"
+#include "blas/gemm.h"
 #include "train/footprint.h"
 #include "train/output.h"
 #include "train/sample.h"

@@ -21,7 +21,7 @@ import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 PICTURE = HERE.parent / "data/glass.jpg"
-MODEL = HERE.parents[1] / "server/model/trashnet.safetensors"
+MODEL = HERE.parents[1] / "server/models/trashnet/trashnet.safetensors"
 VGG, HOME = (pathlib.Path(argument).resolve() for argument in sys.argv[1:])
 BIN = HOME / "python/bin"
 NODE = HOME / "npm/node_modules"

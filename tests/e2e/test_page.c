@@ -8,10 +8,10 @@
 
 #include <zlib.h>
 
+#include "answer/problem.h"
 #include "answers.h"
+#include "api/page.h"
 #include "narrow_server.h"
-#include "page.h"
-#include "problem.h"
 #include "work.h"
 
 static const struct {
@@ -306,7 +306,7 @@ static void test_every_problem_is_known(void **state)
         snprintf(quoted, sizeof quoted, "\n  \"%s\": \"", slugs[i]);
         snprintf(plain, sizeof plain, "\n  %s: \"", slugs[i]);
         if (strstr(answer.body, quoted) == NULL && strstr(answer.body, plain) == NULL)
-            fail_msg("server/page/problem.js has no advice for \"%s\"", slugs[i]);
+            fail_msg("server/api/page/problem.js has no advice for \"%s\"", slugs[i]);
     }
     answer_free(&answer);
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "multipart.h"
+#include "http/multipart.h"
 
 enum { PARTS_MAX = 4, TYPE_MAX = 200 };
 

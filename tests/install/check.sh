@@ -88,14 +88,14 @@ sys.stdout.buffer.write(dict(pictures.png_oddities())["png-chunks"])' >"$work/pi
 
 # The shipped model and the sample picture, by name; what is missing or cannot be read is said.
 consumer_names() {
-    "$work/classify" server/model/trashnet.safetensors tests/data/glass.jpg >"$work/by_library" ||
+    "$work/classify" server/models/trashnet/trashnet.safetensors tests/data/glass.jpg >"$work/by_library" ||
         return 1
     "$work/usr/bin/vgg" classify --top-k 1 --csv tests/data/glass.jpg |
         awk -F, 'NR == 2 { print $5, $6 }' | diff - "$work/by_library" || return 1
     grep -q '^glass ' "$work/by_library" || return 1
     "$work/classify" 2>"$work/usage" && return 1
     grep -q '^usage: classify MODEL PICTURE$' "$work/usage" || return 1
-    "$work/classify" server/model/trashnet.safetensors /nowhere 2>"$work/missing" && return 1
+    "$work/classify" server/models/trashnet/trashnet.safetensors /nowhere 2>"$work/missing" && return 1
     grep -q '^/nowhere: No such file' "$work/missing" || return 1
     "$work/classify" /nowhere tests/data/glass.jpg 2>"$work/missing" && return 1
     grep -q '/nowhere: No such file' "$work/missing"
@@ -165,7 +165,7 @@ manual_reads_well() {
 
 # complete WORD...: what is offered for the last word.
 complete_words() {
-    bash --norc -c '. server/completion.bash
+    bash --norc -c '. server/cli/completion.bash
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
         _vgg "$1"; printf "%s\n" "${COMPREPLY[@]}"' bash "$build/vgg" "$@"
 }

@@ -20,7 +20,7 @@ const Ajv = require("ajv/dist/2020").default;
 const { Validator } = await import(pathToFileURL(
   require.resolve("@seriousme/openapi-schema-validator")));
 const folder = mkdtempSync(join(tmpdir(), "vgg-openapi-"));
-const document = JSON.parse(readFileSync(join(root, "server/openapi.json")));
+const document = JSON.parse(readFileSync(join(root, "server/api/openapi.json")));
 const contract = new Contract(document, Ajv);
 const children = [];
 let passed = 0, failed = 0;
@@ -167,10 +167,10 @@ await test("the document is OpenAPI 3.1", async () => {
 });
 
 await test("it has every route, and no other", () => {
-  const table = readFileSync(join(root, "server/routes.c"), "utf8");
+  const table = readFileSync(join(root, "server/serve/routes.c"), "utf8");
   const rows = [...table.matchAll(/^\s*\{"(\/[^"]*)", ((?:\.(?:admin|post|open) = true, )*)/gm)]
     .map(([, path, flags]) => [path, flags.includes(".admin"), flags.includes(".post") ? "post" : "get"]);
-  const page = readFileSync(join(root, "server/page.h"), "utf8");
+  const page = readFileSync(join(root, "server/api/page.h"), "utf8");
   const files = [...page.matchAll(/X\(\w+, "([^"]*)"/g)].map(([, path]) => [path, false, "get"]);
   assert.ok(rows.length > 15 && files.length >= 2);
   const used = new Set();
@@ -185,7 +185,7 @@ await test("it has every route, and no other", () => {
   for (const [path, item] of Object.entries(document.paths))
     for (const method of ["get", "post", "put", "delete", "patch", "options", "head"])
       if (item[method]) assert.ok(used.has(`${method} ${path}`), `${method} ${path} is no route`);
-  const slugs = [...readFileSync(join(root, "server/problem.h"), "utf8")
+  const slugs = [...readFileSync(join(root, "server/answer/problem.h"), "utf8")
     .matchAll(/^ *X\([A-Z_0-9]+, "([a-z-]+)", \d+/gm)].map(([, slug]) => `urn:vgg:problem:${slug}`);
   assert.deepEqual([...document.components.schemas.Problem.properties.type.enum].sort(), slugs.sort());
 });

@@ -3,7 +3,7 @@
 #define VGG_TESTS_CORE_POOLS_H
 
 #include "base/pool.h"
-#include "kernels/gemm.h"
+#include "blas/gemm.h"
 
 enum { THREADS_MAX = 3 };
 

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "answer/json.h"
 #include "jpeg_maker.h"
-#include "json.h"
 
 enum { CLASSES = 1000, SCALES = 2 };
 

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "base/half.h"
+#include "blas/gemm.h"
 #include "core/kernels/layer.h"
 #include "core/pools.h"
-#include "kernels/gemm.h"
 
 #define CONV3(in, out, h, w)                                                                       \
     {                                                                                              \

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "blas/gemm.h"
 #include "core/kernels/layer.h"
-#include "kernels/gemm.h"
 
 /* Name, layer, side of its map at 224x224; checked on maps of rows x columns. */
 static const struct {

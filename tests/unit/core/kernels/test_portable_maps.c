@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "blas/gemm.h"
 #include "core/kernels/layer.h"
-#include "kernels/gemm.h"
 
 static struct vgg_pool *pool;
 

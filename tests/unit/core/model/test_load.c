@@ -9,9 +9,9 @@
 #include <cmocka.h>
 #include <nettle/sha2.h>
 
+#include "blas/gemm.h"
 #include "core/model/plain.h"
 #include "fault.h"
-#include "kernels/gemm.h"
 #include "model/load.h"
 #include "model_maker.h"
 

@@ -7,11 +7,11 @@
 
 #include <cmocka.h>
 
+#include "blas/gemm.h"
 #include "core/kernels/guard.h"
 #include "core/nn/reference.h"
 #include "core/pools.h"
 #include "fault.h"
-#include "kernels/gemm.h"
 #include "model_maker.h"
 #include "nn/forward.h"
 

@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
+#include "backprop/network.h"
 #include "base/pool.h"
 #include "fault.h"
 #include "kernels/gradients.h"
 #include "train/footprint.h"
-#include "train/network.h"
 
 enum { THREADS = 2, CLASSES = 10 };
 

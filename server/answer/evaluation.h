@@ -1,0 +1,60 @@
+/*
+ * One image through the library: decode, rescale, submit, wait. Shared by the server's workers,
+ * `vgg classify` and `vgg eval`, so that all give the same answer.
+ */
+#ifndef EVALUATE_H
+#define EVALUATE_H
+
+#include "answer/problem.h"
+
+enum { EVALUATION_MAP_CLASSES = 100 }; /* a map of more would be megabytes of text */
+
+/* What a request asks for, checked. */
+struct evaluation_params {
+    struct vgg_request request; /* scales and flip, complete */
+    uint32_t grid;              /* crops a side of each scale; 0: whole views */
+    uint32_t top_k;
+    bool views;    /* show each view's top-k */
+    bool map;      /* show each view's class score map, of at most EVALUATION_MAP_CLASSES classes */
+    bool features; /* show the image features */
+};
+
+/* One image on its way. Zero-initialise. */
+struct evaluation {
+    const uint8_t *bytes; /* encoded; the caller's */
+    size_t size;
+    const void *pixels;         /* or the input itself, [3][height][width] floats; the caller's */
+    struct vgg_image_info info; /* after evaluation_check; of pixels before it */
+    bool failed;
+    struct problem problem; /* if failed */
+    struct vgg_job *job;    /* after evaluation_begin */
+    uint64_t macs;          /* after evaluation_check */
+    uint64_t view_pixels;   /* of the picture at all scales; after evaluation_check */
+    uint64_t begun_ns, submitted_ns;
+    uint64_t decode_ns, rescale_ns, wait_ns, infer_ns;
+};
+
+/* Scales for `model` where the request names none; all of it must suit the model. */
+bool evaluation_params_complete(struct evaluation_params *params, const struct vgg_model *model,
+                                const uint32_t *scales, size_t scales_n, struct problem *problem);
+
+/* Header, limits and cost; cheap. Marks the evaluation failed where something is wrong. */
+void evaluation_check(struct evaluation *evaluation, const struct vgg_model *model,
+                      const struct evaluation_params *params, const struct vgg_image_limits *limits,
+                      uint64_t view_pixels_max);
+
+/*
+ * Decode, rescale and submit; less of it where the deadline of `options` passes meanwhile, or they
+ * say that nobody waits (PROBLEM_DEADLINE, PROBLEM_DRAINING). Does nothing where it has failed
+ * already.
+ */
+void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
+                      struct vgg_model *model, const struct evaluation_params *params,
+                      const struct vgg_image_limits *limits, const struct vgg_job_options *options);
+
+/* Wait for the result. Does nothing where it has failed already. */
+void evaluation_end(struct evaluation *evaluation);
+
+void evaluation_fini(struct evaluation *evaluation);
+
+#endif

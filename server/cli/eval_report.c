@@ -1,0 +1,204 @@
+/* Tables of error rates. */
+#include "cli/eval_report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "process/terminal.h"
+
+enum { NAME_WIDTH = 30, SCALES_BYTES = VGG_SCALES_MAX * 5 + 1 };
+
+static const char *const titles[TALLY_PROTOCOLS] = {"dense", "multi-crop", "both averaged"};
+
+const char *eval_protocol_name(enum tally_protocol protocol)
+{
+    static const char *const names[TALLY_PROTOCOLS] = {"dense", "multicrop", "both"};
+
+    return names[protocol];
+}
+
+/* Label, else id, else NULL. */
+static const char *class_name(const struct vgg_model *model, uint32_t index)
+{
+    const char *id, *label;
+
+    vgg_model_get_label(model, index, &id, &label);
+    return label != NULL ? label : id;
+}
+
+/* ---------------------------------------------------------------- cells ---------------------- */
+
+/* A text in a column. */
+static void print_name(const char *text, size_t width)
+{
+    for (size_t used = terminal_text(stdout, text, width); used < width; used++)
+        fputc(' ', stdout);
+}
+
+static void print_class_name(const struct vgg_model *model, uint32_t index, size_t width)
+{
+    const char *name = class_name(model, index);
+    char number[16];
+
+    snprintf(number, sizeof number, "%" PRIu32, index);
+    print_name(name != NULL ? name : number, width);
+}
+
+/* The width of the names of all classes that were met. */
+static size_t names_width(const struct eval_result *result)
+{
+    size_t widest = strlen("class");
+
+    for (uint32_t i = 0; i < result->tally->classes; i++) {
+        const char *name = class_name(result->model, i);
+
+        if (name != NULL && result->tally->class_pictures[i] != 0 && strlen(name) > widest)
+            widest = strlen(name);
+    }
+    return widest < NAME_WIDTH ? widest : NAME_WIDTH;
+}
+
+/* Top-1, and top-5 where it says something; without mirrors and with them. */
+static void print_wrong(const struct tally *tally, enum tally_protocol protocol, size_t scale)
+{
+    for (unsigned mirrors = 0; mirrors <= tally->flip; mirrors++) {
+        const struct tally_wrong *wrong = &tally->wrong[protocol][mirrors][scale];
+
+        printf("  %8.1f", tally_percent(wrong->top1, tally->pictures));
+        if (tally_has_top5(tally))
+            printf("  %6.1f", tally_percent(wrong->top5, tally->pictures));
+    }
+    fputc('\n', stdout);
+}
+
+/* ---------------------------------------------------------------- tables --------------------- */
+
+/* "256,384,512" */
+static void format_scales(const struct vgg_request *request, char text[SCALES_BYTES])
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < request->scales_n; i++)
+        used += (size_t)snprintf(text + used, SCALES_BYTES - used, "%s%" PRIu32, i != 0 ? "," : "",
+                                 request->scales[i]);
+}
+
+/* A title and what the columns hold; `width` is that of the first. */
+static void print_heading(const struct tally *tally, const char *title, const char *first,
+                          int width)
+{
+    bool top5 = tally_has_top5(tally);
+
+    printf("\n%-*s  %*s", width, title, top5 ? 16 : 8, top5 ? "original only" : "original");
+    if (tally->flip)
+        printf("  %*s", top5 ? 16 : 8, top5 ? "with mirrors" : "mirrors");
+    printf("\n%-*s", width, first);
+    for (unsigned mirrors = 0; mirrors <= tally->flip; mirrors++)
+        printf("  %8s%s", "top-1", top5 ? "   top-5" : "");
+    fputc('\n', stdout);
+}
+
+/* Tables 3 and 4: one scale a line, then all together. Table 5: the protocols beside each other. */
+static void print_rates(const struct eval_result *result)
+{
+    const struct vgg_request *request = result->request;
+    const struct tally *tally = result->tally;
+    char all[SCALES_BYTES];
+    size_t last = strlen(titles[TALLY_BOTH]);
+    int width;
+
+    format_scales(request, all);
+    width = (int)(strlen(all) > last ? strlen(all) : last);
+    for (unsigned i = TALLY_DENSE; i <= TALLY_CROPS; i++) {
+        if (!tally_counts(tally, i))
+            continue;
+        print_heading(tally, titles[i], "Q", width);
+        for (size_t scale = 0; scale < request->scales_n; scale++) {
+            printf("%-*" PRIu32, width, request->scales[scale]);
+            print_wrong(tally, i, scale);
+        }
+        if (request->scales_n > 1) {
+            printf("%-*s", width, all);
+            print_wrong(tally, i, request->scales_n);
+        }
+    }
+    if (tally->protocol != TALLY_BOTH)
+        return;
+    print_heading(tally, all, "protocol", width);
+    for (unsigned i = 0; i < TALLY_PROTOCOLS; i++) {
+        printf("%-*s", width, titles[i]);
+        print_wrong(tally, i, request->scales_n);
+    }
+}
+
+static void print_classes(const struct eval_result *result)
+{
+    const struct tally *tally = result->tally;
+    size_t width = names_width(result);
+
+    printf("\n%-*s  %8s  %6s\n", (int)width, "class", "pictures", "top-1");
+    for (uint32_t i = 0; i < tally->classes; i++)
+        if (tally->class_pictures[i] != 0) {
+            print_class_name(result->model, i, width);
+            printf("  %8zu  %6.1f\n", tally->class_pictures[i],
+                   tally_percent(tally->class_wrong[i], tally->class_pictures[i]));
+        }
+}
+
+/* Rows are the classes, columns the answers. */
+static void print_confusion(const struct eval_result *result)
+{
+    const struct tally *tally = result->tally;
+    size_t width = names_width(result);
+
+    printf("\n%-*s       answers\n%*s  ", (int)width, "class", (int)width, "");
+    for (uint32_t i = 0; i < tally->classes; i++)
+        printf(" %5" PRIu32, i);
+    fputc('\n', stdout);
+    for (uint32_t i = 0; i < tally->classes; i++) {
+        print_class_name(result->model, i, width);
+        printf("%2" PRIu32, i);
+        for (uint32_t answer = 0; answer < tally->classes; answer++)
+            printf(" %5zu", tally->confusion[(size_t)i * tally->classes + answer]);
+        fputc('\n', stdout);
+    }
+}
+
+static void print_misclassified(const struct eval_result *result)
+{
+    size_t width = names_width(result);
+
+    printf("\n%-*s  %-*s  %6s  file\n", (int)width, "class", (int)width, "answer", "score");
+    for (size_t i = 0; i < result->folders->pictures.n; i++) {
+        const struct eval_outcome *outcome = &result->outcomes[i];
+
+        if (outcome->skipped != NULL || outcome->answer.class == result->folders->classes[i])
+            continue;
+        print_class_name(result->model, result->folders->classes[i], width);
+        fputs("  ", stdout);
+        print_class_name(result->model, outcome->answer.class, width);
+        printf("  %6.4f  ", (double)outcome->answer.score);
+        terminal_text(stdout, result->folders->pictures.items[i].path, SIZE_MAX);
+        fputc('\n', stdout);
+    }
+}
+
+void eval_report_tables(const struct eval_result *result)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(result->model);
+    const struct tally *tally = result->tally;
+
+    printf("%zu picture%s", tally->pictures, tally->pictures == 1 ? "" : "s");
+    if (result->skipped != 0)
+        printf(" (%zu skipped)", result->skipped);
+    printf(", model ");
+    terminal_text(stdout, info->name, SIZE_MAX);
+    printf(" (%s, %.19s); errors in %%\n", info->arch, info->version);
+    print_rates(result);
+    print_classes(result);
+    if (result->errors && tally->confusion != NULL)
+        print_confusion(result);
+    if (result->errors)
+        print_misclassified(result);
+}

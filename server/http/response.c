@@ -1,0 +1,68 @@
+/* The headers of answers. */
+#include "http/response.h"
+
+#include <stdio.h>
+
+/* Where they go. */
+struct sink {
+    bool (*add)(void *context, const char *name, const char *value);
+    void *context;
+};
+
+static bool add_header(const struct sink *sink, const char *name, const char *value)
+{
+    return value == NULL || value[0] == '\0' || sink->add(sink->context, name, value);
+}
+
+/* What lets scripts of other origins read the answer (Fetch standard, CORS). */
+static bool add_cors(const struct http_request *request, const struct sink *sink)
+{
+    const struct http_response *answer = &request->response;
+
+    if (!answer->allow_origin)
+        return true;
+    return add_header(sink, "Access-Control-Allow-Origin", request->origin) &&
+           (answer->preflight != NULL
+                ? add_header(sink, "Access-Control-Allow-Methods", answer->preflight) &&
+                      add_header(sink, "Access-Control-Allow-Headers",
+                                 "Authorization, Content-Type, Content-Encoding, "
+                                 "Inference-Header-Content-Length, "
+                                 "X-Request-Id, X-Request-Timeout-Ms, traceparent") &&
+                      add_header(sink, "Access-Control-Max-Age", "7200")
+                : add_header(sink, "Access-Control-Expose-Headers",
+                             "X-Request-Id, Retry-After, Inference-Header-Content-Length"));
+}
+
+bool answer_headers(const struct http_request *request, bool closing,
+                    bool (*add)(void *context, const char *name, const char *value), void *context)
+{
+    static const char *const vary[2][2] = {{NULL, "Origin"},
+                                           {"Accept-Encoding", "Accept-Encoding, Origin"}};
+    const struct http_response *answer = &request->response;
+    const struct sink sink = {add, context};
+    char retry_after[16] = "", inference_header[24] = "";
+
+    for (const struct http_header *more = answer->headers; more != NULL && more->name != NULL;
+         more++)
+        if (!add_header(&sink, more->name, more->value))
+            return false;
+    if (answer->inference_header_bytes != 0)
+        snprintf(inference_header, sizeof inference_header, "%zu", answer->inference_header_bytes);
+    if (answer->retry_after_s != 0)
+        snprintf(retry_after, sizeof retry_after, "%u", answer->retry_after_s);
+    return add_header(&sink, "Content-Type", answer->type) &&
+           add_header(&sink, "X-Request-Id", request->id) &&
+           add_header(&sink, "X-Content-Type-Options", "nosniff") &&
+           add_header(&sink, "Cache-Control", answer->etag[0] != '\0' ? "no-cache" : "no-store") &&
+           add_header(&sink, "ETag", answer->etag) &&
+           add_header(&sink, "Retry-After", retry_after) &&
+           add_header(&sink, "Allow", answer->allow) &&
+           add_header(&sink, "Accept-Encoding", answer->accept_encoding) &&
+           add_header(&sink, "Inference-Header-Content-Length", inference_header) &&
+           add_header(&sink, "Content-Encoding", answer->content_encoding) &&
+           add_header(&sink, "Vary", vary[answer->vary_encoding][answer->vary_origin]) &&
+           add_cors(request, &sink) &&
+           add_header(&sink, "WWW-Authenticate",
+                      answer->authenticate ? "Bearer realm=\"vgg\"" : NULL) &&
+           add_header(&sink, "Connection", closing ? "close" : NULL);
+}

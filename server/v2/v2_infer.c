@@ -1,0 +1,182 @@
+/*
+ * POST /v2/models/{model}/infer. On a network thread: the model and what is cheap. On a parser: the
+ * body, then limits and admission as for /classify. On a worker: the text of the answer.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "v2/v2.h"
+#include "v2/v2_text.h"
+#include "work/parsers.h"
+#include "work/task.h"
+
+/* From the network thread to a parser. */
+struct parse {
+    struct parser_item item; /* first */
+    struct http_request *request;
+    struct vgg_model *model; /* one reference */
+    size_t json_size;
+};
+
+/* ---------------------------------------------------------------- on a worker ---------------- */
+
+static void data_destroy(void *data)
+{
+    if (data != NULL)
+        v2_request_fini(data);
+    free(data);
+}
+
+static char *encode(struct task *task, size_t *size)
+{
+    struct http_response *response = &task->request->response;
+    char *text = v2_text_answer(task->data, task->model, task->evaluations, size,
+                                &response->inference_header_bytes);
+
+    if (response->inference_header_bytes != 0)
+        response->type = "application/octet-stream";
+    return text;
+}
+
+static const struct task_kind kind = {encode, data_destroy};
+
+/* ---------------------------------------------------------------- on a parser ---------------- */
+
+/* Takes over the references to model and data, whatever it returns. */
+static struct task *make_task(struct server *server, const struct parse *parse,
+                              struct v2_request *data, struct problem *problem)
+{
+    const struct option_scales *scales =
+        data->scales.n != 0 ? &data->scales : &server->options->scales;
+    struct task *task = task_create(&kind, server, parse->request, parse->model, data->n, data);
+
+    if (task == NULL) {
+        data_destroy(data);
+        problem_set(problem, PROBLEM_NO_MEMORY, "out of memory");
+        return NULL;
+    }
+    if (data->has_flip)
+        task->params.request.flip = data->flip;
+    for (size_t i = 0; i < data->outputs_n; i++)
+        task->params.features = task->params.features || data->outputs[i].features;
+    if (data->timeout_us != 0 &&
+        data->timeout_us < (task->deadline_ns - parse->request->received_ns) / 1000)
+        task->deadline_ns = parse->request->received_ns + data->timeout_us * 1000;
+    for (size_t i = 0; i < data->n; i++) {
+        struct evaluation *evaluation = &task->evaluations[i];
+
+        evaluation->bytes = data->items[i].bytes;
+        evaluation->size = data->items[i].size;
+        evaluation->pixels = data->items[i].pixels;
+        if (evaluation->pixels != NULL)
+            evaluation->info = (struct vgg_image_info){
+                .format = "tensor", .width = data->width, .height = data->height};
+    }
+    if (task_check(task, scales, problem))
+        return task;
+    task_destroy(task);
+    return NULL;
+}
+
+static void parse_body(struct server *server, struct parser_item *item)
+{
+    struct parse *parse = (struct parse *)(void *)item;
+    struct http_request *request = parse->request;
+    struct v2_request *data = calloc(1, sizeof *data);
+    struct task *task = NULL;
+    struct problem problem;
+
+    problem_set(&problem, PROBLEM_NO_MEMORY, "out of memory");
+    if (data != NULL && v2_request_read(data, request->parts[0].bytes, request->parts[0].size,
+                                        parse->json_size, server->options->images_max, &problem))
+        task = make_task(server, parse, data, &problem);
+    else {
+        data_destroy(data);
+        vgg_model_release(parse->model);
+    }
+    free(parse);
+    if (task != NULL)
+        task_submit(task);
+    else
+        server_respond_problem(server, request, &problem, 0);
+}
+
+/* ---------------------------------------------------------------- on a network thread -------- */
+
+static void count_header(void *n, const char *value)
+{
+    (void)value;
+    ++*(size_t *)n;
+}
+
+/* Bytes of the JSON before the binary data: all of the body without the header that tells. */
+static bool read_json_size(const struct http_request *request, size_t *json_size,
+                           struct problem *problem)
+{
+    static const char name[] = "Inference-Header-Content-Length";
+    const char *text = http_header(request, name);
+    size_t n = 0;
+
+    *json_size = request->parts[0].size;
+    if (text == NULL)
+        return true;
+    http_headers(request, name, count_header, &n);
+    /* 18 digits fit; more are larger than any body. */
+    if (n != 1 || text[0] == '\0' || strspn(text, "0123456789") != strlen(text) ||
+        strlen(text) > 18) {
+        problem_set(problem, PROBLEM_BAD_PARAMETER,
+                    "Inference-Header-Content-Length: expected one number of bytes");
+        return false;
+    }
+    *json_size = strtoull(text, NULL, 10);
+    return true;
+}
+
+bool v2_check_infer(struct server *server, const struct http_request *request,
+                    struct problem *problem)
+{
+    return task_welcome(server, request, problem) && v2_check_model(server, request, problem);
+}
+
+static bool check(const struct server *server, const struct http_request *request,
+                  size_t *json_size, struct problem *problem)
+{
+    if (!task_welcome(server, request, problem))
+        return false;
+    if (request->body == HTTP_BODY_NO_MEMORY)
+        problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");
+    else if (request->body != HTTP_BODY_PLAIN)
+        problem_set(problem, PROBLEM_BAD_PARAMETER, "the body is JSON, never multipart");
+    else if (request->parts[0].size == 0)
+        problem_set(problem, PROBLEM_EMPTY_BODY, "the body is empty");
+    else
+        return read_json_size(request, json_size, problem);
+    return false;
+}
+
+void v2_handle_infer(struct server *server, struct http_request *request)
+{
+    struct vgg_model *model = NULL;
+    struct parse *parse = NULL;
+    struct problem problem;
+    size_t json_size;
+
+    if (check(server, request, &json_size, &problem) &&
+        (model = v2_find_model(server, request->path, &problem)) != NULL) {
+        parse = malloc(sizeof *parse);
+        problem_set(&problem, PROBLEM_NO_MEMORY, "out of memory");
+    }
+    if (parse == NULL) {
+        vgg_model_release(model);
+        server_respond_problem(server, request, &problem, 0);
+        return;
+    }
+    *parse = (struct parse){{NULL, parse_body}, request, model, json_size};
+    http_defer(request);
+    if (parsers_try_push(server->parsers, &parse->item))
+        return;
+    vgg_model_release(model);
+    free(parse);
+    problem_set(&problem, PROBLEM_QUEUE_FULL, "too many requests wait to be read");
+    server_respond_problem(server, request, &problem, 0);
+}
