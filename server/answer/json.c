@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "process/clock.h"
 #include "text/utf8.h"
 
 enum {
@@ -508,39 +507,45 @@ char *json_bench(const struct vgg_machine *machine, const struct json_run *runs,
 
 /* ---------------------------------------------------------------- log ------------------------ */
 
-char *json_access(const struct http_request *request, const char *time, unsigned status,
-                  size_t *size)
+/* An empty one is left out too. */
+static int set_text(json_t *object, const char *key, const char *value)
 {
-    const struct http_timing *timing = &request->timing;
-    char method[METHOD_LOGGED_MAX], path[PATH_LOGGED_MAX];
-    json_t *root = json_object();
-    int failed = set_string(root, "time", time);
+    return set_string(object, key, value != NULL && value[0] != '\0' ? value : NULL);
+}
 
-    snprintf(method, sizeof method, "%s", request->method != NULL ? request->method : "");
-    snprintf(path, sizeof path, "%s", request->path != NULL ? request->path : "");
+static int set_line(json_t *object, const char *key, const char *value, size_t max)
+{
+    char text[PATH_LOGGED_MAX];
+
+    snprintf(text, max, "%s", value != NULL ? value : "");
+    return set_string(object, key, text);
+}
+
+char *json_access(const struct json_access *access, size_t *size)
+{
+    json_t *root = json_object();
+    int failed = set_string(root, "time", access->time);
+
     failed += set_string(root, "event", "request");
-    failed += set_string(root, "id", request->id[0] != '\0' ? request->id : NULL);
-    failed += set_string(root, "traceparent",
-                         request->traceparent[0] != '\0' ? request->traceparent : NULL);
-    failed += set_string(root, "client", request->client);
-    failed += set_string(root, "method", method);
-    failed += set_string(root, "path", path);
-    failed += set_string(root, "route", request->route != NULL ? request->route : "other");
-    failed += json_object_set_new(root, "status", json_integer(status));
-    failed += set_string(root, "type", request->problem);
-    failed += set_string(root, "detail", request->detail[0] != '\0' ? request->detail : NULL);
-    failed += json_object_set_new(root, "bytes_in", json_integer((json_int_t)request->body_bytes));
-    failed +=
-        json_object_set_new(root, "bytes_out", json_integer((json_int_t)request->response.size));
+    failed += set_text(root, "id", access->id);
+    failed += set_text(root, "traceparent", access->traceparent);
+    failed += set_string(root, "client", access->client);
+    failed += set_line(root, "method", access->method, METHOD_LOGGED_MAX);
+    failed += set_line(root, "path", access->path, PATH_LOGGED_MAX);
+    failed += set_string(root, "route", access->route);
+    failed += json_object_set_new(root, "status", json_integer(access->status));
+    failed += set_string(root, "type", access->type);
+    failed += set_text(root, "detail", access->detail);
+    failed += json_object_set_new(root, "bytes_in", json_integer((json_int_t)access->bytes_in));
+    failed += json_object_set_new(root, "bytes_out", json_integer((json_int_t)access->bytes_out));
     failed += json_object_set_new(
         root, "ms",
-        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "queue", milliseconds(timing->queue_ns),
-                  "decode", milliseconds(timing->decode_ns), "rescale",
-                  milliseconds(timing->rescale_ns), "infer", milliseconds(timing->infer_ns),
-                  "encode", milliseconds(timing->encode_ns), "total",
-                  milliseconds(now_ns() - request->received_ns)));
-    failed += set_string(root, "model",
-                         request->model_version[0] != '\0' ? request->model_version : NULL);
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "queue", milliseconds(access->queue_ns),
+                  "decode", milliseconds(access->decode_ns), "rescale",
+                  milliseconds(access->rescale_ns), "infer", milliseconds(access->infer_ns),
+                  "encode", milliseconds(access->encode_ns), "total",
+                  milliseconds(access->total_ns)));
+    failed += set_text(root, "model", access->model);
     return finish(root, failed, size);
 }
 

@@ -4,7 +4,6 @@
 #define JSON_H
 
 #include "answer/evaluation.h"
-#include "http/http.h"
 #include "vgg_bench.h"
 
 /* Each returns a malloc'ed line that ends in "\n", its length in *size; NULL when out of memory. */
@@ -50,9 +49,17 @@ char *json_bench(const struct vgg_machine *machine, const struct json_run *runs,
 /* {"status": text} */
 char *json_status(const char *text, size_t *size);
 
-/* One line of the access log. */
-char *json_access(const struct http_request *request, const char *time, unsigned status,
-                  size_t *size);
+/* One line of the access log. Texts that are NULL or empty are left out. */
+struct json_access {
+    const char *time, *id, *traceparent, *client, *method, *path, *route;
+    const char *type, *detail; /* of a problem */
+    const char *model;         /* its version */
+    unsigned status;
+    uint64_t bytes_in, bytes_out;
+    uint64_t queue_ns, decode_ns, rescale_ns, infer_ns, encode_ns, total_ns;
+};
+
+char *json_access(const struct json_access *access, size_t *size);
 
 /* One event of the log: {"time", "event": level, "message"}. */
 char *json_event(const char *time, const char *level, const char *message, size_t *size);

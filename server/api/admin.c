@@ -1,9 +1,14 @@
-/* POST /admin/reload and /admin/rollback: what is checked before the reloader takes over. */
+/* POST /admin/reload and /admin/rollback: what is checked first, and the answer after the reload.
+ */
+#include "api/admin.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/respond.h"
+#include "api/status.h"
 #include "http/media_type.h"
-#include "models/reload.h"
 #include "text/json_reader.h"
 
 enum { BODY_MAX = 16 << 10 }; /* bytes: a path, with escapes */
@@ -84,21 +89,77 @@ static bool read_body(const struct http_request *request, char **path, struct pr
     return false;
 }
 
+/* ---------------------------------------------------------------- the reload ----------------- */
+
+/* A request that waits for one. */
+struct waiting {
+    struct server *server;
+    struct http_request *request;
+    char *json; /* the answer if all goes well */
+    size_t size;
+};
+
+static bool prepare(void *user, const struct vgg_model *model)
+{
+    struct waiting *waiting = user;
+
+    waiting->json = status_model_json(waiting->server, model, false, &waiting->size);
+    snprintf(waiting->request->model_version, sizeof waiting->request->model_version, "%s",
+             vgg_model_get_info(model)->version);
+    return waiting->json != NULL;
+}
+
+static enum problem_kind problem_of(enum vgg_status status)
+{
+    if (status == VGG_NO_MEMORY)
+        return PROBLEM_NO_MEMORY;
+    return status == VGG_CANCELLED ? PROBLEM_DRAINING : PROBLEM_BAD_MODEL;
+}
+
+static void done(void *user, enum reload_end end, const struct vgg_error *error)
+{
+    const struct waiting waiting = *(struct waiting *)user;
+    struct problem problem;
+
+    free(user);
+    if (end == RELOAD_REPLACED) {
+        respond_json(waiting.server, waiting.request, 200, waiting.json, waiting.size);
+        return;
+    }
+    if (end == RELOAD_NO_PREVIOUS)
+        problem_set(&problem, PROBLEM_NO_PREVIOUS,
+                    "there is no previous model: none has been replaced since the start");
+    else
+        problem_set(&problem, problem_of(error->status), "%s", error->text);
+    respond_problem(waiting.server, waiting.request, &problem, 0);
+}
+
 void admin_begin(struct server *server, struct http_request *request, enum reload_kind kind,
                  char *path)
 {
+    struct waiting *waiting = malloc(sizeof *waiting);
+    const struct reload_client client = {prepare, done, waiting};
     struct problem problem;
 
     http_defer(request);
-    if (server->phase == PHASE_SERVING && reloader_begin(server->reloader, kind, path, request))
-        return;
+    if (waiting != NULL) {
+        *waiting = (struct waiting){.server = server, .request = request};
+        if (server->phase == SERVER_SERVING &&
+            reloader_begin(server->reloader, kind, path, &client))
+            return;
+        free(waiting);
+    }
     free(path);
-    if (server->phase != PHASE_SERVING)
+    if (waiting == NULL)
+        problem_set(&problem, PROBLEM_NO_MEMORY, "out of memory");
+    else if (server->phase != SERVER_SERVING)
         problem_set(&problem, PROBLEM_DRAINING, "the server is shutting down");
     else
         problem_set(&problem, PROBLEM_RELOADING, "another reload is under way: wait for its end");
-    server_respond_problem(server, request, &problem, 0);
+    respond_problem(server, request, &problem, 0);
 }
+
+/* ---------------------------------------------------------------- requests ------------------- */
 
 static void handle(struct server *server, struct http_request *request, enum reload_kind kind)
 {
@@ -106,12 +167,12 @@ static void handle(struct server *server, struct http_request *request, enum rel
     char *path;
 
     if (!read_body(request, &path, &problem))
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
     else if (kind == RELOAD_ROLLBACK && path != NULL) {
         free(path);
         problem_set(&problem, PROBLEM_BAD_PARAMETER,
                     "a rollback takes no model: it goes back to the previous one");
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
     } else
         admin_begin(server, request, kind, path);
 }

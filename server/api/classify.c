@@ -1,16 +1,19 @@
 /*
  * POST /classify: parameters, from the query and from the form's text fields, and the body's
- * pictures, on a network thread, and the JSON of the answer, on a worker. task.c does what is
- * between.
+ * pictures, on a network thread, and the JSON of the answer, on a worker. prediction.c does what
+ * is between.
  */
+#include "api/classify.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "answer/json.h"
+#include "api/prediction.h"
+#include "api/respond.h"
 #include "process/clock.h"
 #include "text/text.h"
-#include "work/task.h"
 
 /* ---------------------------------------------------------------- parameters ----------------- */
 
@@ -178,35 +181,35 @@ static bool check_body(const struct server *server, const struct http_request *r
     return false;
 }
 
-static char *encode(struct task *task, size_t *size)
+static char *encode(const struct task *task, struct http_request *request, size_t *size)
 {
     const struct json_answer answer = {
-        .request_id = task->request->id,
+        .request_id = request->id,
         .model = task->model,
         .params = &task->params,
         .evaluations = task->evaluations,
         .evaluations_n = task->n,
         .several = task->several,
-        .queue_ns = task->queue_ns,
-        .total_ns = now_ns() - task->request->received_ns,
+        .queue_ns = task->lane_ns,
+        .total_ns = now_ns() - request->received_ns,
     };
 
     return json_answer(&answer, size);
 }
 
-static const struct task_kind kind = {encode, free};
+static const struct prediction_kind kind = {encode, free};
 
 /* A task ready to be queued, or NULL with the problem. */
 static struct task *make_task(struct server *server, struct http_request *request,
                               struct problem *problem)
 {
-    struct query query = {.scales = server->options->scales, .problem = problem};
+    struct query query = {.scales = server->options->work.scales, .problem = problem};
     struct task *task;
 
-    if (!task_welcome(server, request, problem) || !check_body(server, request, problem))
+    if (!prediction_welcome(server, request, problem) || !check_body(server, request, problem))
         return NULL;
-    task =
-        task_create(&kind, server, request, model_slot_get(&server->model), request->parts_n, NULL);
+    task = prediction_create(&kind, NULL, server, request, model_slot_get(&server->model),
+                             request->parts_n);
     if (task == NULL) {
         problem_set(problem, PROBLEM_NO_MEMORY, "out of memory");
         return NULL;
@@ -217,7 +220,7 @@ static struct task *make_task(struct server *server, struct http_request *reques
         task->evaluations[i].size = request->parts[i].size;
     }
     query.params = &task->params;
-    if (read_params(&query, request) && task_check(task, &query.scales, problem))
+    if (read_params(&query, request) && prediction_check(task, &query.scales, problem))
         return task;
     task_destroy(task);
     return NULL;
@@ -229,7 +232,7 @@ bool classify_check(struct server *server, const struct http_request *request,
     struct evaluation_params params = {0};
     struct query query = {.params = &params, .problem = problem};
 
-    return task_welcome(server, request, problem) && read_params(&query, request);
+    return prediction_welcome(server, request, problem) && read_params(&query, request);
 }
 
 void classify_handle(struct server *server, struct http_request *request)
@@ -238,9 +241,9 @@ void classify_handle(struct server *server, struct http_request *request)
     struct task *task = make_task(server, request, &problem);
 
     if (task == NULL) {
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
         return;
     }
     http_defer(request);
-    task_submit(task);
+    prediction_submit(task);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/accept_encoding.h"
+#include "api/respond.h"
 
 static void add_wish(void *wish, const char *header)
 {
@@ -64,5 +65,5 @@ void static_file_respond(struct server *server, struct http_request *request,
     response->headers = headers;
     response->vary_encoding = true;
     response->content_encoding = gzip && !known ? "gzip" : NULL;
-    server_respond(server, request, known ? 304 : 200, file->type, body, size);
+    respond_bytes(server, request, known ? 304 : 200, file->type, body, size);
 }

@@ -3,10 +3,12 @@
 
 #include <stdlib.h>
 
+#include "api/respond.h"
 #include "work/parsers.h"
 
 struct unpack {
     struct parser_item item; /* first */
+    struct server *server;
     struct http_request *request;
     void (*handle)(struct server *server, struct http_request *request);
 };
@@ -28,9 +30,10 @@ static bool failed(const struct server *server, const struct http_request *reque
     return true;
 }
 
-static void parse(struct server *server, struct parser_item *item)
+static void parse(struct parser_item *item)
 {
     struct unpack *unpack = (struct unpack *)(void *)item;
+    struct server *server = unpack->server;
     struct http_request *request = unpack->request;
     void (*handle)(struct server * server, struct http_request * request) = unpack->handle;
     struct problem problem;
@@ -41,7 +44,7 @@ static void parse(struct server *server, struct parser_item *item)
         request->dropped = true;
         http_respond(request);
     } else if (failed(server, request, &problem))
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
     else
         handle(server, request);
 }
@@ -54,12 +57,12 @@ void unpack_handle(struct server *server, struct http_request *request,
 
     problem_set(&problem, PROBLEM_NO_MEMORY, "out of memory");
     if (unpack != NULL) {
-        *unpack = (struct unpack){{NULL, parse}, request, handle};
+        *unpack = (struct unpack){{NULL, parse}, server, request, handle};
         http_defer(request);
         if (parsers_try_push(server->parsers, &unpack->item))
             return;
         free(unpack);
         problem_set(&problem, PROBLEM_QUEUE_FULL, "too many requests wait to be read");
     }
-    server_respond_problem(server, request, &problem, 0);
+    respond_problem(server, request, &problem, 0);
 }

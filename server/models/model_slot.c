@@ -1,6 +1,10 @@
 /* The serving model. */
 #include "models/model_slot.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 void model_slot_init(struct model_slot *slot, struct vgg_model *model, double load_s)
 {
     pthread_mutex_init(&slot->mutex, NULL);
@@ -42,4 +46,14 @@ void model_slot_replace(struct model_slot *slot, struct vgg_model *model, double
     slot->load_s = load_s;
     pthread_mutex_unlock(&slot->mutex);
     vgg_model_release(old);
+}
+
+uint64_t model_key(const struct vgg_model *model)
+{
+    const char *digits = strchr(vgg_model_get_info(model)->version, ':');
+    char first[17] = "";
+
+    if (digits != NULL)
+        snprintf(first, sizeof first, "%s", digits + 1);
+    return strtoull(first, NULL, 16);
 }

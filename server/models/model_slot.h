@@ -6,6 +6,8 @@
 
 #include "vgg.h"
 
+enum { MODEL_VERSION_BYTES = 80 }; /* "sha256:" and its digits */
+
 /* The pointer is read and replaced under the mutex; a reference is taken there too. */
 struct model_slot {
     pthread_mutex_t mutex;
@@ -25,5 +27,8 @@ struct vgg_model *model_slot_get_timed(struct model_slot *slot, double *load_s);
 
 /* Let another one serve; takes over its reference. What has the old one keeps it to its end. */
 void model_slot_replace(struct model_slot *slot, struct vgg_model *model, double load_s);
+
+/* Identifies a model's weights, also in a copy loaded later: the beginning of its version. */
+uint64_t model_key(const struct vgg_model *model);
 
 #endif

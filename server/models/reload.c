@@ -2,15 +2,16 @@
 #include "models/reload.h"
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "answer/evaluation.h"
-#include "ops/statistics.h"
+#include "ops/log.h"
 #include "process/clock.h"
 #include "process/memory_room.h"
-#include "work/task.h"
 
 /* Of one core, while requests are in the engine; the machine is all ours when there are none. */
 enum { SHARE = 8 };
@@ -19,11 +20,11 @@ struct job {
     enum reload_kind kind;
     char *path; /* NULL: the path in use */
     bool if_changed;
-    struct http_request *request; /* NULL: nobody waits for an answer */
+    struct reload_client client; /* zeros: nobody waits */
 };
 
 struct reloader {
-    struct server *server;
+    struct reloader_options options;
     pthread_t thread;
     pthread_mutex_t mutex; /* guards what follows, up to the counts */
     pthread_cond_t wake;
@@ -35,17 +36,16 @@ struct reloader {
     /* The thread's own. */
     struct model_file file, previous; /* what serves, what served before */
     bool has_previous;
-    char previous_version[sizeof(((struct http_request *)0)->model_version)];
+    char previous_version[MODEL_VERSION_BYTES];
     uint64_t worked_ns, paused_ns; /* CPU time of the thread, and the time, at the last pause */
 };
 
 /* A model on its way to the slot. */
 struct candidate {
+    const struct reload_client *client;
     struct model_file file;
     struct vgg_model *model;
     double load_s;
-    char *json; /* of the answer */
-    size_t json_size;
 };
 
 /* ---------------------------------------------------------------- pace ----------------------- */
@@ -60,7 +60,7 @@ static uint64_t thread_ns(void)
 
 static bool given_up(const struct reloader *reloader)
 {
-    return reloader->stop || reloader->server->phase != PHASE_SERVING;
+    return reloader->stop || !reloader->options.serving(reloader->options.user);
 }
 
 /*
@@ -70,7 +70,7 @@ static bool given_up(const struct reloader *reloader)
 static bool pace(void *user)
 {
     struct reloader *reloader = user;
-    bool busy = queue_get_state(reloader->server->queue).cost_s > 0;
+    bool busy = reloader->options.busy(reloader->options.user);
     uint64_t due_ns = (thread_ns() - reloader->worked_ns) * SHARE;
     uint64_t spent_ns = now_ns() - reloader->paused_ns;
 
@@ -91,15 +91,14 @@ static void candidate_fini(struct candidate *candidate)
 {
     model_file_close(&candidate->file);
     vgg_model_release(candidate->model);
-    free(candidate->json);
 }
 
 /* Say what there was no room beside. */
-static enum vgg_status explain_memory(const struct server *server, const struct memory_room *room,
+static enum vgg_status explain_memory(const struct model_slot *slot, const struct memory_room *room,
                                       struct vgg_error *error)
 {
     const struct vgg_error reason = *error;
-    const struct vgg_model_info *serving = vgg_model_get_info(server->model.model);
+    const struct vgg_model_info *serving = vgg_model_get_info(slot->model);
 
     *error = (struct vgg_error){0};
     return vgg_fail(error, VGG_NO_MEMORY,
@@ -114,7 +113,7 @@ static enum vgg_status load(struct reloader *reloader, struct candidate *candida
     const struct memory_room room = memory_room_get("");
     const struct vgg_load_options options = {
         .threads = 1,
-        .fc_half = reloader->server->options->fc_half,
+        .fc_half = reloader->options.fc_half,
         .memory_max = room.free_bytes != 0 ? room.free_bytes : 1,
         .on_chunk = pace,
         .user = reloader,
@@ -126,15 +125,15 @@ static enum vgg_status load(struct reloader *reloader, struct candidate *candida
     reloader->paused_ns = start_ns;
     status = model_file_load(&candidate->file, &options, &candidate->model, error);
     candidate->load_s = (double)(now_ns() - start_ns) / NS_PER_S;
-    return status != VGG_NO_MEMORY ? status : explain_memory(reloader->server, &room, error);
+    return status != VGG_NO_MEMORY ? status : explain_memory(reloader->options.slot, &room, error);
 }
 
 /* Working memory for the largest view. */
-static enum vgg_status reserve(struct server *server, const struct candidate *candidate,
-                               struct vgg_error *error)
+static enum vgg_status reserve(const struct reloader_options *options,
+                               const struct candidate *candidate, struct vgg_error *error)
 {
     const struct memory_room room = memory_room_get("");
-    uint64_t bytes = vgg_engine_reserve_bytes(server->engine, candidate->model);
+    uint64_t bytes = vgg_engine_reserve_bytes(options->engine, candidate->model);
     enum vgg_status status;
 
     if (bytes > room.free_bytes)
@@ -143,14 +142,13 @@ static enum vgg_status reserve(struct server *server, const struct candidate *ca
                           "%" PRIu64 " MiB are free",
                           (bytes + (1 << 20) - 1) >> 20, room.free_bytes >> 20);
     else
-        status = vgg_engine_reserve(server->engine, candidate->model, error);
-    return status != VGG_NO_MEMORY ? status : explain_memory(server, &room, error);
+        status = vgg_engine_reserve(options->engine, candidate->model, error);
+    return status != VGG_NO_MEMORY ? status : explain_memory(options->slot, &room, error);
 }
 
-static enum vgg_status check_scales(const struct server *server, const struct vgg_model *model,
-                                    struct vgg_error *error)
+static enum vgg_status check_scales(const struct option_scales *scales,
+                                    const struct vgg_model *model, struct vgg_error *error)
 {
-    const struct option_scales *scales = &server->options->scales;
     struct evaluation_params params = {.top_k = 1};
     struct problem problem;
 
@@ -163,7 +161,8 @@ static enum vgg_status check_scales(const struct server *server, const struct vg
 static enum vgg_status prepare(struct reloader *reloader, struct candidate *candidate,
                                const char *version, struct vgg_error *error)
 {
-    struct server *server = reloader->server;
+    const struct reloader_options *options = &reloader->options;
+    const struct reload_client *client = candidate->client;
     enum vgg_status status = load(reloader, candidate, error);
 
     if (status == VGG_OK && version != NULL &&
@@ -172,17 +171,17 @@ static enum vgg_status prepare(struct reloader *reloader, struct candidate *cand
                         model_file_name(&candidate->file), version,
                         vgg_model_get_info(candidate->model)->version);
     if (status == VGG_OK)
-        status = check_scales(server, candidate->model, error);
+        status = check_scales(&options->scales, candidate->model, error);
     if (status == VGG_OK)
-        status = reserve(server, candidate, error);
+        status = reserve(options, candidate, error);
     if (status == VGG_OK)
-        status = vgg_engine_canary(server->engine, candidate->model, error);
+        status = vgg_engine_canary(options->engine, candidate->model, error);
     if (status == VGG_OK && given_up(reloader))
         return vgg_fail(error, VGG_CANCELLED, "the server is shutting down");
-    if (status != VGG_OK)
-        return status;
-    candidate->json = server_model_json(server, candidate->model, false, &candidate->json_size);
-    return candidate->json != NULL ? VGG_OK : vgg_fail(error, VGG_NO_MEMORY, "out of memory");
+    if (status == VGG_OK && client->prepare != NULL &&
+        !client->prepare(client->user, candidate->model))
+        return vgg_fail(error, VGG_NO_MEMORY, "out of memory");
+    return status;
 }
 
 /* ---------------------------------------------------------------- replacing ------------------ */
@@ -207,14 +206,14 @@ static void remember(struct reloader *reloader, struct candidate *candidate, con
 
 static void replace(struct reloader *reloader, struct candidate *candidate)
 {
-    struct model_slot *slot = &reloader->server->model;
+    struct model_slot *slot = reloader->options.slot;
     const struct vgg_model_info *info = vgg_model_get_info(candidate->model);
 
     remember(reloader, candidate, vgg_model_get_info(slot->model)->version);
     log_event("info", "model %s loaded in %.2f s", model_file_name(&reloader->file),
               candidate->load_s);
     reload_log_model(info);
-    statistics_restart(reloader->server->statistics, task_model_key(candidate->model));
+    reloader->options.replacing(reloader->options.user, candidate->model);
     model_slot_replace(slot, candidate->model, candidate->load_s);
     candidate->model = NULL;
 }
@@ -245,17 +244,6 @@ static enum vgg_status roll_back(struct reloader *reloader, struct candidate *ca
     return status;
 }
 
-static void describe_failure(struct problem *problem, const struct vgg_error *error)
-{
-    enum problem_kind kind = PROBLEM_BAD_MODEL;
-
-    if (error->status == VGG_NO_MEMORY)
-        kind = PROBLEM_NO_MEMORY;
-    else if (error->status == VGG_CANCELLED)
-        kind = PROBLEM_DRAINING;
-    problem_set(problem, kind, "%s", error->text);
-}
-
 static void count(struct reloader *reloader, bool good)
 {
     pthread_mutex_lock(&reloader->mutex);
@@ -273,40 +261,25 @@ static void end_job(struct reloader *reloader)
 
 static void run(struct reloader *reloader, const struct job *job)
 {
-    struct server *server = reloader->server;
-    struct candidate candidate = {.file = {.fd = -1}};
+    struct candidate candidate = {.client = &job->client, .file = {.fd = -1}};
     struct vgg_error error = {0};
-    struct problem problem;
+    enum reload_end end = RELOAD_NO_PREVIOUS;
     enum vgg_status status;
 
-    if (job->kind == RELOAD_ROLLBACK && !reloader->has_previous) {
-        end_job(reloader);
-        problem_set(&problem, PROBLEM_NO_PREVIOUS,
-                    "there is no previous model: none has been replaced since the start");
-        server_respond_problem(server, job->request, &problem, 0);
-        return;
+    if (job->kind == RELOAD_FILE || reloader->has_previous) {
+        status = job->kind == RELOAD_FILE ? reload_file(reloader, job->path, &candidate, &error)
+                                          : roll_back(reloader, &candidate, &error);
+        end = status == VGG_OK ? RELOAD_REPLACED : RELOAD_FAILED;
+        if (status == VGG_OK)
+            replace(reloader, &candidate);
+        else
+            log_event("error", "%s failed, the old model serves on: %s",
+                      job->kind == RELOAD_ROLLBACK ? "rollback" : "reload", error.text);
+        count(reloader, status == VGG_OK);
     }
-    if (job->kind == RELOAD_ROLLBACK)
-        status = roll_back(reloader, &candidate, &error);
-    else
-        status = reload_file(reloader, job->path, &candidate, &error);
-    if (status == VGG_OK) {
-        if (job->request != NULL)
-            snprintf(job->request->model_version, sizeof job->request->model_version, "%s",
-                     vgg_model_get_info(candidate.model)->version);
-        replace(reloader, &candidate);
-    } else
-        log_event("error", "%s failed, the old model serves on: %s",
-                  job->kind == RELOAD_ROLLBACK ? "rollback" : "reload", error.text);
-    count(reloader, status == VGG_OK);
     end_job(reloader);
-    if (job->request != NULL && status == VGG_OK) {
-        server_respond_json(server, job->request, 200, candidate.json, candidate.json_size);
-        candidate.json = NULL;
-    } else if (job->request != NULL) {
-        describe_failure(&problem, &error);
-        server_respond_problem(server, job->request, &problem, 0);
-    }
+    if (job->client.done != NULL)
+        job->client.done(job->client.user, end, &error);
     candidate_fini(&candidate);
 }
 
@@ -325,7 +298,7 @@ static bool take_job(struct reloader *reloader, struct job *job)
     }
     *job = reloader->job;
     pthread_mutex_unlock(&reloader->mutex);
-    return job->request != NULL || !reloader->stop;
+    return job->client.done != NULL || !reloader->stop;
 }
 
 static void *reloader_main(void *argument)
@@ -344,7 +317,7 @@ static void *reloader_main(void *argument)
     return NULL;
 }
 
-enum vgg_status reloader_create(struct server *server, struct model_file *file,
+enum vgg_status reloader_create(const struct reloader_options *options, struct model_file *file,
                                 struct reloader **out, struct vgg_error *error)
 {
     struct reloader *reloader = calloc(1, sizeof *reloader);
@@ -352,7 +325,7 @@ enum vgg_status reloader_create(struct server *server, struct model_file *file,
     if (reloader != NULL) {
         pthread_mutex_init(&reloader->mutex, NULL);
         pthread_cond_init(&reloader->wake, NULL);
-        reloader->server = server;
+        reloader->options = *options;
         reloader->file = *file;
         if (pthread_create(&reloader->thread, NULL, reloader_main, reloader) == 0) {
             *file = (struct model_file){.fd = -1};
@@ -390,14 +363,14 @@ void reloader_destroy(struct reloader *reloader)
 }
 
 bool reloader_begin(struct reloader *reloader, enum reload_kind kind, char *path,
-                    struct http_request *request)
+                    const struct reload_client *client)
 {
     bool begun;
 
     pthread_mutex_lock(&reloader->mutex);
     begun = !reloader->busy && !reloader->stop;
     if (begun) {
-        reloader->job = (struct job){.kind = kind, .path = path, .request = request};
+        reloader->job = (struct job){.kind = kind, .path = path, .client = *client};
         reloader->busy = true;
         pthread_cond_signal(&reloader->wake);
     }

@@ -10,30 +10,62 @@
 #ifndef RELOAD_H
 #define RELOAD_H
 
-#include "api/server.h"
 #include "models/model_file.h"
+#include "models/model_slot.h"
+#include "process/options.h"
+
+struct reloader;
+
+struct reloader_options {
+    struct vgg_engine *engine;
+    struct model_slot *slot;
+    struct option_scales scales; /* that the server evaluates at; n 0: the model's */
+    bool fc_half;
+    /* Are requests in the engine, so that they come first? */
+    bool (*busy)(void *user);
+    /* Does the server go on, so that a reload is worth its work? */
+    bool (*serving)(void *user);
+    /* Another model is about to serve. */
+    void (*replacing)(void *user, const struct vgg_model *model);
+    void *user;
+};
 
 /*
  * Start the thread. `file` is what serves now; it is taken over, if this succeeds. Errors:
  * NO_MEMORY.
  */
-enum vgg_status reloader_create(struct server *server, struct model_file *file,
+enum vgg_status reloader_create(const struct reloader_options *options, struct model_file *file,
                                 struct reloader **reloader, struct vgg_error *error);
 
-/* Give up what is under way, answer it and end the thread. NULL is allowed. */
+/* Give up what is under way, tell its client and end the thread. NULL is allowed. */
 void reloader_stop(struct reloader *reloader);
 
 /* It must have been stopped. NULL is allowed. */
 void reloader_destroy(struct reloader *reloader);
 
-/*
- * Begin a reload or a rollback for a deferred request, which will be answered. A reload of `path`
- * (malloc'ed, taken over), or of the path in use where it is NULL. False: one is under way, or the
- * thread has been stopped; request and path stay the caller's.
- */
 enum reload_kind { RELOAD_FILE, RELOAD_ROLLBACK };
+
+enum reload_end {
+    RELOAD_REPLACED,
+    RELOAD_FAILED,     /* `error` says why: NO_MEMORY, CANCELLED, or something about the model */
+    RELOAD_NO_PREVIOUS /* none has been replaced since the start */
+};
+
+/* Who waits for a reload; called on the reloader's thread. */
+struct reload_client {
+    /* The model will serve, unless this fails for want of memory: the last thing that can. */
+    bool (*prepare)(void *user, const struct vgg_model *model);
+    /* Called once, when another reload can begin. */
+    void (*done)(void *user, enum reload_end end, const struct vgg_error *error);
+    void *user;
+};
+
+/*
+ * Begin a reload of `path` (malloc'ed, taken over; NULL: the path in use) or a rollback. False: one
+ * is under way, or the thread has been stopped; the path stays the caller's.
+ */
 bool reloader_begin(struct reloader *reloader, enum reload_kind kind, char *path,
-                    struct http_request *request);
+                    const struct reload_client *client);
 
 /* The path in use is looked at again, now or after what is under way, and loaded if it changed. */
 void reloader_refresh(struct reloader *reloader);
@@ -43,12 +75,5 @@ void reloader_get_counts(struct reloader *reloader, uint64_t counts[2]); /* fail
 
 /* Say in the log what serves. */
 void reload_log_model(const struct vgg_model_info *info);
-
-/* admin.c: begin one for a request that is not deferred yet, or answer why not. */
-void admin_begin(struct server *server, struct http_request *request, enum reload_kind kind,
-                 char *path);
-
-/* Did nothing come, or nothing once inflated? */
-bool admin_has_no_body(const struct http_request *request);
 
 #endif

@@ -113,17 +113,44 @@ static void format_problem(const struct http_request *request, char text[PROBLEM
     memcpy(text + length, "\"", 2);
 }
 
+static void put_json_access(const struct http_request *request, unsigned status, const char *time)
+{
+    const struct http_timing *timing = &request->timing;
+    const struct json_access access = {
+        .time = time,
+        .id = request->id,
+        .traceparent = request->traceparent,
+        .client = request->client,
+        .method = request->method,
+        .path = request->path,
+        .route = request->route != NULL ? request->route : "other",
+        .type = request->problem,
+        .detail = request->detail,
+        .model = request->model_version,
+        .status = status,
+        .bytes_in = request->body_bytes,
+        .bytes_out = request->response.size,
+        .queue_ns = timing->queue_ns,
+        .decode_ns = timing->decode_ns,
+        .rescale_ns = timing->rescale_ns,
+        .infer_ns = timing->infer_ns,
+        .encode_ns = timing->encode_ns,
+        .total_ns = now_ns() - request->received_ns,
+    };
+    size_t size = 0;
+    char *json = json_access(&access, &size);
+
+    put_json(json, size);
+}
+
 void log_access(const struct http_request *request, unsigned status)
 {
     char time[TIME_BYTES], method[16], path[128], problem[PROBLEM_BYTES], line[LINE_BYTES];
-    size_t size = 0;
     int length;
 
     format_time(time);
     if (log_format == LOG_JSON) {
-        char *json = json_access(request, time, status, &size);
-
-        put_json(json, size);
+        put_json_access(request, status, time);
         return;
     }
     sanitise(request->method, method, sizeof method);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/http.h"
+#include "ops/secrets.h"
 #include "process/clock.h"
 #include "text/text.h"
 
@@ -281,24 +283,24 @@ static void print_counter(struct text *out, const char *name, const char *help, 
 static void print_network(struct text *out, const struct metrics_gauges *gauges)
 {
     print_counter(out, "vgg_connections_accepted_total", "Connections accepted.",
-                  gauges->http.accepted);
+                  gauges->http->accepted);
     print_gauge(out, "vgg_connections_open", "Connections of clients and operators.",
-                (double)gauges->http.open);
+                (double)gauges->http->open);
     print_family(out, "vgg_connections_refused_total", "counter",
                  "Connections closed as soon as they were accepted.");
     print_counters(out, "vgg_connections_refused_total", "reason", refused_labels,
-                   gauges->http.refused, HTTP_REFUSED_N);
+                   gauges->http->refused, HTTP_REFUSED_N);
     print_family(out, "vgg_connections_cut_total", "counter",
                  "Connections ended by the server for being late or malformed.");
-    print_counters(out, "vgg_connections_cut_total", "reason", cut_labels, gauges->http.cut,
+    print_counters(out, "vgg_connections_cut_total", "reason", cut_labels, gauges->http->cut,
                    CONNECTION_CUTS_N);
     print_gauge(out, "vgg_tls_certificate_expiry_seconds",
                 "End of the certificate's validity in Unix time; 0 without TLS.",
-                gauges->secrets.tls_until_s);
+                gauges->secrets->tls_until_s);
     print_family(out, "vgg_secrets_reloads_total", "counter",
                  "Reloads of the TLS files and tokens.");
     print_counters(out, "vgg_secrets_reloads_total", "result", result_labels,
-                   gauges->secrets.reloads, 2);
+                   gauges->secrets->reloads, 2);
     print_counter(out, "vgg_log_lines_dropped_total",
                   "Log lines lost because nobody read them in time or the disk is full.",
                   gauges->log_lines_dropped);

@@ -2,8 +2,10 @@
 #ifndef METRICS_H
 #define METRICS_H
 
-#include "http/http.h"
-#include "ops/secrets.h"
+#include "vgg.h"
+
+struct http_counts;
+struct secrets_state;
 
 /* X(name, label) */
 #define METRICS_ROUTES(X)                                                                          \
@@ -84,8 +86,8 @@ struct metrics_gauges {
     uint64_t model_reloads[2]; /* failed, succeeded */
     unsigned threads;
     const struct vgg_model_info *model;
-    struct http_counts http;
-    struct secrets_state secrets;
+    const struct http_counts *http;
+    const struct secrets_state *secrets;
     uint64_t log_lines_dropped;
 };
 

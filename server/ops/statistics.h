@@ -11,7 +11,7 @@
 
 /* One request for predictions. */
 struct statistics_sample {
-    uint64_t model;  /* task_model_key */
+    uint64_t model;  /* model_key */
     size_t pictures; /* answered; 0: the request failed */
     uint64_t total_ns;
     uint64_t queue_ns, input_ns, infer_ns, output_ns; /* of one that did not fail */

@@ -2,22 +2,21 @@
  * Which path goes where. Every request comes through routes_admit at its headers and, unless that
  * has answered it, through routes_handle with its body, both on a network thread.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include "serve/routes.h"
+
 #include <string.h>
 
-#include "answer/json.h"
+#include "api/admin.h"
+#include "api/classify.h"
 #include "api/cors.h"
 #include "api/openapi.h"
 #include "api/page.h"
-#include "api/server.h"
+#include "api/respond.h"
+#include "api/status.h"
 #include "api/unpack.h"
-#include "http/media_type.h"
-#include "models/reload.h"
 #include "process/clock.h"
 #include "text/text.h"
 #include "v2/v2.h"
-#include "v2/v2_text.h"
 
 struct route {
     const char *path;
@@ -31,173 +30,17 @@ struct route {
                   struct problem *problem);
 };
 
-/* ---------------------------------------------------------------- answers -------------------- */
-
-static void respond(struct http_request *request, unsigned status, const char *type, char *body,
-                    size_t size)
-{
-    request->response.status = status;
-    request->response.type = type;
-    request->response.body = body;
-    request->response.size = body != NULL ? size : 0;
-    http_respond(request);
-}
-
-static void count_shed(struct server *server, enum problem_kind kind)
-{
-    if (kind == PROBLEM_QUEUE_FULL)
-        metrics_shed(server->metrics, SHED_QUEUE_FULL);
-    else if (kind == PROBLEM_DRAINING)
-        metrics_shed(server->metrics, SHED_DRAINING);
-    else if (kind == PROBLEM_NO_MEMORY)
-        metrics_shed(server->metrics, SHED_NO_MEMORY);
-}
-
-/*
- * `curl -d @FILE` leaves out line ends and zeros, and names the type of a form. What is left of a
- * picture fails in many ways, none of which says so.
- */
-static bool is_stripped(const struct http_request *request, const struct problem *problem)
-{
-    const struct http_part *body = request->parts_n == 1 ? request->parts : NULL;
-
-    return (problem->kind == PROBLEM_BAD_IMAGE || problem->kind == PROBLEM_UNSUPPORTED_FORMAT) &&
-           media_type_is(request->content_type, "application/x-www-form-urlencoded") &&
-           body != NULL && memchr(body->bytes, '\n', body->size) == NULL &&
-           memchr(body->bytes, '\r', body->size) == NULL &&
-           memchr(body->bytes, '\0', body->size) == NULL;
-}
-
-void server_respond_problem(struct server *server, struct http_request *request,
-                            const struct problem *given, unsigned retry_after_s)
-{
-    unsigned status = problem_status(given->kind);
-    bool v2 = v2_path(request->path);
-    struct problem made, *problem = &made;
-    size_t size = 0;
-    char *json;
-
-    if (!v2 && is_stripped(request, given))
-        problem_set(problem, given->kind,
-                    "%.250s (curl -d strips newlines from a file: send it with --data-binary)",
-                    given->detail);
-    else
-        *problem = *given;
-    request->problem = problem_type(problem->kind);
-    snprintf(request->detail, sizeof request->detail, "%s", problem->detail);
-    json = v2 ? v2_text_error(problem->detail, &size)
-              : json_problem(problem, request->id, NULL, &size);
-
-    if (status == 503)
-        request->response.retry_after_s = retry_after_s != 0 ? retry_after_s : 1;
-    request->response.authenticate = status == 401;
-    count_shed(server, problem->kind);
-    respond(request, status, v2 ? "application/json" : "application/problem+json", json, size);
-}
-
-void server_respond(struct server *server, struct http_request *request, unsigned status,
-                    const char *type, char *body, size_t size)
-{
-    if (body == NULL)
-        count_shed(server, PROBLEM_NO_MEMORY);
-    respond(request, status, type, body, size);
-}
-
-void server_respond_json(struct server *server, struct http_request *request, unsigned status,
-                         char *json, size_t size)
-{
-    server_respond(server, request, status, "application/json", json, size);
-}
-
-/* ---------------------------------------------------------------- small routes --------------- */
-
-static void handle_livez(struct server *server, struct http_request *request)
-{
-    size_t size = 0;
-    char *json = json_status("ok", &size);
-
-    server_respond_json(server, request, 200, json, size);
-}
-
-static void handle_readyz(struct server *server, struct http_request *request)
-{
-    bool ready = server->phase == PHASE_SERVING;
-    size_t size = 0;
-    char *json = json_status(ready ? "ok" : "draining", &size);
-
-    server_respond_json(server, request, ready ? 200 : 503, json, size);
-}
-
-char *server_model_json(const struct server *server, const struct vgg_model *model, bool labels,
-                        size_t *size)
-{
-    const struct vgg_model_info *info = vgg_model_get_info(model);
-    const struct option_scales *scales = &server->options->scales;
-
-    return json_model(model, scales->n != 0 ? scales->scales : info->scales,
-                      scales->n != 0 ? scales->n : info->scales_n, server->options->flip, labels,
-                      size);
-}
-
-static bool on_model_parameter(void *context, const char *name, const char *value)
-{
-    bool *labels = context;
-
-    if (strcmp(name, "labels") == 0)
-        *labels = value != NULL && strcmp(value, "1") == 0;
-    return true;
-}
-
-static void handle_model(struct server *server, struct http_request *request)
-{
-    bool labels = false;
-    struct vgg_model *model = model_slot_get(&server->model);
-    size_t size = 0;
-    char *json;
-
-    http_query(request, on_model_parameter, &labels);
-    json = server_model_json(server, model, labels, &size);
-    vgg_model_release(model);
-    server_respond_json(server, request, 200, json, size);
-}
-
-static void handle_metrics(struct server *server, struct http_request *request)
-{
-    double load_s;
-    struct vgg_model *model = model_slot_get_timed(&server->model, &load_s);
-    struct queue_state queue = queue_get_state(server->queue);
-    struct metrics_gauges gauges = {
-        .in_flight = http_in_flight(server->http),
-        .queue_depth = queue.depth,
-        .queue_cost_s = queue.cost_s,
-        .model_load_s = load_s,
-        .threads = server->options->threads,
-        .model = vgg_model_get_info(model),
-        .secrets = secrets_get_state(&server->secrets),
-        .log_lines_dropped = log_dropped(),
-    };
-    size_t size = 0;
-    char *text;
-
-    http_get_counts(server->http, &gauges.http);
-    reloader_get_counts(server->reloader, gauges.model_reloads);
-    text = metrics_render(server->metrics, &gauges, &size);
-
-    vgg_model_release(model);
-    server_respond(server, request, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
-}
-
 /* ---------------------------------------------------------------- dispatch ------------------- */
 
 static const struct route routes[] = {
     {"/classify", .post = true, .metric = ROUTE_CLASSIFY, .handle = classify_handle,
      .check = classify_check},
-    {"/livez", .open = true, .metric = ROUTE_LIVEZ, .handle = handle_livez},
-    {"/readyz", .open = true, .metric = ROUTE_READYZ, .handle = handle_readyz},
-    {"/healthz", .open = true, .metric = ROUTE_HEALTHZ, .handle = handle_readyz},
-    {"/metrics", .metric = ROUTE_METRICS, .handle = handle_metrics},
-    {"/model", .metric = ROUTE_MODEL, .handle = handle_model},
-    {"/admin/model", .admin = true, .metric = ROUTE_ADMIN_MODEL, .handle = handle_model},
+    {"/livez", .open = true, .metric = ROUTE_LIVEZ, .handle = status_livez},
+    {"/readyz", .open = true, .metric = ROUTE_READYZ, .handle = status_readyz},
+    {"/healthz", .open = true, .metric = ROUTE_HEALTHZ, .handle = status_readyz},
+    {"/metrics", .metric = ROUTE_METRICS, .handle = status_metrics},
+    {"/model", .metric = ROUTE_MODEL, .handle = status_model},
+    {"/admin/model", .admin = true, .metric = ROUTE_ADMIN_MODEL, .handle = status_model},
     {"/admin/reload", .admin = true, .post = true, .metric = ROUTE_ADMIN_RELOAD,
      .handle = admin_reload},
     {"/admin/rollback", .admin = true, .post = true, .metric = ROUTE_ADMIN_ROLLBACK,
@@ -299,13 +142,13 @@ static void respond_preflight(struct server *server, struct http_request *reques
 
     if (request->response.allow_origin) {
         request->response.preflight = methods_of(route);
-        respond(request, 204, NULL, calloc(1, 1), 0);
+        respond_empty(request);
         return;
     }
     problem_set(&problem, PROBLEM_CROSS_ORIGIN,
                 "scripts of %s may not use this server (--cors-origin)",
                 text_quote(request->origin, strlen(request->origin)).text);
-    server_respond_problem(server, request, &problem, 0);
+    respond_problem(server, request, &problem, 0);
 }
 
 /* ---------------------------------------------------------------- requests ------------------- */
@@ -346,7 +189,7 @@ static bool admit(struct server *server, const struct route *route, struct http_
 static void respond_options(struct http_request *request)
 {
     request->response.allow = "GET, HEAD, POST, OPTIONS";
-    respond(request, 204, NULL, calloc(1, 1), 0);
+    respond_empty(request);
 }
 
 bool routes_admit(void *app, struct http_request *request)
@@ -364,7 +207,7 @@ bool routes_admit(void *app, struct http_request *request)
     else if (admit(server, route, request, &problem))
         return true;
     else
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
     return false;
 }
 
@@ -392,7 +235,7 @@ void routes_refuse(void *app, struct http_request *request, enum http_refusal wh
         problem_set(&problem, PROBLEM_BODY_TOO_LARGE,
                     "the declared body is over the limit of %llu bytes (--max-body)",
                     (unsigned long long)server->options->body_max);
-    server_respond_problem(server, request, &problem, 0);
+    respond_problem(server, request, &problem, 0);
 }
 
 static enum metrics_route route_of(const struct http_request *request)
@@ -418,10 +261,10 @@ void routes_done(void *app, const struct http_request *request, unsigned status,
     struct server *server = app;
 
     if (status != 0)
-        metrics_request(server->metrics, route_of(request), status,
+        metrics_request(server->work.metrics, route_of(request), status,
                         now_ns() - request->received_ns);
     else
-        metrics_cancelled(server->metrics, end_of(request, body_cut));
+        metrics_cancelled(server->work.metrics, end_of(request, body_cut));
     log_access(request, status);
 }
 
@@ -429,5 +272,5 @@ bool routes_closing(void *app)
 {
     struct server *server = app;
 
-    return server->phase != PHASE_SERVING;
+    return server->phase != SERVER_SERVING;
 }

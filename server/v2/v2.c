@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/respond.h"
 #include "ops/statistics.h"
 #include "text/text.h"
 #include "v2/v2_text.h"
@@ -10,11 +11,6 @@
 static const char versions[] = "/versions/", all_stats[] = "/v2/models/stats";
 
 /* ---------------------------------------------------------------- paths ---------------------- */
-
-bool v2_path(const char *path)
-{
-    return strncmp(path, "/v2", 3) == 0 && (path[3] == '\0' || path[3] == '/');
-}
 
 /* A path with a model's name, which may hold slashes, in its parts. */
 struct model_path {
@@ -175,7 +171,7 @@ void v2_handle_server(struct server *server, struct http_request *request)
     size_t size = 0;
     char *json = v2_text_server(&size);
 
-    server_respond_json(server, request, 200, json, size);
+    respond_json(server, request, 200, json, size);
 }
 
 void v2_handle_live(struct server *server, struct http_request *request)
@@ -183,16 +179,16 @@ void v2_handle_live(struct server *server, struct http_request *request)
     size_t size = 0;
     char *json = v2_text_health("live", true, &size);
 
-    server_respond_json(server, request, 200, json, size);
+    respond_json(server, request, 200, json, size);
 }
 
 void v2_handle_ready(struct server *server, struct http_request *request)
 {
-    bool ready = server->phase == PHASE_SERVING;
+    bool ready = server->phase == SERVER_SERVING;
     size_t size = 0;
     char *json = v2_text_health("ready", ready, &size);
 
-    server_respond_json(server, request, ready ? 200 : 503, json, size);
+    respond_json(server, request, ready ? 200 : 503, json, size);
 }
 
 /* Answer about the model that the path names; a path without a name is about all of them. */
@@ -209,12 +205,12 @@ static void respond_model(struct server *server, struct http_request *request, b
     char *json;
 
     if (model == NULL) {
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
         return;
     }
     json = write(server, model, ready, &size);
     vgg_model_release(model);
-    server_respond_json(server, request, ready ? 200 : 503, json, size);
+    respond_json(server, request, ready ? 200 : 503, json, size);
 }
 
 static char *write_model(const struct server *server, const struct vgg_model *model, bool ready,
@@ -253,7 +249,7 @@ void v2_handle_model(struct server *server, struct http_request *request)
 
 void v2_handle_model_ready(struct server *server, struct http_request *request)
 {
-    respond_model(server, request, server->phase == PHASE_SERVING, write_ready);
+    respond_model(server, request, server->phase == SERVER_SERVING, write_ready);
 }
 
 void v2_handle_config(struct server *server, struct http_request *request)

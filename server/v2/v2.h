@@ -7,10 +7,8 @@
 #ifndef V2_H
 #define V2_H
 
+#include "answer/problem.h"
 #include "api/server.h"
-
-/* Is it a path of this protocol, whose errors look different? */
-bool v2_path(const char *path);
 
 /*
  * The route's name for a path with a model's name in it, as "/v2/models/{model}/infer"; else the

@@ -2,17 +2,20 @@
  * POST /v2/models/{model}/infer. On a network thread: the model and what is cheap. On a parser: the
  * body, then limits and admission as for /classify. On a worker: the text of the answer.
  */
+#include "v2/v2.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "v2/v2.h"
+#include "api/prediction.h"
+#include "api/respond.h"
 #include "v2/v2_text.h"
 #include "work/parsers.h"
-#include "work/task.h"
 
 /* From the network thread to a parser. */
 struct parse {
     struct parser_item item; /* first */
+    struct server *server;
     struct http_request *request;
     struct vgg_model *model; /* one reference */
     size_t json_size;
@@ -27,10 +30,10 @@ static void data_destroy(void *data)
     free(data);
 }
 
-static char *encode(struct task *task, size_t *size)
+static char *encode(const struct task *task, struct http_request *request, size_t *size)
 {
-    struct http_response *response = &task->request->response;
-    char *text = v2_text_answer(task->data, task->model, task->evaluations, size,
+    struct http_response *response = &request->response;
+    char *text = v2_text_answer(prediction_data(task), task->model, task->evaluations, size,
                                 &response->inference_header_bytes);
 
     if (response->inference_header_bytes != 0)
@@ -38,17 +41,18 @@ static char *encode(struct task *task, size_t *size)
     return text;
 }
 
-static const struct task_kind kind = {encode, data_destroy};
+static const struct prediction_kind kind = {encode, data_destroy};
 
 /* ---------------------------------------------------------------- on a parser ---------------- */
 
 /* Takes over the references to model and data, whatever it returns. */
-static struct task *make_task(struct server *server, const struct parse *parse,
-                              struct v2_request *data, struct problem *problem)
+static struct task *make_task(const struct parse *parse, struct v2_request *data,
+                              struct problem *problem)
 {
     const struct option_scales *scales =
-        data->scales.n != 0 ? &data->scales : &server->options->scales;
-    struct task *task = task_create(&kind, server, parse->request, parse->model, data->n, data);
+        data->scales.n != 0 ? &data->scales : &parse->server->options->work.scales;
+    struct task *task =
+        prediction_create(&kind, data, parse->server, parse->request, parse->model, data->n);
 
     if (task == NULL) {
         data_destroy(data);
@@ -72,15 +76,16 @@ static struct task *make_task(struct server *server, const struct parse *parse,
             evaluation->info = (struct vgg_image_info){
                 .format = "tensor", .width = data->width, .height = data->height};
     }
-    if (task_check(task, scales, problem))
+    if (prediction_check(task, scales, problem))
         return task;
     task_destroy(task);
     return NULL;
 }
 
-static void parse_body(struct server *server, struct parser_item *item)
+static void parse_body(struct parser_item *item)
 {
     struct parse *parse = (struct parse *)(void *)item;
+    struct server *server = parse->server;
     struct http_request *request = parse->request;
     struct v2_request *data = calloc(1, sizeof *data);
     struct task *task = NULL;
@@ -89,16 +94,16 @@ static void parse_body(struct server *server, struct parser_item *item)
     problem_set(&problem, PROBLEM_NO_MEMORY, "out of memory");
     if (data != NULL && v2_request_read(data, request->parts[0].bytes, request->parts[0].size,
                                         parse->json_size, server->options->images_max, &problem))
-        task = make_task(server, parse, data, &problem);
+        task = make_task(parse, data, &problem);
     else {
         data_destroy(data);
         vgg_model_release(parse->model);
     }
     free(parse);
     if (task != NULL)
-        task_submit(task);
+        prediction_submit(task);
     else
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
 }
 
 /* ---------------------------------------------------------------- on a network thread -------- */
@@ -135,13 +140,13 @@ static bool read_json_size(const struct http_request *request, size_t *json_size
 bool v2_check_infer(struct server *server, const struct http_request *request,
                     struct problem *problem)
 {
-    return task_welcome(server, request, problem) && v2_check_model(server, request, problem);
+    return prediction_welcome(server, request, problem) && v2_check_model(server, request, problem);
 }
 
 static bool check(const struct server *server, const struct http_request *request,
                   size_t *json_size, struct problem *problem)
 {
-    if (!task_welcome(server, request, problem))
+    if (!prediction_welcome(server, request, problem))
         return false;
     if (request->body == HTTP_BODY_NO_MEMORY)
         problem_set(problem, PROBLEM_NO_MEMORY, "there is no memory for the body now");
@@ -168,15 +173,15 @@ void v2_handle_infer(struct server *server, struct http_request *request)
     }
     if (parse == NULL) {
         vgg_model_release(model);
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
         return;
     }
-    *parse = (struct parse){{NULL, parse_body}, request, model, json_size};
+    *parse = (struct parse){{NULL, parse_body}, server, request, model, json_size};
     http_defer(request);
     if (parsers_try_push(server->parsers, &parse->item))
         return;
     vgg_model_release(model);
     free(parse);
     problem_set(&problem, PROBLEM_QUEUE_FULL, "too many requests wait to be read");
-    server_respond_problem(server, request, &problem, 0);
+    respond_problem(server, request, &problem, 0);
 }

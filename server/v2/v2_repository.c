@@ -2,8 +2,9 @@
  * Triton's model repository on the admin listener, as far as one model is a repository: its index,
  * and load, which is a reload of the file in use.
  */
+#include "api/admin.h"
+#include "api/respond.h"
 #include "http/media_type.h"
-#include "models/reload.h"
 #include "text/json_reader.h"
 #include "v2/v2.h"
 #include "v2/v2_text.h"
@@ -12,10 +13,10 @@ void v2_handle_index(struct server *server, struct http_request *request)
 {
     struct vgg_model *model = model_slot_get(&server->model);
     size_t size = 0;
-    char *json = v2_text_index(model, server->phase == PHASE_SERVING, &size);
+    char *json = v2_text_index(model, server->phase == SERVER_SERVING, &size);
 
     vgg_model_release(model);
-    server_respond_json(server, request, 200, json, size);
+    respond_json(server, request, 200, json, size);
 }
 
 /* Nothing, or an object whose "parameters" are empty: there is nothing to choose. */
@@ -59,7 +60,7 @@ void v2_handle_load(struct server *server, struct http_request *request)
     if (model != NULL && check_load(request, &problem))
         admin_begin(server, request, RELOAD_FILE, NULL);
     else
-        server_respond_problem(server, request, &problem, 0);
+        respond_problem(server, request, &problem, 0);
 }
 
 void v2_handle_unload(struct server *server, struct http_request *request)
@@ -71,5 +72,5 @@ void v2_handle_unload(struct server *server, struct http_request *request)
     if (model != NULL)
         problem_set(&problem, PROBLEM_BAD_PARAMETER,
                     "one model always serves: POST /admin/reload puts another in its place");
-    server_respond_problem(server, request, &problem, 0);
+    respond_problem(server, request, &problem, 0);
 }

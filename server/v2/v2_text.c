@@ -10,16 +10,6 @@ enum { FLOAT_DIGITS = 9 }; /* read back as the same float */
 /* Binary data is little-endian, and so are floats in memory here. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are sent as they are");
 
-char *v2_text_error(const char *detail, size_t *size)
-{
-    struct text text = {0};
-
-    text_print(&text, "{\"error\":");
-    text_json(&text, detail);
-    text_print(&text, "}\n");
-    return text_take(&text, size);
-}
-
 char *v2_text_server(size_t *size)
 {
     struct text text = {0};

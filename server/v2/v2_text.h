@@ -9,8 +9,6 @@
 /* The version by which the model that serves can always be addressed. */
 #define V2_VERSION "1"
 
-char *v2_text_error(const char *detail, size_t *size);
-
 /* GET /v2 */
 char *v2_text_server(size_t *size);
 

@@ -1,6 +1,7 @@
 /* Parsers. */
 #include "work/parsers.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 enum {
@@ -9,7 +10,6 @@ enum {
 };
 
 struct parsers {
-    struct server *server;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     struct parser_item *first, **last;
@@ -41,20 +41,19 @@ static void *parser_main(void *argument)
             parsers->last = &parsers->first;
         parsers->waiting--;
         pthread_mutex_unlock(&parsers->mutex);
-        item->parse(parsers->server, item);
+        item->parse(item);
         pthread_mutex_lock(&parsers->mutex);
     }
     pthread_mutex_unlock(&parsers->mutex);
     return NULL;
 }
 
-enum vgg_status parsers_create(struct server *server, struct parsers **out, struct vgg_error *error)
+enum vgg_status parsers_create(struct parsers **out, struct vgg_error *error)
 {
     struct parsers *parsers = calloc(1, sizeof *parsers);
 
     if (parsers == NULL)
         return vgg_fail(error, VGG_NO_MEMORY, "out of memory");
-    parsers->server = server;
     parsers->last = &parsers->first;
     pthread_mutex_init(&parsers->mutex, NULL);
     pthread_cond_init(&parsers->wake, NULL);
@@ -96,7 +95,7 @@ bool parsers_try_push(struct parsers *parsers, struct parser_item *item)
     bool fits;
 
     if (on_parser) { /* a body that was inflated here does not queue again */
-        item->parse(parsers->server, item);
+        item->parse(item);
         return true;
     }
     item->next = NULL;

@@ -5,20 +5,19 @@
 #ifndef PARSERS_H
 #define PARSERS_H
 
-#include "api/server.h"
+#include "vgg.h"
 
 /* Embed it as the first member. */
 struct parser_item {
     struct parser_item *next;
     /* On a parser: takes the item over and answers its request, sooner or later. */
-    void (*parse)(struct server *server, struct parser_item *item);
+    void (*parse)(struct parser_item *item);
 };
 
 struct parsers;
 
 /* Errors: NO_MEMORY. */
-enum vgg_status parsers_create(struct server *server, struct parsers **parsers,
-                               struct vgg_error *error);
+enum vgg_status parsers_create(struct parsers **parsers, struct vgg_error *error);
 
 /* Parse what is waiting and end the threads; nothing is taken any more. NULL is allowed. */
 void parsers_stop(struct parsers *parsers);

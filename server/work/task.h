@@ -1,71 +1,82 @@
 /*
- * A request for predictions, whatever protocol it came by: the pictures, the admission, and its way
- * over the workers and the engine to its answer.
+ * A request for predictions, whoever asked and however: the pictures, the admission, and their way
+ * over the workers and the engine until it can be answered.
  *
- * Path of a request: routes -> classify or v2_infer -> [queue] -> [workers, engine] -> ...
+ * Path of a request: api/classify or v2/v2_infer -> api/prediction -> [task, queue]
+ *     -> [workers, engine] -> api/prediction -> ...
  */
 #ifndef TASK_H
 #define TASK_H
 
+#include <stdatomic.h>
+
 #include "answer/evaluation.h"
-#include "api/server.h"
+#include "process/options.h"
+#include "work/work.h"
 
 struct task;
 
-/* What the protocols do differently. */
-struct task_kind {
-    /*
-     * On a worker, once all is computed: the answer, malloc'ed, its length in *size; NULL when out
-     * of memory. May set the media type and the headers of task->request->response.
-     */
-    char *(*encode)(struct task *task, size_t *size);
+/* Whoever asked. */
+struct task_client {
+    /* Does nobody wait for the answer any more? Thread-safe. */
+    bool (*gone)(const struct task *task);
+    /* On a worker, once all is computed or given up: answer, and task_finish. */
+    void (*answer)(struct task *task);
+    /* Free task->data. */
     void (*data_destroy)(void *data);
+};
+
+/* Where its time went. */
+struct task_timing {
+    uint64_t queue_ns; /* waiting, for a worker and for the engine */
+    uint64_t decode_ns, rescale_ns, infer_ns;
 };
 
 /* It belongs to whoever has popped its item, then to its unfinished jobs. */
 struct task {
     struct queue_item item; /* first */
-    const struct task_kind *kind;
-    struct server *server;
-    struct http_request *request;
+    const struct task_client *client;
+    void *data; /* the client's, owned */
+    struct work *work;
     struct vgg_model *model; /* one reference */
     struct evaluation_params params;
-    void *data; /* the kind's own, owned */
     uint64_t admitted_ns;
-    uint64_t queue_ns; /* from there to its decoding */
+    uint64_t lane_ns; /* from there to its decoding */
     uint64_t deadline_ns;
-    atomic_size_t pending; /* jobs not finished, and whoever submits them */
-    bool several;          /* a picture that fails does not fail the others */
+    struct task_timing timing; /* from answer() on */
+    atomic_size_t pending;     /* jobs not finished, and whoever submits them */
+    bool several;              /* a picture that fails does not fail the others */
     size_t n;
     struct evaluation evaluations[]; /* their pictures set, all else zero */
 };
 
-/* Takes over the reference to the model and, where it succeeds, `data`. NULL: out of memory. */
-struct task *task_create(const struct task_kind *kind, struct server *server,
-                         struct http_request *request, struct vgg_model *model, size_t n,
-                         void *data);
+/*
+ * With the defaults of `work`. Takes over the reference to the model and, where it succeeds,
+ * `data`. NULL: out of memory.
+ */
+struct task *task_create(const struct task_client *client, void *data, struct work *work,
+                         struct vgg_model *model, size_t n, uint64_t deadline_ns);
 
-/* NULL is allowed. */
+/* One that was not submitted. NULL is allowed. */
 void task_destroy(struct task *task);
-
-/* Is a request taken at all, as things are? Cheap. */
-bool task_welcome(const struct server *server, const struct http_request *request,
-                  struct problem *problem);
 
 /* Complete the parameters, and look at every picture's header: limits and cost. */
 bool task_check(struct task *task, const struct option_scales *scales, struct problem *problem);
 
-/* Queue it, or answer that it is not. The request is deferred. */
-void task_submit(struct task *task);
+/* Queue it. False where the queue is full: *retry_after_s says when to try again. */
+bool task_try_submit(struct task *task, unsigned *retry_after_s);
 
 /* On workers: up to the engine, and after it. */
-void task_decode(struct server *server, struct queue_item *item);
-void task_answer(struct server *server, struct queue_item *item);
+void task_decode(struct queue_item *item);
+void task_answer(struct queue_item *item);
+
+/* In answer(): what fails the whole request, or NULL. */
+const struct problem *task_problem(const struct task *task);
+
+/* At the end of answer(): it leaves the queue, and is freed. */
+void task_finish(struct task *task);
 
 /* For queue_options.dead. */
 bool task_dead(const struct queue_item *item);
-
-/* Identifies a model to the queue, also a copy loaded later. */
-uint64_t task_model_key(const struct vgg_model *model);
 
 #endif

@@ -1,6 +1,7 @@
 /* Workers. */
 #include "work/workers.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ enum {
 struct workers;
 
 struct worker {
-    struct server *server;
+    struct work *work;
     enum queue_lane lane;
     pthread_t thread;
 };
@@ -41,11 +42,11 @@ static void *worker_main(void *argument)
 
     if (worker->lane == QUEUE_LARGE) /* of this thread alone, on Linux */
         (void)setpriority(PRIO_PROCESS, (id_t)gettid(), LARGE_NICE);
-    while ((item = queue_pop(worker->server->queue, worker->lane)) != NULL)
+    while ((item = queue_pop(worker->work->queue, worker->lane)) != NULL)
         if (worker->lane == QUEUE_ANSWER)
-            task_answer(worker->server, item);
+            task_answer(item);
         else
-            task_decode(worker->server, item);
+            task_decode(item);
     return NULL;
 }
 
@@ -60,8 +61,8 @@ void workers_plan(unsigned threads, unsigned counts[2])
     counts[QUEUE_LARGE] = within(threads / 2, LARGE_MIN, LARGE_MAX);
 }
 
-enum vgg_status workers_create(struct server *server, const unsigned counts[2],
-                               struct workers **out, struct vgg_error *error)
+enum vgg_status workers_create(struct work *work, const unsigned counts[2], struct workers **out,
+                               struct vgg_error *error)
 {
     const size_t total = counts[QUEUE_SMALL] + counts[QUEUE_LARGE] + ANSWERS;
     struct workers *workers = calloc(1, sizeof *workers + total * sizeof *workers->items);
@@ -71,12 +72,12 @@ enum vgg_status workers_create(struct server *server, const unsigned counts[2],
     for (; workers->n < total; workers->n++) {
         struct worker *worker = &workers->items[workers->n];
 
-        worker->server = server;
+        worker->work = work;
         worker->lane = workers->n < counts[QUEUE_SMALL] ? QUEUE_SMALL
                        : workers->n + ANSWERS < total   ? QUEUE_LARGE
                                                         : QUEUE_ANSWER;
         if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-            queue_close(server->queue);
+            queue_close(work->queue);
             workers_destroy(workers);
             return vgg_fail(error, VGG_NO_MEMORY, "cannot start %zu worker threads", total);
         }

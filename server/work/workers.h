@@ -5,7 +5,7 @@
 #ifndef WORKERS_H
 #define WORKERS_H
 
-#include "api/server.h"
+#include "work/work.h"
 
 struct workers;
 
@@ -13,7 +13,7 @@ struct workers;
 void workers_plan(unsigned threads, unsigned counts[2]);
 
 /* Errors: NO_MEMORY. */
-enum vgg_status workers_create(struct server *server, const unsigned counts[2],
+enum vgg_status workers_create(struct work *work, const unsigned counts[2],
                                struct workers **workers, struct vgg_error *error);
 
 /* Wait for the workers to end; the queue must have been closed. NULL is allowed. */

@@ -1,6 +1,8 @@
 /* Parsers: every item once, a bound on those that wait, an end in which nothing is lost. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +22,8 @@ struct item {
 static struct item items[ITEMS];
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: the threads stand */
 
-static void parse(struct server *server, struct parser_item *item)
+static void parse(struct parser_item *item)
 {
-    (void)server;
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
     ((struct item *)(void *)item)->parsed++;
@@ -49,7 +50,7 @@ static void each_once(void **state)
     memset(items, 0, sizeof items);
     for (size_t i = 0; i < ITEMS; i++)
         items[i].item.parse = parse;
-    assert_int_equal(parsers_create(NULL, &parsers, NULL), VGG_OK);
+    assert_int_equal(parsers_create(&parsers, NULL), VGG_OK);
     pthread_mutex_lock(&gate);
     for (size_t i = 0; i < ITEMS; i++)
         taken += parsers_try_push(parsers, &items[i].item);
@@ -69,17 +70,17 @@ static struct parsers *own;
 static pthread_t outer_thread, inner_thread;
 static bool taken_within, done_within;
 
-static void parse_inner(struct server *server, struct parser_item *item)
+static void parse_inner(struct parser_item *item)
 {
-    (void)server, (void)item;
+    (void)item;
     inner_thread = pthread_self();
 }
 
-static void parse_outer(struct server *server, struct parser_item *item)
+static void parse_outer(struct parser_item *item)
 {
     static struct parser_item inner = {NULL, parse_inner};
 
-    (void)server, (void)item;
+    (void)item;
     outer_thread = pthread_self();
     taken_within = parsers_try_push(own, &inner);
     done_within = pthread_equal(inner_thread, outer_thread);
@@ -94,7 +95,7 @@ static void at_once_on_a_parser(void **state)
     memset(items, 0, sizeof items);
     for (size_t i = 0; i < ITEMS; i++)
         items[i].item.parse = parse;
-    assert_int_equal(parsers_create(NULL, &own, NULL), VGG_OK);
+    assert_int_equal(parsers_create(&own, NULL), VGG_OK);
     pthread_mutex_lock(&gate);
     assert_true(parsers_try_push(own, &outer));
     for (size_t i = 0; i < ITEMS; i++)
@@ -116,7 +117,7 @@ static void without_memory(void **state)
     if (!fault_available())
         skip();
     fault_arm(1);
-    assert_int_equal(parsers_create(NULL, &parsers, &error), VGG_NO_MEMORY);
+    assert_int_equal(parsers_create(&parsers, &error), VGG_NO_MEMORY);
     assert_true(fault_disarm());
     assert_int_equal(error.status, VGG_NO_MEMORY);
     assert_int_equal(fault_outstanding(), before);

@@ -1,0 +1,13 @@
+/* The handlers of http/http.h, with a struct server as their context. */
+#ifndef ROUTES_H
+#define ROUTES_H
+
+#include "api/server.h"
+
+bool routes_admit(void *app, struct http_request *request);
+void routes_handle(void *app, struct http_request *request);
+void routes_refuse(void *app, struct http_request *request, enum http_refusal why);
+void routes_done(void *app, const struct http_request *request, unsigned status, bool body_cut);
+bool routes_closing(void *app);
+
+#endif
