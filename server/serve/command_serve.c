@@ -269,6 +269,11 @@ static enum vgg_status start_engine(struct startup *startup, const struct serve_
                             : status;
 }
 
+static void on_accepted(void *http, bool admin, int fd, const void *address, unsigned size)
+{
+    http_add_connection(http, admin, fd, address, size);
+}
+
 static enum vgg_status start_http(struct startup *startup, const struct serve_options *given,
                                   struct vgg_error *error)
 {
@@ -287,6 +292,7 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
         .idle_ns = given->idle_ns,
         .tls = server->secrets.tls,
     };
+    struct listener_handler accepting = {.accepted = on_accepted};
     enum vgg_status status;
 
     server->openapi = openapi_create(startup->endpoints[1].address, given->images_max);
@@ -295,7 +301,8 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
     status = http_create(&http, &server->http, error);
     if (status != VGG_OK)
         return status;
-    return listener_create(server->http, &startup->endpoints[0], &startup->endpoints[1],
+    accepting.context = server->http;
+    return listener_create(&accepting, &startup->endpoints[0], &startup->endpoints[1],
                            &startup->listener, error);
 }
 
