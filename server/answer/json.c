@@ -508,8 +508,8 @@ char *json_bench(const struct vgg_machine *machine, const struct json_run *runs,
 
 /* ---------------------------------------------------------------- log ------------------------ */
 
-char *json_access(const struct http_request *request, const char *time, unsigned status,
-                  size_t *size)
+char *json_access(const struct http_request *request, const char *route, const char *time,
+                  unsigned status, size_t *size)
 {
     const struct http_timing *timing = &request->timing;
     char method[METHOD_LOGGED_MAX], path[PATH_LOGGED_MAX];
@@ -525,7 +525,7 @@ char *json_access(const struct http_request *request, const char *time, unsigned
     failed += set_string(root, "client", request->client);
     failed += set_string(root, "method", method);
     failed += set_string(root, "path", path);
-    failed += set_string(root, "route", request->route != NULL ? request->route : "other");
+    failed += set_string(root, "route", route);
     failed += json_object_set_new(root, "status", json_integer(status));
     failed += set_string(root, "type", request->problem);
     failed += set_string(root, "detail", request->detail[0] != '\0' ? request->detail : NULL);

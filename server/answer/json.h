@@ -51,8 +51,8 @@ char *json_bench(const struct vgg_machine *machine, const struct json_run *runs,
 char *json_status(const char *text, size_t *size);
 
 /* One line of the access log. */
-char *json_access(const struct http_request *request, const char *time, unsigned status,
-                  size_t *size);
+char *json_access(const struct http_request *request, const char *route, const char *time,
+                  unsigned status, size_t *size);
 
 /* One event of the log: {"time", "event": level, "message"}. */
 char *json_event(const char *time, const char *level, const char *message, size_t *size);

@@ -8,6 +8,7 @@
 
 #include "answer/json.h"
 #include "ops/log_writer.h"
+#include "ops/metrics.h"
 #include "process/clock.h"
 #include "text/utf8.h"
 
@@ -121,7 +122,7 @@ void log_access(const struct http_request *request, unsigned status)
 
     format_time(time);
     if (log_format == LOG_JSON) {
-        char *json = json_access(request, time, status, &size);
+        char *json = json_access(request, metrics_route_label(request->route), time, status, &size);
 
         put_json(json, size);
         return;

@@ -5,8 +5,9 @@
 #include "http/http.h"
 #include "ops/secrets.h"
 
-/* X(name, label) */
+/* X(name, label). The first is what a request has that is on no route, or not known to be yet. */
 #define METRICS_ROUTES(X)                                                                          \
+    X(OTHER, "other")                                                                              \
     X(CLASSIFY, "/classify")                                                                       \
     X(LIVEZ, "/livez")                                                                             \
     X(READYZ, "/readyz")                                                                           \
@@ -28,8 +29,7 @@
     X(V2_UNLOAD, "/v2/repository/models/{model}/unload")                                           \
     X(ADMIN_MODEL, "/admin/model")                                                                 \
     X(ADMIN_RELOAD, "/admin/reload")                                                               \
-    X(ADMIN_ROLLBACK, "/admin/rollback")                                                           \
-    X(OTHER, "other")
+    X(ADMIN_ROLLBACK, "/admin/rollback")
 
 #define METRICS_STAGES(X)                                                                          \
     X(QUEUE, "queue")                                                                              \

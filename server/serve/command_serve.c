@@ -280,16 +280,16 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
     struct server *server = &startup->server;
     const struct http_options http = {
         .handler = {server, routes_admit, routes_handle, routes_done, routes_refuse,
-                    routes_closing},
+                    routes_no_memory, routes_closing},
         .body_max = given->body_max,
         .body_total_max = BODIES_HELD * given->body_max,
         .images_max = given->images_max,
-        .header_max = given->header_max,
-        .connections_max = given->connections_max,
-        .connections_per_address = given->connections_per_address,
-        .deadline_ns = given->deadline_ns,
-        .header_ns = given->header_ns,
-        .idle_ns = given->idle_ns,
+        .limits = {.header_max = given->header_max,
+                   .connections_max = given->connections_max,
+                   .connections_per_address = given->connections_per_address,
+                   .deadline_ns = given->deadline_ns,
+                   .header_ns = given->header_ns,
+                   .idle_ns = given->idle_ns},
         .tls = server->secrets.tls,
     };
     struct listener_handler accepting = {.accepted = on_accepted};

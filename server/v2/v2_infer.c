@@ -30,11 +30,13 @@ static void data_destroy(void *data)
 static char *encode(struct task *task, size_t *size)
 {
     struct http_response *response = &task->request->response;
-    char *text = v2_text_answer(task->data, task->model, task->evaluations, size,
-                                &response->inference_header_bytes);
+    char *text =
+        v2_text_answer(task->data, task->model, task->evaluations, size, &response->number);
 
-    if (response->inference_header_bytes != 0)
+    if (response->number != 0) { /* binary tensors follow so many bytes of JSON */
+        response->number_header = "Inference-Header-Content-Length";
         response->type = "application/octet-stream";
+    }
     return text;
 }
 

@@ -10,7 +10,7 @@ static void invalid_utf8_does_not_lose_the_line(void **state)
 {
     static const char *const texts[] = {"caf\xe9.jpg", "\xff",         "\xed\xa0\x80",
                                         "\xc0\x80",    "cut \xe2\x82", "\xf4\x90\x80\x80"};
-    struct http_request request = {.client = "::1", .route = "/classify"};
+    struct http_request request = {.client = "::1"};
     size_t size = 0;
 
     (void)state;
@@ -28,7 +28,7 @@ static void invalid_utf8_does_not_lose_the_line(void **state)
         json_decref(root);
 
         request.path = request.method = texts[i];
-        line = json_access(&request, "now", 404, &size);
+        line = json_access(&request, "/classify", "now", 404, &size);
         root = parse(line, size);
         assert_int_equal(integer(root, "status"), 404);
         json_decref(root);
