@@ -29,6 +29,14 @@ unsigned problem_status(enum problem_kind kind)
     return problems[kind].status;
 }
 
+enum problem_kind problem_of_http(unsigned status)
+{
+    for (int kind = 0; kind < PROBLEM_KINDS; kind++)
+        if (problems[kind].status == status)
+            return (enum problem_kind)kind;
+    return PROBLEM_INTERNAL;
+}
+
 enum problem_kind problem_of_status(enum vgg_status status)
 {
     switch (status) {

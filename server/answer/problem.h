@@ -53,6 +53,9 @@ const char *problem_type(enum problem_kind kind); /* "urn:vgg:problem:bad-image"
 const char *problem_title(enum problem_kind kind);
 unsigned problem_status(enum problem_kind kind);
 
+/* The kind of a request that HTTP itself refuses with this status: the first one that has it. */
+enum problem_kind problem_of_http(unsigned status);
+
 /* The kind for a failure of the library. */
 enum problem_kind problem_of_status(enum vgg_status status);
 

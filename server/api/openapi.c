@@ -8,7 +8,7 @@
 #include "api/server.h"
 #include "api/static_file.h"
 #include "http/coding.h"
-#include "net/listener.h"
+#include "net/endpoint.h"
 #include "text/text.h"
 
 /* openapi_file.S */

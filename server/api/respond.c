@@ -79,7 +79,7 @@ void respond_problem(struct server *server, struct http_request *request,
     json = v2 ? v2_error(problem.detail, &size) : json_problem(&problem, request->id, NULL, &size);
     if (status == 503)
         request->response.retry_after_s = retry_after_s != 0 ? retry_after_s : 1;
-    request->response.authenticate = status == 401;
+    request->response.challenge = status == 401 ? "Bearer realm=\"vgg\"" : NULL;
     count_shed(server, problem.kind);
     respond(request, status, v2 ? "application/json" : "application/problem+json", json, size);
 }

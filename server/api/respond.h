@@ -1,4 +1,5 @@
-/* Answers to requests: what every handler ends with. On any thread; the request may be gone then. */
+/* Answers to requests: what every handler ends with. On any thread; the request may be gone then.
+ */
 #ifndef RESPOND_H
 #define RESPOND_H
 

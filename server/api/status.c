@@ -31,8 +31,8 @@ char *status_model_json(const struct server *server, const struct vgg_model *mod
     const struct option_scales *scales = &server->options->work.scales;
 
     return json_model(model, scales->n != 0 ? scales->scales : info->scales,
-                      scales->n != 0 ? scales->n : info->scales_n, server->options->work.flip, labels,
-                      size);
+                      scales->n != 0 ? scales->n : info->scales_n, server->options->work.flip,
+                      labels, size);
 }
 
 static bool on_model_parameter(void *context, const char *name, const char *value)

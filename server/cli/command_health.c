@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "net/listener.h"
+#include "net/endpoint.h"
 #include "process/clock.h"
 #include "process/terminal.h"
 

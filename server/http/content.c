@@ -28,6 +28,9 @@ void content_fini(struct content *content)
 /* Split the body into the parts of its media type. */
 static enum http_body split(struct content *content, const char *type)
 {
+    static const enum http_body ends[] = {[MULTIPART_DONE] = HTTP_BODY_MULTIPART,
+                                          [MULTIPART_MANY] = HTTP_BODY_MANY,
+                                          [MULTIPART_BAD] = HTTP_BODY_BAD};
     struct multipart *form = &content->form;
     char boundary[MULTIPART_BOUNDARY_MAX + 1];
 
@@ -36,7 +39,7 @@ static enum http_body split(struct content *content, const char *type)
     else if (!multipart_boundary(type, boundary))
         form->error = "the Content-Type names no usable boundary";
     else
-        return multipart_parse(form, content->body.bytes, content->body.size, boundary);
+        return ends[multipart_parse(form, content->body.bytes, content->body.size, boundary)];
     return HTTP_BODY_BAD;
 }
 

@@ -6,7 +6,7 @@
 #define CONTENT_H
 
 #include "http/body.h"
-#include "http/multipart.h"
+#include "http/request.h"
 
 struct content {
     struct body body;

@@ -86,7 +86,7 @@ static void refuse_head(struct gate *gate, const struct head_fault *why)
 static void refuse_body(struct gate *gate, const char *own, const char *detail)
 {
     gate->faulty = gate->heads_n;
-    gate->fault = (struct gate_fault){.why = {PROBLEM_BAD_REQUEST, detail}};
+    gate->fault = (struct gate_fault){.why = {400, detail}};
     shut(gate, own);
 }
 
@@ -134,10 +134,8 @@ static bool step_head(struct gate *gate)
         if (gate->held_n < gate->size_max)
             return false;
         why = gate->reader.line == 0
-                  ? (struct head_fault){PROBLEM_URI_TOO_LONG,
-                                        "the request line is over the limit (--max-header)"}
-                  : (struct head_fault){PROBLEM_HEADERS_TOO_LARGE,
-                                        "the headers are over the limit (--max-header)"};
+                  ? (struct head_fault){414, "the request line is over the limit (--max-header)"}
+                  : (struct head_fault){431, "the headers are over the limit (--max-header)"};
         break;
     case HEAD_FAULTY:
         break;
@@ -370,7 +368,7 @@ const struct gate_fault *gate_fault(const struct gate *gate, size_t n)
 {
     /* A request that did not come through the gate: the library reads past it. */
     static const struct gate_fault unseen = {
-        {PROBLEM_INTERNAL, "the request was not checked; see gate.h"}, NULL, NULL};
+        {500, "the request was not checked; see gate.h"}, NULL, NULL};
 
     if (n > gate->heads_n)
         return &unseen;

@@ -13,15 +13,15 @@ struct span {
 
 static const char digits[] = "0123456789";
 
-static bool fail(struct head_fault *fault, enum problem_kind problem, const char *detail)
+static bool fail(struct head_fault *fault, unsigned status, const char *detail)
 {
-    *fault = (struct head_fault){problem, detail};
+    *fault = (struct head_fault){status, detail};
     return false;
 }
 
 static bool refuse(struct head_fault *fault, const char *detail)
 {
-    return fail(fault, PROBLEM_BAD_REQUEST, detail);
+    return fail(fault, 400, detail);
 }
 
 /* ---------------------------------------------------------------- characters ----------------- */
@@ -115,7 +115,7 @@ static bool read_version(struct head_reader *reader, struct span version, struct
     while (i < version.size && (version.at[i] == '.' || strchr(digits, version.at[i]) != NULL))
         i++;
     if (i == version.size)
-        return fail(fault, PROBLEM_HTTP_VERSION, "the versions of HTTP here are 1.1 and 1.0");
+        return fail(fault, 505, "the versions of HTTP here are 1.1 and 1.0");
     return refuse(fault, "the request line does not end with HTTP/1.1 or HTTP/1.0");
 }
 
@@ -153,11 +153,11 @@ static bool read_target(struct head_reader *reader, struct span method, struct s
         parameters += i > query && target.at[i] == '&';
     }
     if (parameters > HEAD_PARAMETERS_MAX)
-        return fail(fault, PROBLEM_URI_TOO_LONG, "the query has more than 50 parameters");
+        return fail(fault, 414, "the query has more than 50 parameters");
     if (target.at[0] == '/' || (options && equal(target, "*")))
         return true;
     if (method.size == 7 && memcmp(method.at, "CONNECT", 7) == 0)
-        return fail(fault, PROBLEM_NOT_IMPLEMENTED, "this is no proxy: CONNECT does nothing here");
+        return fail(fault, 501, "this is no proxy: CONNECT does nothing here");
     return read_absolute(reader, target, options, fault);
 }
 
@@ -241,8 +241,7 @@ static bool read_coding(struct head_reader *reader, struct span value, struct he
         else if (coding.size == 0)
             reader->bad_codings = true;
         else
-            return fail(fault, PROBLEM_NOT_IMPLEMENTED,
-                        "of the transfer codings only chunked is known");
+            return fail(fault, 501, "of the transfer codings only chunked is known");
         if (end == value.size)
             return true;
         value = (struct span){value.at + end + 1, value.size - end - 1};
@@ -253,7 +252,7 @@ static bool read_expect(struct head_reader *reader, struct span value, struct he
 {
     (void)reader;
     return equal(value, "100-continue") ||
-           fail(fault, PROBLEM_EXPECTATION, "of the expectations only 100-continue can be met");
+           fail(fault, 417, "of the expectations only 100-continue can be met");
 }
 
 static struct span name_of(const char *line, size_t size)
@@ -276,7 +275,7 @@ static bool read_field(struct head_reader *reader, const char *line, size_t size
     if (!head_field_valid(line, size, fault))
         return false;
     if (++reader->fields_n > HEAD_FIELDS_MAX)
-        return fail(fault, PROBLEM_HEADERS_TOO_LARGE, "there are more than 100 headers");
+        return fail(fault, 431, "there are more than 100 headers");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (equal(name, known[i].name))
             return known[i].read(reader, trim(line + name.size + 1, size - name.size - 1), fault);

@@ -2,15 +2,14 @@
  * The head of a request, its request line and headers, read as RFC 9112 says and in no other way:
  * what a proxy in front might read otherwise is a fault. Bytes in, a verdict out; no I/O.
  *
- * Path of a request: listener -> peers, [gate: head] -> http -> routes -> ...
+ * Path of a request: listener -> peers, connections, [gate: head] -> http -> routes -> ...
  */
 #ifndef HEAD_H
 #define HEAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "answer/problem.h"
 
 enum {
     HEAD_FIELDS_MAX = 100,   /* headers of one request */
@@ -19,7 +18,7 @@ enum {
 
 /* Why a head is refused. */
 struct head_fault {
-    enum problem_kind problem;
+    unsigned status;    /* of the answer: 400, 414, 417, 431, 501 or 505 */
     const char *detail; /* static storage */
 };
 

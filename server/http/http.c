@@ -41,7 +41,7 @@ struct http {
     struct MHD_Daemon *daemons[2]; /* main, admin */
     struct peers *peers;
     struct MHD_Response *no_memory; /* when there is none even for a small answer */
-    char no_memory_id[HTTP_ID_MAX + 1];
+    struct http_request nobody;     /* whose answer it is */
     struct body_budget bodies;
 };
 
@@ -183,30 +183,27 @@ static struct MHD_Response *make_response(struct exchange *exchange)
     if (response == NULL)
         free(answer->body);
     answer->body = NULL;
-    if (response != NULL && !answer_headers(&exchange->request, closing, add_header, response)) {
+    if (response != NULL && !response_headers(&exchange->request, closing, add_header, response)) {
         MHD_destroy_response(response);
         return NULL;
     }
     return response;
 }
 
-#define NO_MEMORY_TYPE "urn:vgg:problem:out-of-memory"
-
 /* The small 503 for want of memory; NULL when there is none for that either. */
-static struct MHD_Response *make_no_memory(const char *id)
+static struct MHD_Response *make_no_memory(const struct http_handler *handler,
+                                           struct http_request *request)
 {
-    static const char format[] = "{\"type\":\"" NO_MEMORY_TYPE "\",\"title\":\"Out of "
-                                 "memory\",\"status\":503,\"detail\":\"out of "
-                                 "memory\",\"request_id\":\"%s\"}\n";
-    char body[sizeof format + HTTP_ID_MAX];
-    int size = snprintf(body, sizeof body, format, id);
+    char body[HTTP_NO_MEMORY_BYTES], retry_after[16];
+    size_t size = handler->no_memory(handler->app, request, body);
     struct MHD_Response *response =
-        MHD_create_response_from_buffer((size_t)size, body, MHD_RESPMEM_MUST_COPY);
+        MHD_create_response_from_buffer(size, body, MHD_RESPMEM_MUST_COPY);
 
+    snprintf(retry_after, sizeof retry_after, "%u", request->response.retry_after_s);
     if (response == NULL ||
-        (add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "application/problem+json") &&
-         add_header(response, "X-Request-Id", id) &&
-         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, "1")))
+        (add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, request->response.type) &&
+         add_header(response, "X-Request-Id", request->id) &&
+         add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, retry_after)))
         return response;
     MHD_destroy_response(response);
     return NULL;
@@ -220,15 +217,12 @@ static enum MHD_Result send_answer(struct exchange *exchange)
 
     watch_expect(exchange->peer->watch, false);
     watch_phase(exchange->peer->watch, CUT_ANSWER);
-    watch_set(exchange->peer->watch, now_ns() + http->options.idle_ns, true);
+    watch_set(exchange->peer->watch, now_ns() + http->options.limits.idle_ns, true);
     exchange->status = response != NULL ? exchange->request.response.status : 503;
+    if (response == NULL)
+        response = make_no_memory(&http->options.handler, &exchange->request);
     if (response == NULL) {
-        exchange->request.problem = NO_MEMORY_TYPE;
-        snprintf(exchange->request.detail, sizeof exchange->request.detail, "out of memory");
-        response = make_no_memory(exchange->request.id);
-    }
-    if (response == NULL) {
-        memcpy(exchange->request.id, http->no_memory_id, sizeof http->no_memory_id);
+        memcpy(exchange->request.id, http->nobody.id, sizeof http->nobody.id);
         return MHD_queue_response(exchange->mhd, 503, http->no_memory);
     }
     queued = MHD_queue_response(exchange->mhd, exchange->status, response);
@@ -377,7 +371,8 @@ static void *on_request(void *context, const char *uri, struct MHD_Connection *m
     exchange->request.admin = peer->admin;
     exchange->request.first = peer->requests == 0;
     exchange->request.received_ns = peer_begin(peer);
-    exchange->request.deadline_ns = exchange->request.received_ns + http->options.deadline_ns;
+    exchange->request.deadline_ns =
+        exchange->request.received_ns + http->options.limits.deadline_ns;
     info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (info != NULL && info->client_addr != NULL)
         (void)getnameinfo(info->client_addr,
@@ -504,7 +499,7 @@ static struct MHD_Daemon *start_daemon(struct http *http, unsigned threads, size
         MHD_OPTION_URI_LOG_CALLBACK, on_request, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)(connections_max + SURPLUS_CONNECTIONS), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        http->options.header_max + POOL_BYTES,
+        http->options.limits.header_max + POOL_BYTES,
 #if MHD_VERSION >= 0x01000000
         MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, /* what it refuses by itself, the gate has refused */
 #endif
@@ -521,14 +516,14 @@ enum vgg_status http_create(const struct http_options *options, struct http **ou
         goto fail;
     http->options = *options;
     http->bodies.max = options->body_total_max;
-    if (peers_create(options, &http->peers, error) != VGG_OK)
+    if (peers_create(&options->limits, &http->peers, error) != VGG_OK)
         goto fail;
-    request_id_make(http->no_memory_id);
-    http->no_memory = make_no_memory(http->no_memory_id);
+    request_id_make(http->nobody.id);
+    http->no_memory = make_no_memory(&options->handler, &http->nobody);
     if (http->no_memory == NULL)
         goto fail;
     http->daemons[0] =
-        start_daemon(http, NETWORK_THREADS, options->connections_max, options->tls != NULL);
+        start_daemon(http, NETWORK_THREADS, options->limits.connections_max, options->tls != NULL);
     http->daemons[1] = start_daemon(http, 1, PEERS_ADMIN_MAX, false);
     if (http->daemons[0] == NULL || http->daemons[1] == NULL)
         goto fail;

@@ -184,14 +184,14 @@ static bool take_headers(struct cursor *cursor, struct part_head *head)
     return false;
 }
 
-static enum http_body fail(struct multipart *form, const char *error)
+static enum multipart_result fail(struct multipart *form, const char *error)
 {
     form->error = error;
-    return HTTP_BODY_BAD;
+    return MULTIPART_BAD;
 }
 
-static enum http_body add_field(struct multipart *form, const struct part_head *head, char *value,
-                                size_t size)
+static enum multipart_result add_field(struct multipart *form, const struct part_head *head,
+                                       char *value, size_t size)
 {
     struct http_field *field = &form->fields[form->fields_n];
 
@@ -205,20 +205,20 @@ static enum http_body add_field(struct multipart *form, const struct part_head *
     if (strlen(field->value) != size)
         field->name = "\\0";
     form->fields_n++;
-    return HTTP_BODY_MULTIPART;
+    return MULTIPART_DONE;
 }
 
-static enum http_body add_part(struct multipart *form, const struct part_head *head, char *bytes,
-                               size_t size)
+static enum multipart_result add_part(struct multipart *form, const struct part_head *head,
+                                      char *bytes, size_t size)
 {
     if (!head->has_filename && !head->bytes)
         return add_field(form, head, bytes, size);
     if (head->unnamed_file && size == 0)
-        return HTTP_BODY_MULTIPART;
+        return MULTIPART_DONE;
     if (form->parts_n == form->parts_max)
-        return HTTP_BODY_MANY;
+        return MULTIPART_MANY;
     form->parts[form->parts_n++] = (struct http_part){(const uint8_t *)bytes, size};
-    return HTTP_BODY_MULTIPART;
+    return MULTIPART_DONE;
 }
 
 /* The next delimiter, or NULL: what only begins like one, as a longer boundary does, is none. */
@@ -241,8 +241,8 @@ static char *find_delimiter(const struct cursor *cursor, const char *delimiter)
 }
 
 /* The part that begins at the cursor, which goes behind the delimiter that ends it. */
-static enum http_body take_part(struct multipart *form, struct cursor *cursor,
-                                const char *delimiter)
+static enum multipart_result take_part(struct multipart *form, struct cursor *cursor,
+                                       const char *delimiter)
 {
     struct part_head head;
     char *bytes, *found;
@@ -273,8 +273,8 @@ static bool find_first(struct cursor *cursor, const char *delimiter)
     return found != NULL;
 }
 
-enum http_body multipart_parse(struct multipart *form, uint8_t *bytes, size_t size,
-                               const char *boundary)
+enum multipart_result multipart_parse(struct multipart *form, uint8_t *bytes, size_t size,
+                                      const char *boundary)
 {
     char delimiter[MULTIPART_BOUNDARY_MAX + 5]; /* its line end belongs to it */
     struct cursor cursor = {(char *)bytes, (char *)bytes + size};
@@ -285,13 +285,13 @@ enum http_body multipart_parse(struct multipart *form, uint8_t *bytes, size_t si
     if (!find_first(&cursor, delimiter))
         return fail(form, "the multipart body has no parts: its boundary is nowhere in it");
     for (; !take(&cursor, "--"); parts++) {
-        enum http_body found = take_part(form, &cursor, delimiter);
+        enum multipart_result found = take_part(form, &cursor, delimiter);
 
-        if (found != HTTP_BODY_MULTIPART)
+        if (found != MULTIPART_DONE)
             return found;
     }
     if (form->parts_n != 0)
-        return HTTP_BODY_MULTIPART;
+        return MULTIPART_DONE;
     if (parts == 0)
         return fail(form, "the multipart body has no parts");
     return fail(form, parts > form->fields_n

@@ -8,7 +8,7 @@
 #include "process/clock.h"
 
 struct peers {
-    struct http_options options;
+    struct http_limits limits;
     struct connections *connections;
     struct addresses *addresses; /* NULL: no limit */
     struct lingerers *linger;
@@ -17,19 +17,19 @@ struct peers {
     _Atomic uint64_t accepted, refused[HTTP_REFUSED_N];
 };
 
-enum vgg_status peers_create(const struct http_options *options, struct peers **out,
+enum vgg_status peers_create(const struct http_limits *limits, struct peers **out,
                              struct vgg_error *error)
 {
     struct peers *peers = calloc(1, sizeof *peers);
 
     if (peers == NULL)
         goto fail;
-    peers->options = *options;
+    peers->limits = *limits;
     if (connections_create(&peers->connections, error) != VGG_OK)
         goto fail;
-    if (options->connections_per_address != 0 &&
+    if (limits->connections_per_address != 0 &&
         (peers->addresses =
-             addresses_create(options->connections_max, options->connections_per_address)) == NULL)
+             addresses_create(limits->connections_max, limits->connections_per_address)) == NULL)
         goto fail;
     peers->linger = linger_create();
     if (peers->linger == NULL)
@@ -56,13 +56,13 @@ void peers_destroy(struct peers *peers)
 /* The next request begins: its clocks run, whenever the gate lets it through. */
 static void start_clocks(struct peer *peer)
 {
-    const struct http_options *options = &peer->peers->options;
+    const struct http_limits *limits = &peer->peers->limits;
 
     peer->begun_ns = now_ns();
     watch_phase(peer->watch, CUT_HEADERS);
     watch_set(peer->watch,
-              peer->begun_ns + (options->header_ns < options->deadline_ns ? options->header_ns
-                                                                          : options->deadline_ns),
+              peer->begun_ns + (limits->header_ns < limits->deadline_ns ? limits->header_ns
+                                                                        : limits->deadline_ns),
               true);
 }
 
@@ -104,7 +104,7 @@ void peer_end(struct peer *peer)
         start_clocks(peer);
     else {
         watch_phase(peer->watch, CUT_IDLE);
-        watch_set(peer->watch, now_ns() + peer->peers->options.idle_ns, false);
+        watch_set(peer->watch, now_ns() + peer->peers->limits.idle_ns, false);
     }
     watch_expect(peer->watch, true);
 }
@@ -114,8 +114,8 @@ void peer_end(struct peer *peer)
 /* Count a connection in against the limits; false: it is one too many. */
 static bool admit(struct peers *peers, struct peer *peer, int fd, const struct sockaddr *address)
 {
-    const struct http_options *options = &peers->options;
-    size_t max = peer->admin ? PEERS_ADMIN_MAX : options->connections_max;
+    const struct http_limits *limits = &peers->limits;
+    size_t max = peer->admin ? PEERS_ADMIN_MAX : limits->connections_max;
 
     if (atomic_fetch_add(&peers->open[peer->admin], 1) >= max)
         peers->refused[REFUSED_LIMIT]++;
@@ -123,8 +123,8 @@ static bool admit(struct peers *peers, struct peer *peer, int fd, const struct s
              (peer->address = addresses_take(peers->addresses, address)) == NULL)
         peers->refused[REFUSED_ADDRESS]++;
     else {
-        peer->watch = watch_add(peers->connections, fd, now_ns() + options->header_ns);
-        if (peer->watch != NULL && gate_init(&peer->gate, options->header_max, on_head, peer))
+        peer->watch = watch_add(peers->connections, fd, now_ns() + limits->header_ns);
+        if (peer->watch != NULL && gate_init(&peer->gate, limits->header_max, on_head, peer))
             return true;
         watch_remove(peer->watch);
         peers->refused[REFUSED_NO_MEMORY]++;

@@ -2,13 +2,13 @@
  * The clients: how many connections they may have, what is kept of each, and its clocks. Nothing
  * here knows libmicrohttpd; http.c tells of connections and requests as they begin and end.
  *
- * Path of a request: listener -> [peers], gate -> http -> routes -> ...
+ * Path of a request: listener -> [peers], connections, gate -> http -> routes -> ...
  */
 #ifndef PEERS_H
 #define PEERS_H
 
-#include "http/http.h"
 #include "http/interpose.h"
+#include "http/limits.h"
 #include "net/tls.h"
 
 struct sockaddr;
@@ -33,7 +33,7 @@ struct peer {
 };
 
 /* Errors: NO_MEMORY. */
-enum vgg_status peers_create(const struct http_options *options, struct peers **peers,
+enum vgg_status peers_create(const struct http_limits *limits, struct peers **peers,
                              struct vgg_error *error);
 
 /* No peer may be left. NULL is allowed. */

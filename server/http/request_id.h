@@ -2,7 +2,12 @@
 #ifndef REQUEST_ID_H
 #define REQUEST_ID_H
 
-#include "http/http.h"
+#include <stdbool.h>
+
+enum {
+    HTTP_ID_MAX = 128,        /* characters of X-Request-Id */
+    HTTP_TRACEPARENT_MAX = 55 /* characters, W3C trace context version 00 */
+};
 
 /* [A-Za-z0-9._-], at least one and at most HTTP_ID_MAX. */
 bool request_id_valid(const char *id);

@@ -22,32 +22,29 @@ static bool add_cors(const struct http_request *request, const struct sink *sink
     if (!answer->allow_origin)
         return true;
     return add_header(sink, "Access-Control-Allow-Origin", request->origin) &&
-           (answer->preflight != NULL
-                ? add_header(sink, "Access-Control-Allow-Methods", answer->preflight) &&
-                      add_header(sink, "Access-Control-Allow-Headers",
-                                 "Authorization, Content-Type, Content-Encoding, "
-                                 "Inference-Header-Content-Length, "
-                                 "X-Request-Id, X-Request-Timeout-Ms, traceparent") &&
+           (answer->preflight_methods != NULL
+                ? add_header(sink, "Access-Control-Allow-Methods", answer->preflight_methods) &&
+                      add_header(sink, "Access-Control-Allow-Headers", answer->preflight_headers) &&
                       add_header(sink, "Access-Control-Max-Age", "7200")
-                : add_header(sink, "Access-Control-Expose-Headers",
-                             "X-Request-Id, Retry-After, Inference-Header-Content-Length"));
+                : add_header(sink, "Access-Control-Expose-Headers", answer->exposed));
 }
 
-bool answer_headers(const struct http_request *request, bool closing,
-                    bool (*add)(void *context, const char *name, const char *value), void *context)
+bool response_headers(const struct http_request *request, bool closing,
+                      bool (*add)(void *context, const char *name, const char *value),
+                      void *context)
 {
     static const char *const vary[2][2] = {{NULL, "Origin"},
                                            {"Accept-Encoding", "Accept-Encoding, Origin"}};
     const struct http_response *answer = &request->response;
     const struct sink sink = {add, context};
-    char retry_after[16] = "", inference_header[24] = "";
+    char retry_after[16] = "", number[24] = "";
 
     for (const struct http_header *more = answer->headers; more != NULL && more->name != NULL;
          more++)
         if (!add_header(&sink, more->name, more->value))
             return false;
-    if (answer->inference_header_bytes != 0)
-        snprintf(inference_header, sizeof inference_header, "%zu", answer->inference_header_bytes);
+    if (answer->number_header != NULL)
+        snprintf(number, sizeof number, "%zu", answer->number);
     if (answer->retry_after_s != 0)
         snprintf(retry_after, sizeof retry_after, "%u", answer->retry_after_s);
     return add_header(&sink, "Content-Type", answer->type) &&
@@ -58,11 +55,9 @@ bool answer_headers(const struct http_request *request, bool closing,
            add_header(&sink, "Retry-After", retry_after) &&
            add_header(&sink, "Allow", answer->allow) &&
            add_header(&sink, "Accept-Encoding", answer->accept_encoding) &&
-           add_header(&sink, "Inference-Header-Content-Length", inference_header) &&
+           add_header(&sink, answer->number_header, number) &&
            add_header(&sink, "Content-Encoding", answer->content_encoding) &&
            add_header(&sink, "Vary", vary[answer->vary_encoding][answer->vary_origin]) &&
-           add_cors(request, &sink) &&
-           add_header(&sink, "WWW-Authenticate",
-                      answer->authenticate ? "Bearer realm=\"vgg\"" : NULL) &&
+           add_cors(request, &sink) && add_header(&sink, "WWW-Authenticate", answer->challenge) &&
            add_header(&sink, "Connection", closing ? "close" : NULL);
 }

@@ -8,6 +8,7 @@
 
 #include "answer/json.h"
 #include "ops/log_writer.h"
+#include "ops/metrics.h"
 #include "process/clock.h"
 #include "text/utf8.h"
 
@@ -123,7 +124,7 @@ static void put_json_access(const struct http_request *request, unsigned status,
         .client = request->client,
         .method = request->method,
         .path = request->path,
-        .route = request->route != NULL ? request->route : "other",
+        .route = metrics_route_label(request->route),
         .type = request->problem,
         .detail = request->detail,
         .model = request->model_version,

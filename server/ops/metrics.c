@@ -189,14 +189,21 @@ static void print_stages(struct text *out, const struct histogram *stages)
     }
 }
 
+/* The last one that is printed is ROUTE_OTHER. */
+static size_t nth_route(size_t n)
+{
+    return (n + 1) % METRICS_ROUTES_N;
+}
+
 static void print_durations(struct text *out, const struct metrics *metrics)
 {
     static const char name[] = "vgg_http_request_duration_seconds";
 
     print_family(out, name, "histogram",
                  "From the request line to the end of the answer, by its class of status.");
-    for (size_t route = 0; route < METRICS_ROUTES_N; route++)
+    for (size_t n = 0; n < METRICS_ROUTES_N; n++)
         for (size_t i = 0; i < CLASSES_N; i++) {
+            size_t route = nth_route(n);
             char label[80];
 
             snprintf(label, sizeof label, "route=\"%s\",code=\"%s\"", route_labels[route],
@@ -216,8 +223,9 @@ static void print_counters(struct text *out, const char *name, const char *key,
 static void print_counted(struct text *out, const struct metrics *metrics)
 {
     print_family(out, "vgg_http_requests_total", "counter", "Answers sent, by route and status.");
-    for (size_t route = 0; route < METRICS_ROUTES_N; route++)
+    for (size_t n = 0; n < METRICS_ROUTES_N; n++)
         for (size_t i = 0; i < CODES_N; i++) {
+            size_t route = nth_route(n);
             char code[16] = "other";
 
             if (i + 1 < CODES_N)

@@ -7,8 +7,9 @@
 struct http_counts;
 struct secrets_state;
 
-/* X(name, label) */
+/* X(name, label). The first is what a request has that is on no route, or not known to be yet. */
 #define METRICS_ROUTES(X)                                                                          \
+    X(OTHER, "other")                                                                              \
     X(CLASSIFY, "/classify")                                                                       \
     X(LIVEZ, "/livez")                                                                             \
     X(READYZ, "/readyz")                                                                           \
@@ -30,8 +31,7 @@ struct secrets_state;
     X(V2_UNLOAD, "/v2/repository/models/{model}/unload")                                           \
     X(ADMIN_MODEL, "/admin/model")                                                                 \
     X(ADMIN_RELOAD, "/admin/reload")                                                               \
-    X(ADMIN_ROLLBACK, "/admin/rollback")                                                           \
-    X(OTHER, "other")
+    X(ADMIN_ROLLBACK, "/admin/rollback")
 
 #define METRICS_STAGES(X)                                                                          \
     X(QUEUE, "queue")                                                                              \

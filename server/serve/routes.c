@@ -4,6 +4,7 @@
  */
 #include "serve/routes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "api/admin.h"
@@ -109,7 +110,7 @@ static const char *methods_of(const struct route *route)
 
 static void set_route(struct http_request *request, const struct route *route)
 {
-    request->route = metrics_route_label(route != NULL ? route->metric : ROUTE_OTHER);
+    request->route = route != NULL ? route->metric : ROUTE_OTHER;
     if (route != NULL && strchr(route->path, '{') == NULL)
         request->path = route->path; /* without a slash at its end */
 }
@@ -125,6 +126,7 @@ static void set_cors(const struct server *server, struct http_request *request)
         return;
     request->response.vary_origin = true;
     request->response.allow_origin = cors_allows(origins, request->origin);
+    request->response.exposed = CORS_EXPOSED;
 }
 
 /* Does a browser ask whether it may send what a script wants to? */
@@ -141,7 +143,8 @@ static void respond_preflight(struct server *server, struct http_request *reques
     struct problem problem;
 
     if (request->response.allow_origin) {
-        request->response.preflight = methods_of(route);
+        request->response.preflight_methods = methods_of(route);
+        request->response.preflight_headers = CORS_TAKEN;
         respond_empty(request);
         return;
     }
@@ -230,7 +233,8 @@ void routes_refuse(void *app, struct http_request *request, enum http_refusal wh
     set_route(request, find_route(request));
     set_cors(server, request);
     if (why == HTTP_MALFORMED)
-        problem_set(&problem, request->fault->problem, "%s", request->fault->detail);
+        problem_set(&problem, problem_of_http(request->fault->status), "%s",
+                    request->fault->detail);
     else
         problem_set(&problem, PROBLEM_BODY_TOO_LARGE,
                     "the declared body is over the limit of %llu bytes (--max-body)",
@@ -238,12 +242,20 @@ void routes_refuse(void *app, struct http_request *request, enum http_refusal wh
     respond_problem(server, request, &problem, 0);
 }
 
-static enum metrics_route route_of(const struct http_request *request)
+size_t routes_no_memory(void *app, struct http_request *request, char body[HTTP_NO_MEMORY_BYTES])
 {
-    for (size_t i = 0; i < METRICS_ROUTES_N; i++)
-        if (request->route == metrics_route_label((enum metrics_route)i))
-            return (enum metrics_route)i;
-    return ROUTE_OTHER;
+    static const enum problem_kind kind = PROBLEM_NO_MEMORY;
+
+    (void)app;
+    request->problem = problem_type(kind);
+    snprintf(request->detail, sizeof request->detail, "out of memory");
+    request->response.type = "application/problem+json";
+    request->response.retry_after_s = 1;
+    return (size_t)snprintf(body, HTTP_NO_MEMORY_BYTES,
+                            "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
+                            "\"request_id\":\"%s\"}\n",
+                            request->problem, problem_title(kind), problem_status(kind),
+                            request->detail, request->id);
 }
 
 /* Where a request ended that has no answer. */
@@ -261,7 +273,7 @@ void routes_done(void *app, const struct http_request *request, unsigned status,
     struct server *server = app;
 
     if (status != 0)
-        metrics_request(server->work.metrics, route_of(request), status,
+        metrics_request(server->work.metrics, request->route, status,
                         now_ns() - request->received_ns);
     else
         metrics_cancelled(server->work.metrics, end_of(request, body_cut));

@@ -205,24 +205,30 @@ static enum vgg_status start_reloader(struct startup *startup, const struct serv
 
 /* ---------------------------------------------------------------- HTTP ------------------------ */
 
+static void on_accepted(void *http, bool admin, int fd, const void *address, unsigned size)
+{
+    http_add_connection(http, admin, fd, address, size);
+}
+
 static enum vgg_status start_http(struct startup *startup, const struct serve_options *given,
                                   struct vgg_error *error)
 {
     struct server *server = &startup->server;
     const struct http_options http = {
         .handler = {server, routes_admit, routes_handle, routes_done, routes_refuse,
-                    routes_closing},
+                    routes_no_memory, routes_closing},
         .body_max = given->body_max,
         .body_total_max = BODIES_HELD * given->body_max,
         .images_max = given->images_max,
-        .header_max = given->header_max,
-        .connections_max = given->connections_max,
-        .connections_per_address = given->connections_per_address,
-        .deadline_ns = given->deadline_ns,
-        .header_ns = given->header_ns,
-        .idle_ns = given->idle_ns,
+        .limits = {.header_max = given->header_max,
+                   .connections_max = given->connections_max,
+                   .connections_per_address = given->connections_per_address,
+                   .deadline_ns = given->deadline_ns,
+                   .header_ns = given->header_ns,
+                   .idle_ns = given->idle_ns},
         .tls = server->secrets.tls,
     };
+    struct listener_handler accepting = {.accepted = on_accepted};
     enum vgg_status status;
 
     server->openapi = openapi_create(startup->endpoints[1].address, given->images_max);
@@ -231,7 +237,8 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
     status = http_create(&http, &server->http, error);
     if (status != VGG_OK)
         return status;
-    return listener_create(server->http, &startup->endpoints[0], &startup->endpoints[1],
+    accepting.context = server->http;
+    return listener_create(&accepting, &startup->endpoints[0], &startup->endpoints[1],
                            &startup->listener, error);
 }
 

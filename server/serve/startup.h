@@ -21,7 +21,7 @@ struct startup {
 /* Files and sockets that are not open yet. */
 #define STARTUP_NONE                                                                               \
     {                                                                                              \
-        .endpoints = {{.fd = -1}, {.fd = -1}}, .model = {.fd = -1}                                 \
+        .endpoints = {{.fd = -1}, {.fd = -1}}, .model = {.fd = -1 }                                \
     }
 
 /*

@@ -34,10 +34,12 @@ static char *encode(const struct task *task, struct http_request *request, size_
 {
     struct http_response *response = &request->response;
     char *text = v2_text_answer(prediction_data(task), task->model, task->evaluations, size,
-                                &response->inference_header_bytes);
+                                &response->number);
 
-    if (response->inference_header_bytes != 0)
+    if (response->number != 0) { /* binary tensors follow so many bytes of JSON */
+        response->number_header = "Inference-Header-Content-Length";
         response->type = "application/octet-stream";
+    }
     return text;
 }
 

@@ -24,7 +24,7 @@ static void parse(const char *boundary, const uint8_t *bytes, size_t size)
     struct multipart form = {.parts = parts, .parts_max = PARTS_MAX};
     uint8_t *copy = malloc(size + (size == 0));
     const uint8_t *end = copy;
-    enum http_body state;
+    enum multipart_result state;
     size_t n;
 
     must(copy != NULL);
@@ -32,13 +32,13 @@ static void parse(const char *boundary, const uint8_t *bytes, size_t size)
         memcpy(copy, bytes, size);
     state = multipart_parse(&form, copy, size, boundary);
     n = form.parts_n;
-    must(state == HTTP_BODY_MULTIPART || state == HTTP_BODY_MANY || state == HTTP_BODY_BAD);
-    must(state != HTTP_BODY_BAD || (form.error != NULL && form.error[0] != '\0'));
-    must(state != HTTP_BODY_MULTIPART || (n >= 1 && n <= PARTS_MAX));
+    must(state == MULTIPART_DONE || state == MULTIPART_MANY || state == MULTIPART_BAD);
+    must(state != MULTIPART_BAD || (form.error != NULL && form.error[0] != '\0'));
+    must(state != MULTIPART_DONE || (n >= 1 && n <= PARTS_MAX));
     must(form.fields_n <= HTTP_FIELDS_MAX);
     for (size_t i = 0; i < form.fields_n; i++)
         must(strlen(form.fields[i].name) <= size && strlen(form.fields[i].value) <= size);
-    for (size_t i = 0; state == HTTP_BODY_MULTIPART && i < n; i++) {
+    for (size_t i = 0; state == MULTIPART_DONE && i < n; i++) {
         must(parts[i].bytes >= end && parts[i].size <= (size_t)(copy + size - parts[i].bytes));
         end = parts[i].bytes + parts[i].size;
     }

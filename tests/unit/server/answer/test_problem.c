@@ -94,6 +94,20 @@ static void every_status_has_a_kind(void **state)
     assert_int_equal(problem_of_status(VGG_NO_MEMORY), PROBLEM_NO_MEMORY);
 }
 
+/* What a request that is refused before any handler sees it is said to be. */
+static void kinds_of_http(void **state)
+{
+    static const enum problem_kind kinds[] = {PROBLEM_BAD_REQUEST, PROBLEM_URI_TOO_LONG,
+                                              PROBLEM_EXPECTATION, PROBLEM_HEADERS_TOO_LARGE,
+                                              PROBLEM_INTERNAL,    PROBLEM_NOT_IMPLEMENTED,
+                                              PROBLEM_HTTP_VERSION};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        assert_int_equal(problem_of_http(problem_status(kinds[i])), kinds[i]);
+    assert_int_equal(problem_of_http(299), PROBLEM_INTERNAL);
+}
+
 static void details(void **state)
 {
     struct vgg_error error = {0};
@@ -124,6 +138,7 @@ int main(void)
         cmocka_unit_test(statuses_of_the_contract),
         cmocka_unit_test(types_are_distinct_uris),
         cmocka_unit_test(every_status_has_a_kind),
+        cmocka_unit_test(kinds_of_http),
         cmocka_unit_test(details),
     };
 

@@ -126,7 +126,7 @@ static void check(const struct expected *expected, size_t cut, size_t step, size
         assert_int_equal(gate_ends(&gate, n), fault != NULL || n == expected->last);
         if (fault == NULL)
             continue;
-        assert_int_equal(problem_status(fault->why.problem), expected->status);
+        assert_int_equal(fault->why.status, expected->status);
         assert_true(fault->why.detail[0] != '\0');
         assert_int_equal(fault->method != NULL, expected->method != NULL);
         /* Where less of it was there, less could be read. */

@@ -46,7 +46,7 @@ static unsigned read_head(struct head_reader *reader, const char *bytes, size_t 
     *detail = fault.detail;
     if (state == HEAD_PARTIAL)
         fail_msg("not whole: %.200s", bytes);
-    return state == HEAD_WHOLE ? 0 : problem_status(fault.problem);
+    return state == HEAD_WHOLE ? 0 : fault.status;
 }
 
 static unsigned verdict(struct head_reader *reader, struct bytes head)

@@ -83,6 +83,13 @@ static void done(void *app, const struct http_request *request, unsigned status,
     (void)app, (void)request, (void)status, (void)body_cut;
 }
 
+static size_t no_memory(void *app, struct http_request *request, char body[HTTP_NO_MEMORY_BYTES])
+{
+    (void)app, (void)body;
+    request->response.type = "text/plain";
+    return 0;
+}
+
 static bool stays; /* connections after an answer */
 
 static bool closing(void *app)
@@ -96,15 +103,15 @@ static struct http *http;
 static int setup(void **state)
 {
     const struct http_options options = {
-        .handler = {NULL, admit, handle, done, refuse, closing},
+        .handler = {NULL, admit, handle, done, refuse, no_memory, closing},
         .body_max = BODY_MAX,
         .body_total_max = 16 * BODY_MAX,
         .images_max = IMAGES_MAX,
-        .connections_max = 64,
-        .deadline_ns = CLIENT_HANG_S * NS_PER_S,
-        .header_max = HEADER_MAX,
-        .header_ns = CLIENT_HANG_S * NS_PER_S,
-        .idle_ns = CLIENT_HANG_S * NS_PER_S,
+        .limits = {.header_max = HEADER_MAX,
+                   .connections_max = 64,
+                   .deadline_ns = CLIENT_HANG_S * NS_PER_S,
+                   .header_ns = CLIENT_HANG_S * NS_PER_S,
+                   .idle_ns = CLIENT_HANG_S * NS_PER_S},
     };
 
     (void)state;

@@ -15,10 +15,10 @@
 enum { PARTS_MAX = 3 };
 
 /* Parse a copy of exactly the body's size, so that a sanitizer sees a read past its end. */
-static enum http_body parse_form(const char *body, size_t size, struct multipart *form,
-                                 struct http_part parts[PARTS_MAX], uint8_t **copy)
+static enum multipart_result parse_form(const char *body, size_t size, struct multipart *form,
+                                        struct http_part parts[PARTS_MAX], uint8_t **copy)
 {
-    enum http_body state;
+    enum multipart_result state;
 
     *form = (struct multipart){.parts = parts, .parts_max = PARTS_MAX};
     *copy = malloc(size + (size == 0));
@@ -26,16 +26,16 @@ static enum http_body parse_form(const char *body, size_t size, struct multipart
     if (size != 0)
         memcpy(*copy, body, size);
     state = multipart_parse(form, *copy, size, "XyZ");
-    if (state == HTTP_BODY_BAD)
+    if (state == MULTIPART_BAD)
         assert_true(form->error != NULL && form->error[0] != '\0');
     return state;
 }
 
-static enum http_body parse(const char *body, size_t size, struct http_part parts[PARTS_MAX],
-                            size_t *n, uint8_t **copy)
+static enum multipart_result parse(const char *body, size_t size, struct http_part parts[PARTS_MAX],
+                                   size_t *n, uint8_t **copy)
 {
     struct multipart form;
-    enum http_body state = parse_form(body, size, &form, parts, copy);
+    enum multipart_result state = parse_form(body, size, &form, parts, copy);
 
     *n = form.parts_n;
     return state;
@@ -82,11 +82,11 @@ static void files_of_good_bodies(void **state)
         struct http_part parts[PARTS_MAX];
         uint8_t *copy;
         size_t n, expected = 0;
-        enum http_body found = parse(good[i].body, strlen(good[i].body), parts, &n, &copy);
+        enum multipart_result found = parse(good[i].body, strlen(good[i].body), parts, &n, &copy);
 
         while (expected < PARTS_MAX && good[i].parts[expected].bytes != NULL)
             expected++;
-        if (found != HTTP_BODY_MULTIPART || n != expected)
+        if (found != MULTIPART_DONE || n != expected)
             fail_msg("body %zu: state %d, %zu parts of %zu", i, (int)found, n, expected);
         for (size_t k = 0; k < n; k++) {
             assert_int_equal(parts[k].size, good[i].parts[k].size);
@@ -126,7 +126,7 @@ static void bad_bodies(void **state)
         uint8_t *copy;
         size_t n;
 
-        if (parse(bad[i], strlen(bad[i]), parts, &n, &copy) != HTTP_BODY_BAD)
+        if (parse(bad[i], strlen(bad[i]), parts, &n, &copy) != MULTIPART_BAD)
             fail_msg("%s: %zu parts", bad[i], n);
         free(copy);
     }
@@ -176,7 +176,7 @@ static void fields_of_forms(void **state)
         uint8_t *copy;
         size_t size = cases[i].size != 0 ? cases[i].size : strlen(cases[i].body), n = 0;
 
-        if (parse_form(cases[i].body, size, &form, parts, &copy) != HTTP_BODY_MULTIPART)
+        if (parse_form(cases[i].body, size, &form, parts, &copy) != MULTIPART_DONE)
             fail_msg("case %zu: %s", i, form.error);
         assert_int_equal(form.parts_n, 1);
         assert_int_equal(parts[0].size, 5);
@@ -205,7 +205,7 @@ static void fields_are_bounded(void **state)
             strcat(body, FIELD("\"a\"") "\r\n1\r\n");
         strcat(body, "--XyZ--");
         assert_int_equal(parse_form(body, strlen(body), &form, parts, &copy),
-                         extra == 0 ? HTTP_BODY_MULTIPART : HTTP_BODY_BAD);
+                         extra == 0 ? MULTIPART_DONE : MULTIPART_BAD);
         free(copy);
     }
 }
@@ -260,7 +260,7 @@ static void unselected_files(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        if (parse_form(bodies[i], strlen(bodies[i]), &form, parts, &copy) != HTTP_BODY_MULTIPART)
+        if (parse_form(bodies[i], strlen(bodies[i]), &form, parts, &copy) != MULTIPART_DONE)
             fail_msg("case %zu: %s", i, form.error);
         assert_int_equal(form.parts_n, 1);
         assert_memory_equal(parts[0].bytes, "hello", 5);
@@ -269,14 +269,14 @@ static void unselected_files(void **state)
     }
     assert_int_equal(
         parse_form(UNSELECTED("") "--XyZ--", strlen(UNSELECTED("") "--XyZ--"), &form, parts, &copy),
-        HTTP_BODY_BAD);
+        MULTIPART_BAD);
     assert_non_null(strstr(form.error, "no file was chosen"));
     free(copy);
     /* An empty file that has a name is one. */
     assert_int_equal(parse_form("--XyZ\r\n" FILE_HEAD "\r\n\r\n--XyZ--",
                                 strlen("--XyZ\r\n" FILE_HEAD "\r\n\r\n--XyZ--"), &form, parts,
                                 &copy),
-                     HTTP_BODY_MULTIPART);
+                     MULTIPART_DONE);
     assert_int_equal(form.parts_n, 1);
     free(copy);
 }
@@ -295,9 +295,9 @@ static void every_beginning_is_bad(void **state)
         struct http_part parts[PARTS_MAX];
         uint8_t *copy;
         size_t n;
-        enum http_body found = parse(body, size, parts, &n, &copy);
+        enum multipart_result found = parse(body, size, parts, &n, &copy);
 
-        if (found != (size == whole ? HTTP_BODY_MULTIPART : HTTP_BODY_BAD))
+        if (found != (size == whole ? MULTIPART_DONE : MULTIPART_BAD))
             fail_msg("the first %zu of %zu bytes: state %d", size, whole, (int)found);
         free(copy);
     }
@@ -313,7 +313,7 @@ static void one_too_many(void **state)
     size_t n;
 
     (void)state;
-    assert_int_equal(parse(body, sizeof body - 1, parts, &n, &copy), HTTP_BODY_MANY);
+    assert_int_equal(parse(body, sizeof body - 1, parts, &n, &copy), MULTIPART_MANY);
     free(copy);
 }
 
@@ -333,7 +333,7 @@ static void random_bytes(void **state)
         struct http_part parts[PARTS_MAX];
         uint8_t *copy;
         size_t size = strlen(body), n, last = 0;
-        enum http_body found;
+        enum multipart_result found;
 
         if (round % 4 == 0)
             size = 0;
@@ -348,13 +348,13 @@ static void random_bytes(void **state)
         memcpy(body + size, "\r\n--XyZ--", 9);
         size += 9;
         found = parse(body, size, parts, &n, &copy);
-        for (size_t i = 0; found == HTTP_BODY_MULTIPART && i < n; i++) {
+        for (size_t i = 0; found == MULTIPART_DONE && i < n; i++) {
             size_t begin = (size_t)(parts[i].bytes - copy);
 
             assert_true(begin >= last && begin <= size && parts[i].size <= size - begin);
             last = begin + parts[i].size;
         }
-        parsed += found == HTTP_BODY_MULTIPART;
+        parsed += found == MULTIPART_DONE;
         free(copy);
     }
     assert_true(parsed > 1000);

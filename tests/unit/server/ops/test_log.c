@@ -11,6 +11,7 @@
 
 #include "fault.h"
 #include "ops/log.h"
+#include "ops/metrics.h"
 #include "process/clock.h"
 #include "server/capture.h"
 
@@ -26,7 +27,7 @@ static struct http_request request_for(const char *path)
         .id = "abc-123",
         .client = "192.0.2.7",
         .received_ns = now_ns(),
-        .route = "/classify",
+        .route = ROUTE_CLASSIFY,
         .body_bytes = 1234,
         .model_version = "sha256:00ff",
         .response = {.size = 567},
