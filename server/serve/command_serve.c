@@ -16,8 +16,6 @@
 #include "api/cors.h"
 #include "api/openapi.h"
 #include "api/server.h"
-#include "commands.h"
-#include "environment.h"
 #include "models/reload.h"
 #include "net/listener.h"
 #include "ops/notify.h"
@@ -26,6 +24,7 @@
 #include "process/clock.h"
 #include "process/resources.h"
 #include "process/terminal.h"
+#include "serve/serve.h"
 #include "work/parsers.h"
 #include "work/task.h"
 #include "work/workers.h"
@@ -494,7 +493,7 @@ static int serve(const struct serve_options *given)
     return quiet ? 0 : 1;
 }
 
-int command_serve(int argc, char **argv)
+int command_serve(int argc, char **argv, void (*check)(environment_warn_fn *warn))
 {
     struct serve_options given = defaults;
     struct operands operands;
@@ -511,6 +510,6 @@ int command_serve(int argc, char **argv)
         given.threads = vgg_threads_default();
     given.connections_max = fit_connections(given.connections_max);
     log_init(given.log);
-    environment_check(warn_of_variable);
+    check(warn_of_variable);
     return serve(&given);
 }
