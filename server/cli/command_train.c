@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/left_out.h"
 #include "cli/progress.h"
-#include "commands.h"
 #include "ops/signals.h"
 #include "process/memory_room.h"
+#include "process/option_rows.h"
 #include "process/resources.h"
 #include "process/terminal.h"
 #include "vgg_train.h"
@@ -30,57 +31,56 @@ struct train_options {
 #define FIELD(name) offsetof(struct train_options, name)
 
 static const struct option options[] = {
-    {"output", "FILE", OPTION_STRING, FIELD(train.output), 0, 0,
+    {"output", "FILE", OPTION_STRING, FIELD(train.output), 0, 0, NULL,
      "the model file, of the best epoch so far; also -o FILE"},
-    {"arch", "ARCH", OPTION_STRING, FIELD(train.arch), 0, 0, "A, A-LRN, B, C, D or E [D]"},
-    {"width", "N", OPTION_COUNT, FIELD(train.width), 1, 1 << 16,
-     "channels of the first layer [64]"},
-    {"fc", "N", OPTION_COUNT, FIELD(train.fc), 1, 1 << 16, "units of the hidden FC layers [4096]"},
-    {"crop", "PIXELS", OPTION_COUNT, FIELD(train.crop), 32, VGG_SCALE_MAX,
-     "side of a training crop, a multiple of 32 [224]"},
-    {"batch-norm", NULL, OPTION_FLAG, FIELD(train.batch_norm), 0, 0,
+    {ROW_ARCH(FIELD(train.arch))},
+    {ROW_WIDTH(FIELD(train.width))},
+    {ROW_FC(FIELD(train.fc))},
+    {ROW_CROP(FIELD(train.crop))},
+    {"batch-norm", NULL, OPTION_FLAG, FIELD(train.batch_norm), 0, 0, NULL,
      "normalise after each convolution; folded into it in the file"},
-    {"init", "he|glorot|gaussian", OPTION_CHOICE, FIELD(init), 0, 0,
-     "how weights begin; gaussian is the paper's, variance 0.01 [he]"},
-    {"init-from", "FILE", OPTION_STRING, FIELD(train.init_from), 0, 0,
+    {"init", "he|glorot|gaussian", OPTION_CHOICE, FIELD(init), 0, 0, "he",
+     "how weights begin; gaussian is the paper's, variance 0.01"},
+    {"init-from", "FILE", OPTION_STRING, FIELD(train.init_from), 0, 0, NULL,
      "begin with a model: its first four convolutions and FC layers, or, of the same ARCH, all"},
-    {"dropout", "P", OPTION_REAL, FIELD(train.dropout), 0, 0,
-     "part of the hidden FC units left out [0.5]"},
-    {"scale", "S|MIN-MAX", OPTION_STRING, FIELD(scale), 0, 0,
-     "shorter side that pictures are rescaled to, or a range [256-512]"},
-    {"mirror", "on|off", OPTION_SWITCH, FIELD(mirror), 0, 0, "mirror half of the crops [on]"},
-    {"colour", "X", OPTION_REAL, FIELD(train.colour), 0, 0,
-     "deviation of the colour shift along the principal components [0.1]"},
-    {"validation", "DIR", OPTION_STRING, FIELD(train.validation), 0, 0,
+    {"dropout", "P", OPTION_REAL, FIELD(train.dropout), 0, 0, "0.5",
+     "part of the hidden FC units left out"},
+    {"scale", "S|MIN-MAX", OPTION_STRING, FIELD(scale), 0, 0, "256-512",
+     "shorter side that pictures are rescaled to, or a range"},
+    {"mirror", "on|off", OPTION_SWITCH, FIELD(mirror), 0, 0, "on", "mirror half of the crops"},
+    {"colour", "X", OPTION_REAL, FIELD(train.colour), 0, 0, "0.1",
+     "deviation of the colour shift along the principal components"},
+    {"validation", "DIR", OPTION_STRING, FIELD(train.validation), 0, 0, NULL,
      "photographs to validate on [a part of the others]"},
-    {"validation-fraction", "P", OPTION_POSITIVE, FIELD(train.validation_fraction), 0, 0,
-     "that part, of each class [0.1]"},
-    {"validation-list", "FILE", OPTION_STRING, FIELD(train.validation_list), 0, 0,
+    {"validation-fraction", "P", OPTION_POSITIVE, FIELD(train.validation_fraction), 0, 0, "0.1",
+     "that part, of each class"},
+    {"validation-list", "FILE", OPTION_STRING, FIELD(train.validation_list), 0, 0, NULL,
      "write the paths of the validation pictures, a line each"},
     {"validation-scale", "PIXELS", OPTION_COUNT, FIELD(train.validation_scale), 32, VGG_SCALE_MAX,
-     "shorter side in validation [the middle of --scale]"},
-    {"batch", "N", OPTION_COUNT, FIELD(train.batch), 1, 1 << 16, "crops of a step [256]"},
-    {"epochs", "N", OPTION_COUNT, FIELD(train.epochs), 1, 1 << 20, "at most so many [74]"},
-    {"rate", "X", OPTION_POSITIVE, FIELD(train.rate), 0, 0, "learning rate to begin with [0.01]"},
-    {"patience", "N", OPTION_COUNT, FIELD(train.patience), 1, 1 << 20,
-     "epochs without a better validation before the rate drops to a tenth [10]"},
-    {"drops", "N", OPTION_COUNT, FIELD(train.drops), 1, 16,
-     "such drops, after which training ends at the next [3]"},
-    {"momentum", "X", OPTION_REAL, FIELD(train.momentum), 0, 0, "of the descent [0.9]"},
-    {"decay", "X", OPTION_REAL, FIELD(train.decay), 0, 0, "weight decay [0.0005]"},
-    {"seed", "N", OPTION_SEED, FIELD(train.seed), 0, 0, "of all that is random [1]"},
-    {"threads", "N", OPTION_COUNT, FIELD(train.threads), 1, 1024,
-     "compute threads; they change no result [the CPUs this process may use]"},
-    {"cache", "SIZE", OPTION_SIZE, FIELD(train.cache_bytes), 0, 0,
-     "decoded pictures kept in memory [2GiB, or a quarter of what is free]"},
-    {"checkpoint", "FILE", OPTION_STRING, FIELD(checkpoint), 0, 0,
+     NULL, "shorter side in validation [the middle of --scale]"},
+    {"batch", "N", OPTION_COUNT, FIELD(train.batch), 1, 1 << 16, "256", "crops of a step"},
+    {"epochs", "N", OPTION_COUNT, FIELD(train.epochs), 1, 1 << 20, "74", "at most so many"},
+    {"rate", "X", OPTION_POSITIVE, FIELD(train.rate), 0, 0, "0.01", "learning rate to begin with"},
+    {"patience", "N", OPTION_COUNT, FIELD(train.patience), 1, 1 << 20, "10",
+     "epochs without a better validation before the rate drops to a tenth"},
+    {"drops", "N", OPTION_COUNT, FIELD(train.drops), 1, 16, "3",
+     "such drops, after which training ends at the next"},
+    {"momentum", "X", OPTION_REAL, FIELD(train.momentum), 0, 0, "0.9", "of the descent"},
+    {"decay", "X", OPTION_REAL, FIELD(train.decay), 0, 0, "0.0005", "weight decay"},
+    {"seed", "N", OPTION_SEED, FIELD(train.seed), 0, 0, "1", "of all that is random"},
+    {ROW_THREADS(FIELD(train.threads), "compute threads; they change no result")},
+    {"cache", "SIZE", OPTION_SIZE, FIELD(train.cache_bytes), 0, 0, "2GiB",
+     "decoded pictures kept in memory, at most a quarter of what is free"},
+    {"checkpoint", "FILE", OPTION_STRING, FIELD(checkpoint), 0, 0, NULL,
      "the state, after each epoch and when interrupted [OUTPUT.checkpoint]"},
-    {"resume", NULL, OPTION_FLAG, FIELD(train.resume), 0, 0, "go on from the checkpoint"},
-    {"history", "FILE", OPTION_STRING, FIELD(train.log), 0, 0, "a line of JSON for each epoch"},
-    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "the same on standard output, not a table"},
-    {"weights", "f32|f16", OPTION_WEIGHTS, FIELD(train.half), 0, 0, "of the model file [f32]"},
-    {"name", "NAME", OPTION_STRING, FIELD(train.name), 0, 0, "of the model [ARCH-WIDTH]"},
-    {"scales", "LIST", OPTION_SCALES, FIELD(test_scales), 0, 0,
+    {"resume", NULL, OPTION_FLAG, FIELD(train.resume), 0, 0, NULL, "go on from the checkpoint"},
+    {"history", "FILE", OPTION_STRING, FIELD(train.log), 0, 0, NULL,
+     "a line of JSON for each epoch"},
+    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL,
+     "the same on standard output, not a table"},
+    {"weights", "f32|f16", OPTION_WEIGHTS, FIELD(train.half), 0, 0, "f32", "of the model file"},
+    {"name", "NAME", OPTION_STRING, FIELD(train.name), 0, 0, NULL, "of the model [ARCH-WIDTH]"},
+    {"scales", "LIST", OPTION_SCALES, FIELD(test_scales), 0, 0, NULL,
      "test scales that the model file asks for [none]"},
 };
 
@@ -269,16 +269,7 @@ static int run(const struct train_options *given, const char *dir)
 
 int command_train(int argc, char **argv)
 {
-    struct train_options given = {.train = {.dropout = 0.5,
-                                            .colour = 0.1,
-                                            .validation_fraction = 0.1,
-                                            .rate = 1e-2,
-                                            .momentum = 0.9,
-                                            .decay = 5e-4,
-                                            .seed = 1,
-                                            .cache_bytes = (uint64_t)2 << 30},
-                                  .scale = "256-512",
-                                  .mirror = true};
+    struct train_options given = {0};
     char checkpoint[PATH_BYTES];
     struct operands operands;
     enum options_result result = options_parse(&train_usage, argc, argv, &given, &operands);
