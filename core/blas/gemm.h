@@ -7,7 +7,7 @@
 
 /*
  * To be called before the first product; again, it does nothing. OpenBLAS keeps to the calling
- * thread: the pool above it is the only parallelism. False: out of memory, none may be computed.
+ * thread: the team above it is the only parallelism. False: out of memory, none may be computed.
  */
 bool vgg_gemm_start(void);
 
