@@ -2,8 +2,8 @@
  * A convolution in training: batch normalisation, ReLU, local response normalisation and max-pool
  * after it, forward and backward, on the blocked maps of the kernels.
  */
-#ifndef VGG_CORE_TRAIN_CONVOLUTION_H
-#define VGG_CORE_TRAIN_CONVOLUTION_H
+#ifndef VGG_CORE_BACKPROP_CONVOLUTION_H
+#define VGG_CORE_BACKPROP_CONVOLUTION_H
 
 #include "backprop/parameter.h"
 #include "kernels/gradients.h"

@@ -1,6 +1,6 @@
 /* A fully-connected layer in training, with ReLU and dropout, by matrix products. */
-#ifndef VGG_CORE_TRAIN_DENSE_H
-#define VGG_CORE_TRAIN_DENSE_H
+#ifndef VGG_CORE_BACKPROP_DENSE_H
+#define VGG_CORE_BACKPROP_DENSE_H
 
 #include "backprop/parameter.h"
 

@@ -1,9 +1,9 @@
 /*
  * A network in training: table 1's layers with their gradients, for batches of crops.
- * Path of a training step: dataset.c -> sample.c -> [this] -> parameter.c.
+ * Path of a training step: train/dataset.c -> train/sample.c -> [this] -> parameter.c.
  */
-#ifndef VGG_CORE_TRAIN_NETWORK_H
-#define VGG_CORE_TRAIN_NETWORK_H
+#ifndef VGG_CORE_BACKPROP_NETWORK_H
+#define VGG_CORE_BACKPROP_NETWORK_H
 
 #include "backprop/convolution.h"
 #include "backprop/dense.h"

@@ -1,6 +1,6 @@
 /* Arrays that training learns, and stochastic gradient descent with momentum on them. */
-#ifndef VGG_CORE_TRAIN_PARAMETER_H
-#define VGG_CORE_TRAIN_PARAMETER_H
+#ifndef VGG_CORE_BACKPROP_PARAMETER_H
+#define VGG_CORE_BACKPROP_PARAMETER_H
 
 #include "base/team.h"
 

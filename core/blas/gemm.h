@@ -1,6 +1,6 @@
 /* Single-precision matrix product, by OpenBLAS (the only file that includes cblas.h is gemm.c). */
-#ifndef VGG_CORE_KERNELS_GEMM_H
-#define VGG_CORE_KERNELS_GEMM_H
+#ifndef VGG_CORE_BLAS_GEMM_H
+#define VGG_CORE_BLAS_GEMM_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* The working memory of a pass: means of its views, then what the forward pass needs. */
-#ifndef VGG_CORE_EVAL_ARENA_H
-#define VGG_CORE_EVAL_ARENA_H
+#ifndef VGG_CORE_ENGINE_ARENA_H
+#define VGG_CORE_ENGINE_ARENA_H
 
 #include <stdatomic.h>
 

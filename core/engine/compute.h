@@ -1,6 +1,6 @@
 /* A batch of views through the network, and what comes of it to the jobs. */
-#ifndef VGG_CORE_EVAL_COMPUTE_H
-#define VGG_CORE_EVAL_COMPUTE_H
+#ifndef VGG_CORE_ENGINE_COMPUTE_H
+#define VGG_CORE_ENGINE_COMPUTE_H
 
 #include "base/team.h"
 #include "engine/arena.h"

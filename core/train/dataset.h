@@ -1,7 +1,7 @@
 /*
  * Labelled pictures: DIR/class/file. Every picture is decoded once while the set is opened, so that
  * nothing that cannot be read is met later; as many as fit stay in memory.
- * Path of a training step: [this] -> sample.c -> network -> gradients -> SGD.
+ * Path of a training step: [this] -> sample.c -> backprop/network.c -> backprop/parameter.c.
  */
 #ifndef VGG_CORE_TRAIN_DATASET_H
 #define VGG_CORE_TRAIN_DATASET_H

@@ -1,6 +1,6 @@
 /* Pools of 1 to THREADS_MAX threads, for what must not depend on them. */
-#ifndef VGG_TESTS_CORE_POOLS_H
-#define VGG_TESTS_CORE_POOLS_H
+#ifndef VGG_TESTS_CORE_TEAMS_H
+#define VGG_TESTS_CORE_TEAMS_H
 
 #include "base/team.h"
 #include "blas/gemm.h"
