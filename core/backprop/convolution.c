@@ -165,9 +165,9 @@ static void pack_rows(void *context, size_t item, unsigned thread)
                                 loop->weights + row * row_weights, loop->packed);
 }
 
-static void pack(struct vgg_pool *pool, struct pack_loop *loop)
+static void pack(struct vgg_team *team, struct pack_loop *loop)
 {
-    vgg_pool_run(pool, pack_rows, loop, vgg_ceil_div(loop->conv->out, loop->kernels->pack_rows));
+    vgg_team_run(team, pack_rows, loop, vgg_ceil_div(loop->conv->out, loop->kernels->pack_rows));
 }
 
 /* Item: one output channel of the backward convolution, an input channel of the forward one. */
@@ -186,7 +186,7 @@ static void flip_row(void *context, size_t item, unsigned thread)
     }
 }
 
-static void pack_back(struct vgg_convolution *layer, struct vgg_pool *pool, float *flipped)
+static void pack_back(struct vgg_convolution *layer, struct vgg_team *team, float *flipped)
 {
     struct pack_loop loop = {.kernels = layer->kernels,
                              .conv = &layer->backward,
@@ -194,9 +194,9 @@ static void pack_back(struct vgg_convolution *layer, struct vgg_pool *pool, floa
                              .packed = layer->packed_back,
                              .flipped = flipped};
 
-    vgg_pool_run(pool, flip_row, &loop, layer->backward.out);
+    vgg_team_run(team, flip_row, &loop, layer->backward.out);
     loop.weights = flipped;
-    pack(pool, &loop);
+    pack(team, &loop);
 }
 
 /* ---------------------------------------------------------------- batch normalisation -------- */
@@ -208,13 +208,13 @@ static double count_of(const struct vgg_convolution *layer)
 }
 
 /* 1 / sqrt(variance + epsilon) of a channel, kept in `c` from forward to backward. */
-static void normalise(struct vgg_convolution *layer, struct vgg_pool *pool,
+static void normalise(struct vgg_convolution *layer, struct vgg_team *team,
                       const struct vgg_convolution_work *work)
 {
     double n = count_of(layer);
 
     memcpy(layer->centre, layer->mean, layer->conv.out * sizeof *layer->centre);
-    layer->kernels->gradients->moments(pool, layer->y, layer->unpooled, layer->centre, work->sums,
+    layer->kernels->gradients->moments(team, layer->y, layer->unpooled, layer->centre, work->sums,
                                        work->sums_scratch);
     for (size_t i = 0; i < layer->conv.out; i++) {
         double offset = work->sums[i] / n, square = work->sums[padded(layer) + i] / n;
@@ -237,7 +237,7 @@ static void normalise(struct vgg_convolution *layer, struct vgg_pool *pool,
  * From the sums of u's gradient g and of g (y - mean): gradients of gamma and beta, and of y, which
  * is scale (g - mean(g) - (y - mean) mean(g (y - mean)) / (variance + epsilon)) = a g + b y + c.
  */
-static void normalise_back(struct vgg_convolution *layer, struct vgg_pool *pool, float *grad,
+static void normalise_back(struct vgg_convolution *layer, struct vgg_team *team, float *grad,
                            const double *sums)
 {
     double n = count_of(layer);
@@ -252,7 +252,7 @@ static void normalise_back(struct vgg_convolution *layer, struct vgg_pool *pool,
         layer->b[i] = (float)b;
         layer->c[i] = (float)(-scale * sum / n - b * (double)layer->centre[i]);
     }
-    layer->kernels->gradients->blend(pool, grad, layer->y, layer->unpooled, layer->a, layer->b,
+    layer->kernels->gradients->blend(team, grad, layer->y, layer->unpooled, layer->a, layer->b,
                                      layer->c);
 }
 
@@ -355,7 +355,7 @@ static void set_bias(struct vgg_convolution *layer)
     }
 }
 
-void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_pool *pool, const float *in,
+void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
                              const struct vgg_convolution_work *work)
 {
     const struct vgg_kernels *kernels = layer->kernels;
@@ -365,28 +365,28 @@ void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_pool *poo
                              .packed = layer->packed};
     struct vgg_post post = post_of(layer, true, layer->conv.pool);
 
-    pack(pool, &loop);
-    kernels->conv(pool, &layer->forward, layer->packed, layer->zeros, in, layer->in, layer->y,
+    pack(team, &loop);
+    kernels->conv(team, &layer->forward, layer->packed, layer->zeros, in, layer->in, layer->y,
                   work->scratch);
     if (layer->mean != NULL)
-        normalise(layer, pool, work);
+        normalise(layer, team, work);
     else
         set_bias(layer);
     if (!layer->conv.lrn) {
-        kernels->gradients->post(pool, &post, layer->y, layer->unpooled, layer->result);
+        kernels->gradients->post(team, &post, layer->y, layer->unpooled, layer->result);
         return;
     }
     post.pool = false;
-    kernels->gradients->post(pool, &post, layer->y, layer->unpooled, layer->rectified);
+    kernels->gradients->post(team, &post, layer->y, layer->unpooled, layer->rectified);
     memcpy(layer->normalised, layer->rectified, kernels->map_bytes(layer->unpooled));
-    vgg_blocked_lrn(pool, layer->unpooled, kernels->lanes, layer->normalised);
+    vgg_blocked_lrn(team, layer->unpooled, kernels->lanes, layer->normalised);
     set_identity(layer);
     post = post_of(layer, false, layer->conv.pool);
-    kernels->gradients->post(pool, &post, layer->normalised, layer->unpooled, layer->result);
+    kernels->gradients->post(team, &post, layer->normalised, layer->unpooled, layer->result);
 }
 
 /* Back through pool and LRN: the gradient of what ReLU gave, into `between`. */
-static void lrn_back(struct vgg_convolution *layer, struct vgg_pool *pool, const float *out_grad,
+static void lrn_back(struct vgg_convolution *layer, struct vgg_team *team, const float *out_grad,
                      float *between, const struct vgg_convolution_work *work)
 {
     struct lrn_loop loop = {vgg_blocked_of(layer->unpooled, layer->kernels->lanes), layer->conv.out,
@@ -394,13 +394,13 @@ static void lrn_back(struct vgg_convolution *layer, struct vgg_pool *pool, const
     struct vgg_post post = post_of(layer, false, layer->conv.pool);
 
     set_identity(layer);
-    layer->kernels->gradients->post_back(pool, &post, out_grad, layer->normalised, layer->unpooled,
+    layer->kernels->gradients->post_back(team, &post, out_grad, layer->normalised, layer->unpooled,
                                          layer->centre, between, work->sums, work->sums_scratch);
-    vgg_pool_run(pool, lrn_back_row, &loop, loop.map.n * loop.map.h);
+    vgg_team_run(team, lrn_back_row, &loop, loop.map.n * loop.map.h);
     set_bias(layer);
 }
 
-void vgg_convolution_backward(struct vgg_convolution *layer, struct vgg_pool *pool, const float *in,
+void vgg_convolution_backward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
                               const float *out_grad, float *between, float *in_grad,
                               const struct vgg_convolution_work *work)
 {
@@ -408,22 +408,22 @@ void vgg_convolution_backward(struct vgg_convolution *layer, struct vgg_pool *po
     struct vgg_post post = post_of(layer, true, layer->conv.pool && !layer->conv.lrn);
 
     if (layer->conv.lrn)
-        lrn_back(layer, pool, out_grad, between, work);
-    kernels->gradients->post_back(pool, &post, layer->conv.lrn ? between : out_grad, layer->y,
+        lrn_back(layer, team, out_grad, between, work);
+    kernels->gradients->post_back(team, &post, layer->conv.lrn ? between : out_grad, layer->y,
                                   layer->unpooled, layer->centre, between, work->sums,
                                   work->sums_scratch);
     if (layer->mean != NULL)
-        normalise_back(layer, pool, between, work->sums);
+        normalise_back(layer, team, between, work->sums);
     else
         for (size_t i = 0; i < layer->conv.out; i++)
             layer->bias.gradient[i] = (float)work->sums[i];
-    vgg_blocked_clear_frame(pool, layer->unpooled, kernels->lanes, between);
-    kernels->gradients->weights(pool, &layer->forward, in, layer->in, between,
+    vgg_blocked_clear_frame(team, layer->unpooled, kernels->lanes, between);
+    kernels->gradients->weights(team, &layer->forward, in, layer->in, between,
                                 layer->weight.gradient, work->sums_scratch);
     if (in_grad == NULL)
         return;
-    pack_back(layer, pool, work->flipped);
-    kernels->conv(pool, &layer->backward, layer->packed_back, layer->zeros_back, between,
+    pack_back(layer, team, work->flipped);
+    kernels->conv(team, &layer->backward, layer->packed_back, layer->zeros_back, between,
                   layer->unpooled, in_grad, work->scratch);
 }
 

@@ -2,8 +2,8 @@
  * A convolution in training: batch normalisation, ReLU, local response normalisation and max-pool
  * after it, forward and backward, on the blocked maps of the kernels.
  */
-#ifndef VGG_CORE_TRAIN_CONVOLUTION_H
-#define VGG_CORE_TRAIN_CONVOLUTION_H
+#ifndef VGG_CORE_BACKPROP_CONVOLUTION_H
+#define VGG_CORE_BACKPROP_CONVOLUTION_H
 
 #include "backprop/parameter.h"
 #include "kernels/gradients.h"
@@ -60,7 +60,7 @@ struct vgg_convolution_needs vgg_convolution_needs(const struct vgg_convolution 
                                                    unsigned threads);
 
 /* in (a map of layer->in) -> layer->result (of layer->out), by the statistics of the batch. */
-void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_pool *pool, const float *in,
+void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
                              const struct vgg_convolution_work *work);
 
 /*
@@ -68,7 +68,7 @@ void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_pool *poo
  * and in_grad (a map of layer->in; may be out_grad; NULL for the first layer). `between` is a map
  * of layer->unpooled.
  */
-void vgg_convolution_backward(struct vgg_convolution *layer, struct vgg_pool *pool, const float *in,
+void vgg_convolution_backward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
                               const float *out_grad, float *between, float *in_grad,
                               const struct vgg_convolution_work *work);
 

@@ -89,14 +89,14 @@ static void rectify_item(void *context, size_t item, unsigned thread)
     }
 }
 
-void vgg_dense_forward(struct vgg_dense *layer, struct vgg_pool *pool, const float *x,
+void vgg_dense_forward(struct vgg_dense *layer, struct vgg_team *team, const float *x,
                        const uint64_t key[3])
 {
     struct dense_loop loop = {.layer = layer, .x = x, .key = {key[0], key[1], key[2]}};
 
-    vgg_pool_run(pool, forward_item, &loop, items_of(layer->out));
+    vgg_team_run(team, forward_item, &loop, items_of(layer->out));
     if (layer->relu)
-        vgg_pool_run(pool, rectify_item, &loop, layer->batch);
+        vgg_team_run(team, rectify_item, &loop, layer->batch);
 }
 
 /* ---------------------------------------------------------------- backward ------------------- */
@@ -145,13 +145,13 @@ static void inputs_item(void *context, size_t item, unsigned thread)
                  layer->in, loop->x_grad + first, layer->in);
 }
 
-void vgg_dense_backward(struct vgg_dense *layer, struct vgg_pool *pool, const float *x,
+void vgg_dense_backward(struct vgg_dense *layer, struct vgg_team *team, const float *x,
                         float *y_grad, float *x_grad)
 {
     struct dense_loop loop = {.layer = layer, .x = x, .y_grad = y_grad, .x_grad = x_grad};
 
     if (layer->relu)
         rectify_back(layer, y_grad);
-    vgg_pool_run(pool, weights_item, &loop, items_of(layer->out));
-    vgg_pool_run(pool, inputs_item, &loop, items_of(layer->in));
+    vgg_team_run(team, weights_item, &loop, items_of(layer->out));
+    vgg_team_run(team, inputs_item, &loop, items_of(layer->in));
 }

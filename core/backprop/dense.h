@@ -1,6 +1,6 @@
 /* A fully-connected layer in training, with ReLU and dropout, by matrix products. */
-#ifndef VGG_CORE_TRAIN_DENSE_H
-#define VGG_CORE_TRAIN_DENSE_H
+#ifndef VGG_CORE_BACKPROP_DENSE_H
+#define VGG_CORE_BACKPROP_DENSE_H
 
 #include "backprop/parameter.h"
 
@@ -21,11 +21,11 @@ void vgg_dense_fini(struct vgg_dense *layer);
  * x[batch][in] -> layer->y. Units are left out by the stream of random numbers that `key` names,
  * and the others grow by 1 / (1 - dropout), so that inference needs no scale.
  */
-void vgg_dense_forward(struct vgg_dense *layer, struct vgg_pool *pool, const float *x,
+void vgg_dense_forward(struct vgg_dense *layer, struct vgg_team *team, const float *x,
                        const uint64_t key[3]);
 
 /* y_grad[batch][out], overwritten -> the parameters' gradients, and x_grad[batch][in]. */
-void vgg_dense_backward(struct vgg_dense *layer, struct vgg_pool *pool, const float *x,
+void vgg_dense_backward(struct vgg_dense *layer, struct vgg_team *team, const float *x,
                         float *y_grad, float *x_grad);
 
 #endif

@@ -1,6 +1,6 @@
 /* Multinomial logistic loss. */
-#ifndef VGG_CORE_TRAIN_LOSS_H
-#define VGG_CORE_TRAIN_LOSS_H
+#ifndef VGG_CORE_BACKPROP_LOSS_H
+#define VGG_CORE_BACKPROP_LOSS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -304,39 +304,39 @@ static void unflatten_view(void *context, size_t item, unsigned thread)
         }
 }
 
-static void load_input(struct vgg_network *network, struct vgg_pool *pool, const float *crops)
+static void load_input(struct vgg_network *network, struct vgg_team *team, const float *crops)
 {
     struct vgg_shape shape = network->convs[0].in;
     size_t floats = (size_t)shape.c * shape.h * shape.w;
 
     for (size_t i = 0; i < network->batch; i++)
         network->views[i].input = crops + i * floats;
-    network->net.kernels->input(pool, network->views, shape, NULL, network->input);
+    network->net.kernels->input(team, network->views, shape, NULL, network->input);
 }
 
-static void forward(struct vgg_network *network, struct vgg_pool *pool, const float *crops,
+static void forward(struct vgg_network *network, struct vgg_team *team, const float *crops,
                     uint64_t seed, uint64_t step)
 {
     const struct vgg_convolution *last = &network->convs[network->net.arch->convs_n - 1];
     struct flatten_loop loop = {network->net.kernels, last->out, last->result, network->flat};
     const float *x = network->input;
 
-    load_input(network, pool, crops);
+    load_input(network, team, crops);
     for (size_t i = 0; i < network->net.arch->convs_n; i++) {
-        vgg_convolution_forward(&network->convs[i], pool, x, &network->work);
+        vgg_convolution_forward(&network->convs[i], team, x, &network->work);
         x = network->convs[i].result;
     }
-    vgg_pool_run(pool, flatten_view, &loop, network->batch);
+    vgg_team_run(team, flatten_view, &loop, network->batch);
     x = network->flat;
     for (size_t i = 0; i < VGG_FCS; i++) {
         const uint64_t key[3] = {seed, VGG_STREAM_DROPOUT, step * VGG_FCS + i};
 
-        vgg_dense_forward(&network->dense[i], pool, x, key);
+        vgg_dense_forward(&network->dense[i], team, x, key);
         x = network->dense[i].y;
     }
 }
 
-static void backward(struct vgg_network *network, struct vgg_pool *pool)
+static void backward(struct vgg_network *network, struct vgg_team *team)
 {
     size_t convs = network->net.arch->convs_n;
     const struct vgg_convolution *last = &network->convs[convs - 1];
@@ -344,24 +344,24 @@ static void backward(struct vgg_network *network, struct vgg_pool *pool)
                                 network->grad[0]};
 
     for (size_t i = VGG_FCS; i-- > 0;)
-        vgg_dense_backward(&network->dense[i], pool,
+        vgg_dense_backward(&network->dense[i], team,
                            i != 0 ? network->dense[i - 1].y : network->flat, network->grad[i + 1],
                            network->grad[i]);
-    vgg_pool_run(pool, unflatten_view, &loop, network->batch);
+    vgg_team_run(team, unflatten_view, &loop, network->batch);
     for (size_t i = convs; i-- > 0;)
         vgg_convolution_backward(
-            &network->convs[i], pool, i != 0 ? network->convs[i - 1].result : network->input,
+            &network->convs[i], team, i != 0 ? network->convs[i - 1].result : network->input,
             network->maps[0], network->maps[1], i != 0 ? network->maps[0] : NULL, &network->work);
 }
 
-struct vgg_network_batch vgg_network_step(struct vgg_network *network, struct vgg_pool *pool,
+struct vgg_network_batch vgg_network_step(struct vgg_network *network, struct vgg_team *team,
                                           const float *crops, const uint32_t *labels, uint64_t seed,
                                           uint64_t step)
 {
     const struct vgg_dense *scores = &network->dense[VGG_FCS - 1];
     struct vgg_network_batch batch = {0};
 
-    forward(network, pool, crops, seed, step);
+    forward(network, team, crops, seed, step);
     for (size_t i = 0; i < network->batch; i++) {
         bool right;
 
@@ -370,7 +370,7 @@ struct vgg_network_batch vgg_network_step(struct vgg_network *network, struct vg
                      network->grad[VGG_FCS] + i * scores->out, &right);
         batch.wrong += !right;
     }
-    backward(network, pool);
+    backward(network, team);
     return batch;
 }
 

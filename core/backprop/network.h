@@ -1,9 +1,9 @@
 /*
  * A network in training: table 1's layers with their gradients, for batches of crops.
- * Path of a training step: dataset.c -> sample.c -> [this] -> parameter.c.
+ * Path of a training step: train/dataset.c -> train/sample.c -> [this] -> parameter.c.
  */
-#ifndef VGG_CORE_TRAIN_NETWORK_H
-#define VGG_CORE_TRAIN_NETWORK_H
+#ifndef VGG_CORE_BACKPROP_NETWORK_H
+#define VGG_CORE_BACKPROP_NETWORK_H
 
 #include "backprop/convolution.h"
 #include "backprop/dense.h"
@@ -42,7 +42,7 @@ struct vgg_network {
 };
 
 /*
- * Allocate a network of `sizes` for batches on a pool of `threads`; all parameters are zero.
+ * Allocate a network of `sizes` for batches on a team of `threads`; all parameters are zero.
  * Errors: NO_MEMORY, BAD_ARGUMENT (batch-norm in A-LRN); vgg_network_fini is allowed then.
  */
 enum vgg_status vgg_network_init(struct vgg_network *network, const struct vgg_arch *arch,
@@ -74,7 +74,7 @@ struct vgg_network_batch {
  * Forward and backward for crops[batch][3][crop][crop] of labels[batch]: every parameter's gradient
  * of the mean loss. Dropout draws from the stream of (seed, step).
  */
-struct vgg_network_batch vgg_network_step(struct vgg_network *network, struct vgg_pool *pool,
+struct vgg_network_batch vgg_network_step(struct vgg_network *network, struct vgg_team *team,
                                           const float *crops, const uint32_t *labels, uint64_t seed,
                                           uint64_t step);
 

@@ -57,12 +57,12 @@ static void descend_item(void *context, size_t item, unsigned thread)
     }
 }
 
-void vgg_parameter_descend(struct vgg_parameter *parameter, struct vgg_pool *pool,
+void vgg_parameter_descend(struct vgg_parameter *parameter, struct vgg_team *team,
                            const struct vgg_descent *descent)
 {
     struct descend_loop loop = {parameter, (float)descent->rate, (float)descent->momentum,
                                 parameter->decays ? (float)descent->decay : 0};
 
-    vgg_pool_run(pool, descend_item, &loop,
+    vgg_team_run(team, descend_item, &loop,
                  (size_t)((parameter->n + ITEM_FLOATS - 1) / ITEM_FLOATS));
 }

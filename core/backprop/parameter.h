@@ -1,8 +1,8 @@
 /* Arrays that training learns, and stochastic gradient descent with momentum on them. */
-#ifndef VGG_CORE_TRAIN_PARAMETER_H
-#define VGG_CORE_TRAIN_PARAMETER_H
+#ifndef VGG_CORE_BACKPROP_PARAMETER_H
+#define VGG_CORE_BACKPROP_PARAMETER_H
 
-#include "base/pool.h"
+#include "base/team.h"
 
 enum { VGG_PARAMETER_NAME_BYTES = 32, VGG_PARAMETER_ARRAYS = 3 };
 
@@ -28,7 +28,7 @@ struct vgg_descent {
  * velocity = momentum * velocity - rate * (gradient + decay * value); value += velocity (Caffe's
  * form, which the authors used: section 3.1).
  */
-void vgg_parameter_descend(struct vgg_parameter *parameter, struct vgg_pool *pool,
+void vgg_parameter_descend(struct vgg_parameter *parameter, struct vgg_team *team,
                            const struct vgg_descent *descent);
 
 #endif

@@ -1,13 +1,13 @@
 /* Single-precision matrix product, by OpenBLAS (the only file that includes cblas.h is gemm.c). */
-#ifndef VGG_CORE_KERNELS_GEMM_H
-#define VGG_CORE_KERNELS_GEMM_H
+#ifndef VGG_CORE_BLAS_GEMM_H
+#define VGG_CORE_BLAS_GEMM_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 /*
  * To be called before the first product; again, it does nothing. OpenBLAS keeps to the calling
- * thread: the pool above it is the only parallelism. False: out of memory, none may be computed.
+ * thread: the team above it is the only parallelism. False: out of memory, none may be computed.
  */
 bool vgg_gemm_start(void);
 

@@ -1,6 +1,6 @@
 /* The working memory of a pass: means of its views, then what the forward pass needs. */
-#ifndef VGG_CORE_EVAL_ARENA_H
-#define VGG_CORE_EVAL_ARENA_H
+#ifndef VGG_CORE_ENGINE_ARENA_H
+#define VGG_CORE_ENGINE_ARENA_H
 
 #include <stdatomic.h>
 
@@ -23,7 +23,7 @@ bool vgg_arena_grow(struct vgg_arena *arena, size_t bytes);
  */
 size_t vgg_arena_means_bytes(const struct vgg_net *net, size_t views);
 
-/* Bytes for a batch of this shape on a pool of `threads`. */
+/* Bytes for a batch of this shape on a team of `threads`. */
 size_t vgg_arena_bytes(const struct vgg_net *net, struct vgg_shape shape, unsigned threads);
 
 /* Those of the most demanding batch of so many pixels; 0 where not even a crop fits. */

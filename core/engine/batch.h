@@ -1,6 +1,6 @@
 /* The choice of the views that share the next pass over the weights. */
-#ifndef VGG_CORE_EVAL_BATCH_H
-#define VGG_CORE_EVAL_BATCH_H
+#ifndef VGG_CORE_ENGINE_BATCH_H
+#define VGG_CORE_ENGINE_BATCH_H
 
 #include "engine/job.h"
 

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/pool.h"
+#include "base/team.h"
 #include "model/model.h"
 #include "nn/forward.h"
 #include "vgg_bench.h"
@@ -63,7 +63,7 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
     struct vgg_view_pixels *views = NULL;
     uint8_t *rgb = NULL;
     double *mean = NULL;
-    struct vgg_pool *pool = NULL;
+    struct vgg_team *team = NULL;
     enum vgg_status status = VGG_OK;
     void *arena = NULL;
 
@@ -77,9 +77,9 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
                           "%u repeats of %u views of %ux%u: at least 1, and at most %" PRIu64
                           " pixels a pass",
                           repeats, batch, width, height, PIXELS_MAX);
-    else if (threads > VGG_POOL_THREADS_MAX)
+    else if (threads > VGG_TEAM_THREADS_MAX)
         status = vgg_fail(error, VGG_BAD_ARGUMENT, "%u threads are over the limit of %d", threads,
-                          VGG_POOL_THREADS_MAX);
+                          VGG_TEAM_THREADS_MAX);
     else {
         views = vgg_calloc(batch, sizeof *views);
         rgb = vgg_calloc((size_t)width * height, 3);
@@ -90,7 +90,7 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
                              !vgg_kernels_start(net->kernels)))
         status = vgg_fail_memory(error);
     if (status == VGG_OK)
-        status = vgg_pool_create(threads, &pool, error);
+        status = vgg_team_create(threads, &team, error);
     if (status == VGG_OK) {
         /* Noise: a flat picture would leave most ReLUs shut and denormals in the rest. */
         for (size_t i = 0; i < (size_t)width * height * 3; i++)
@@ -99,13 +99,13 @@ enum vgg_status vgg_bench_run(const struct vgg_model *model, uint32_t width, uin
             views[i] = (struct vgg_view_pixels){.rgb = rgb, .mirror = i % 2 == 1};
         describe(bench, net, shape);
         for (unsigned i = 0; i <= repeats; i++) {
-            vgg_forward(net, pool, &model->normalisation, views, shape, arena, mean,
+            vgg_forward(net, team, &model->normalisation, views, shape, arena, mean,
                         &(struct vgg_forward_options){.layer_ns = layer_ns});
             if (i > 0)
                 record(bench, net, layer_ns);
         }
     }
-    vgg_pool_destroy(pool);
+    vgg_team_destroy(team);
     free(arena);
     free(mean);
     free(rgb);

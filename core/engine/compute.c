@@ -29,7 +29,7 @@ static bool wants_features(const struct vgg_batch *batch)
     return false;
 }
 
-bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_pool *pool,
+bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_team *team,
                        struct vgg_arena *arena, bool (*between)(void *user), void *user)
 {
     const struct vgg_net *net = &batch->model->net;
@@ -39,7 +39,7 @@ bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_pool *pool,
     struct vgg_scores scores;
 
     if (!vgg_kernels_start(net->kernels) ||
-        !vgg_arena_grow(arena, vgg_arena_bytes(net, batch->shape, vgg_pool_threads(pool)))) {
+        !vgg_arena_grow(arena, vgg_arena_bytes(net, batch->shape, vgg_team_threads(team)))) {
         for (size_t i = 0; i < batch->n; i++)
             batch->items[i].job->status = VGG_NO_MEMORY;
         return false;
@@ -49,7 +49,7 @@ bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_pool *pool,
     if (wants_features(batch))
         options.features = features;
     find_pixels(batch, pixels);
-    scores = vgg_forward(net, pool, &batch->model->normalisation, pixels, batch->shape,
+    scores = vgg_forward(net, team, &batch->model->normalisation, pixels, batch->shape,
                          (unsigned char *)arena->block + vgg_arena_means_bytes(net, batch->n),
                          logits, &options);
     if (scores.map == NULL)

@@ -1,8 +1,8 @@
 /* A batch of views through the network, and what comes of it to the jobs. */
-#ifndef VGG_CORE_EVAL_COMPUTE_H
-#define VGG_CORE_EVAL_COMPUTE_H
+#ifndef VGG_CORE_ENGINE_COMPUTE_H
+#define VGG_CORE_ENGINE_COMPUTE_H
 
-#include "base/pool.h"
+#include "base/team.h"
 #include "engine/arena.h"
 #include "engine/batch.h"
 
@@ -13,7 +13,7 @@
  * nothing was computed, because `between` said so or for want of memory, of which every job is
  * told.
  */
-bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_pool *pool,
+bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_team *team,
                        struct vgg_arena *arena, bool (*between)(void *user), void *user);
 
 #endif

@@ -1,6 +1,6 @@
 /* The views of multi-crop evaluation: parts of the rescaled images, which hold the only pixels. */
-#ifndef VGG_CORE_EVAL_CROPS_H
-#define VGG_CORE_EVAL_CROPS_H
+#ifndef VGG_CORE_ENGINE_CROPS_H
+#define VGG_CORE_ENGINE_CROPS_H
 
 #include "engine/views.h"
 

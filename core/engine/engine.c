@@ -1,6 +1,6 @@
 /*
  * The executor. Submitting threads append jobs to a queue; one leader thread takes batches of views
- * from it (batch.h says in which order) and runs each through the network together with the pool's
+ * from it (batch.h says in which order) and runs each through the network together with the team's
  * other threads. Between two layers it looks at the queue again: much smaller jobs have their
  * passes there and then.
  */
@@ -20,7 +20,7 @@
 
 struct vgg_engine {
     struct vgg_engine_options options;
-    struct vgg_pool *pool;
+    struct vgg_team *team;
     pthread_t leader;
     bool leader_started;
 
@@ -177,7 +177,7 @@ static void run_pass(struct pass *pass)
     struct vgg_engine *engine = pass->engine;
     struct vgg_arena *arena = &engine->arenas[pass->around != NULL];
     uint64_t start_ns = vgg_now_ns();
-    bool computed = vgg_batch_compute(&pass->batch, engine->pool, arena, between_layers, pass);
+    bool computed = vgg_batch_compute(&pass->batch, engine->team, arena, between_layers, pass);
 
     if (computed)
         report_batch(pass, vgg_now_ns() - start_ns - pass->between_ns);
@@ -345,7 +345,7 @@ enum vgg_status vgg_engine_create(const struct vgg_engine_options *options, stru
     pthread_mutex_init(&engine->mutex, NULL);
     pthread_mutex_init(&engine->arena_mutex, NULL);
     pthread_cond_init(&engine->wake, NULL);
-    status = vgg_pool_create(engine->options.threads, &engine->pool, error);
+    status = vgg_team_create(engine->options.threads, &engine->team, error);
     if (status == VGG_OK) {
         engine->leader_started = vgg_thread_start(&engine->leader, leader_main, engine) == 0;
         if (!engine->leader_started)
@@ -370,7 +370,7 @@ void vgg_engine_destroy(struct vgg_engine *engine)
     pthread_mutex_unlock(&engine->mutex);
     if (engine->leader_started)
         pthread_join(engine->leader, NULL);
-    vgg_pool_destroy(engine->pool);
+    vgg_team_destroy(engine->team);
     pthread_cond_destroy(&engine->wake);
     pthread_mutex_destroy(&engine->arena_mutex);
     pthread_mutex_destroy(&engine->mutex);

@@ -1,6 +1,6 @@
 /* What an engine takes of memory, before it is taken. */
-#ifndef VGG_CORE_EVAL_FOOTPRINT_H
-#define VGG_CORE_EVAL_FOOTPRINT_H
+#ifndef VGG_CORE_ENGINE_FOOTPRINT_H
+#define VGG_CORE_ENGINE_FOOTPRINT_H
 
 #include "nn/net.h"
 

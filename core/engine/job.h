@@ -1,6 +1,6 @@
 /* One image's views on their way through an engine. */
-#ifndef VGG_CORE_EVAL_JOB_H
-#define VGG_CORE_EVAL_JOB_H
+#ifndef VGG_CORE_ENGINE_JOB_H
+#define VGG_CORE_ENGINE_JOB_H
 
 #include <pthread.h>
 

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/pool.h"
+#include "base/team.h"
 #include "kernels/kernels.h"
 #include "vgg_bench.h"
 
@@ -97,16 +97,16 @@ static void read_item(void *context, size_t item, unsigned thread)
 }
 
 /* What all threads do in a second, one item each, in the fastest of REPEATS runs. */
-static double best_rate(struct vgg_pool *pool, vgg_pool_fn *fn, struct measurement *measurement)
+static double best_rate(struct vgg_team *team, vgg_team_fn *fn, struct measurement *measurement)
 {
-    unsigned threads = vgg_pool_threads(pool);
+    unsigned threads = vgg_team_threads(team);
     double best = 0;
 
     for (int i = 0; i < REPEATS; i++) {
         uint64_t start_ns = vgg_now_ns(), ns;
         double count = 0;
 
-        vgg_pool_run(pool, fn, measurement, threads);
+        vgg_team_run(team, fn, measurement, threads);
         ns = vgg_now_ns() - start_ns;
         for (unsigned item = 0; item < threads; item++)
             count += measurement->count[item];
@@ -131,29 +131,29 @@ enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machin
                                     struct vgg_error *error)
 {
     struct measurement measurement = {.kernels = measured_kernels(error)};
-    struct vgg_pool *pool = NULL;
+    struct vgg_team *team = NULL;
     enum vgg_status status;
 
     if (measurement.kernels == NULL)
         return VGG_BAD_ARGUMENT;
     if (threads == 0)
         threads = vgg_threads_default();
-    if (threads > VGG_POOL_THREADS_MAX)
+    if (threads > VGG_TEAM_THREADS_MAX)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "%u threads are over the limit of %d", threads,
-                        VGG_POOL_THREADS_MAX);
+                        VGG_TEAM_THREADS_MAX);
     measurement.block = vgg_alloc_aligned(threads, READ_BYTES);
     measurement.count = vgg_calloc(threads, sizeof *measurement.count);
     status = measurement.block == NULL || measurement.count == NULL
                  ? vgg_fail_memory(error)
-                 : vgg_pool_create(threads, &pool, error);
+                 : vgg_team_create(threads, &team, error);
     if (status == VGG_OK) {
-        vgg_pool_run(pool, touch_item, &measurement, threads);
+        vgg_team_run(team, touch_item, &measurement, threads);
         machine->isa = measurement.kernels->name;
         machine->threads = threads;
-        machine->fma_gflops = 2e-9 * best_rate(pool, fma_item, &measurement);
-        machine->read_gbps = 1e-9 * sizeof(float) * best_rate(pool, read_item, &measurement);
+        machine->fma_gflops = 2e-9 * best_rate(team, fma_item, &measurement);
+        machine->read_gbps = 1e-9 * sizeof(float) * best_rate(team, read_item, &measurement);
     }
-    vgg_pool_destroy(pool);
+    vgg_team_destroy(team);
     free(measurement.block);
     free(measurement.count);
     return status;

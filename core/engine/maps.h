@@ -1,7 +1,7 @@
 /* The class score maps of a job that asked for them, kept from the pass that computed its scores.
  */
-#ifndef VGG_CORE_EVAL_MAPS_H
-#define VGG_CORE_EVAL_MAPS_H
+#ifndef VGG_CORE_ENGINE_MAPS_H
+#define VGG_CORE_ENGINE_MAPS_H
 
 #include "engine/views.h"
 #include "nn/forward.h"

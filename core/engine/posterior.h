@@ -1,6 +1,6 @@
 /* From logits to the answer, all in double: soft-max, mean over views, top-k. */
-#ifndef VGG_CORE_EVAL_POSTERIOR_H
-#define VGG_CORE_EVAL_POSTERIOR_H
+#ifndef VGG_CORE_ENGINE_POSTERIOR_H
+#define VGG_CORE_ENGINE_POSTERIOR_H
 
 #include "vgg.h"
 

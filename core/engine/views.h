@@ -2,8 +2,8 @@
  * An image at each scale of a request: 8-bit pixels, mirrored and normalised by the first kernel.
  * Or crops of those (crops.h), or one view that somebody else has prepared.
  */
-#ifndef VGG_CORE_EVAL_VIEWS_H
-#define VGG_CORE_EVAL_VIEWS_H
+#ifndef VGG_CORE_ENGINE_VIEWS_H
+#define VGG_CORE_ENGINE_VIEWS_H
 
 #include "vgg.h"
 

@@ -43,11 +43,11 @@ static void clear_plane(void *context, size_t item, unsigned thread)
     memset(last, 0, (vgg_blocked_plane(map) - (size_t)(last - plane)) * sizeof *plane);
 }
 
-void vgg_blocked_clear_frame(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, void *out)
+void vgg_blocked_clear_frame(struct vgg_team *team, struct vgg_shape shape, size_t lanes, void *out)
 {
     struct map_loop loop = {.map = vgg_blocked_of(shape, lanes), .out = out};
 
-    vgg_pool_run(pool, clear_plane, &loop, loop.map.n * loop.map.blocks);
+    vgg_team_run(team, clear_plane, &loop, loop.map.n * loop.map.blocks);
 }
 
 /* ---------------------------------------------------------------- input ---------------------- */
@@ -85,7 +85,7 @@ static void input_row(void *context, size_t item, unsigned thread)
     vgg_input_row(&loop->views[n], map->h, map->w, y, loop->normalisation, map->lanes, out);
 }
 
-void vgg_blocked_input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
+void vgg_blocked_input(struct vgg_team *team, const struct vgg_view_pixels *views,
                        struct vgg_shape shape, const struct vgg_normalisation *normalisation,
                        size_t lanes, void *out)
 {
@@ -95,8 +95,8 @@ void vgg_blocked_input(struct vgg_pool *pool, const struct vgg_view_pixels *view
                             .normalisation = normalisation};
 
     assert(shape.c == 3);
-    vgg_blocked_clear_frame(pool, shape, lanes, out);
-    vgg_pool_run(pool, input_row, &loop, (size_t)shape.n * shape.h);
+    vgg_blocked_clear_frame(team, shape, lanes, out);
+    vgg_team_run(team, input_row, &loop, (size_t)shape.n * shape.h);
 }
 
 /* ---------------------------------------------------------------- LRN ------------------------ */
@@ -145,11 +145,11 @@ static void lrn_row(void *context, size_t item, unsigned thread)
     }
 }
 
-void vgg_blocked_lrn(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, void *map)
+void vgg_blocked_lrn(struct vgg_team *team, struct vgg_shape shape, size_t lanes, void *map)
 {
     struct map_loop loop = {.map = vgg_blocked_of(shape, lanes), .channels = shape.c, .out = map};
 
-    vgg_pool_run(pool, lrn_row, &loop, (size_t)shape.n * shape.h);
+    vgg_team_run(team, lrn_row, &loop, (size_t)shape.n * shape.h);
 }
 
 /* ---------------------------------------------------------------- pooling -------------------- */
@@ -184,13 +184,13 @@ static void pool_plane(void *context, size_t item, unsigned thread)
     }
 }
 
-void vgg_blocked_pool(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, const void *in,
+void vgg_blocked_pool(struct vgg_team *team, struct vgg_shape shape, size_t lanes, const void *in,
                       void *out)
 {
     struct vgg_shape half = {shape.n, shape.c, shape.h / 2, shape.w / 2};
     struct pool_loop loop = {vgg_blocked_of(shape, lanes), vgg_blocked_of(half, lanes), in, out};
 
-    vgg_pool_run(pool, pool_plane, &loop, loop.in_map.n * loop.in_map.blocks);
+    vgg_team_run(team, pool_plane, &loop, loop.in_map.n * loop.in_map.blocks);
 }
 
 /* ---------------------------------------------------------------- output --------------------- */

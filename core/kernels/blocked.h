@@ -58,7 +58,7 @@ static inline size_t vgg_blocked_at(const struct vgg_blocked *map, size_t n, siz
 size_t vgg_blocked_bytes(struct vgg_shape shape, size_t lanes);
 
 /* Write the zeros of the frame. */
-void vgg_blocked_clear_frame(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes,
+void vgg_blocked_clear_frame(struct vgg_team *team, struct vgg_shape shape, size_t lanes,
                              void *map);
 
 /*
@@ -69,7 +69,7 @@ void vgg_input_row(const struct vgg_view_pixels *view, size_t h, size_t w, size_
                    const struct vgg_normalisation *normalisation, size_t step, float *out);
 
 /* The kernels that work on blocked maps and need no instruction set of their own. */
-void vgg_blocked_input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
+void vgg_blocked_input(struct vgg_team *team, const struct vgg_view_pixels *views,
                        struct vgg_shape shape, const struct vgg_normalisation *normalisation,
                        size_t lanes, void *out);
 void vgg_blocked_spatial_mean(const void *map, struct vgg_shape shape, size_t lanes, double *mean);
@@ -77,10 +77,10 @@ void vgg_blocked_scores(const void *map, struct vgg_shape shape, size_t n, size_
                         float *out);
 
 /* ReLU has been done: normalise across channels, in place. */
-void vgg_blocked_lrn(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, void *map);
+void vgg_blocked_lrn(struct vgg_team *team, struct vgg_shape shape, size_t lanes, void *map);
 
 /* 2x2 maximum, stride 2, of a map of `shape` into one of half its size. */
-void vgg_blocked_pool(struct vgg_pool *pool, struct vgg_shape shape, size_t lanes, const void *in,
+void vgg_blocked_pool(struct vgg_team *team, struct vgg_shape shape, size_t lanes, const void *in,
                       void *out);
 
 #endif

@@ -29,11 +29,11 @@ struct vgg_gradients {
      * Sums over views and positions of y - centre and of its square: sums[2][blocks * lanes], in
      * double. For the mean and variance of batch normalisation.
      */
-    void (*moments)(struct vgg_pool *pool, const float *y, struct vgg_shape shape,
+    void (*moments)(struct vgg_team *team, const float *y, struct vgg_shape shape,
                     const float *centre, double *sums, float *scratch);
 
     /* y of `shape` -> out, of half its sides where post->pool. The frame of out is not touched. */
-    void (*post)(struct vgg_pool *pool, const struct vgg_post *post, const float *y,
+    void (*post)(struct vgg_team *team, const struct vgg_post *post, const float *y,
                  struct vgg_shape shape, float *out);
 
     /*
@@ -41,16 +41,16 @@ struct vgg_gradients {
      * times y - centre. Of equal maxima the first one has the gradient. The frame of u_grad is not
      * touched; it may be out_grad where there is no pool.
      */
-    void (*post_back)(struct vgg_pool *pool, const struct vgg_post *post, const float *out_grad,
+    void (*post_back)(struct vgg_team *team, const struct vgg_post *post, const float *out_grad,
                       const float *y, struct vgg_shape shape, const float *centre, float *u_grad,
                       double *sums, float *scratch);
 
     /* map = a * map + b * y + c per channel: what batch normalisation makes of its gradient. */
-    void (*blend)(struct vgg_pool *pool, float *map, const float *y, struct vgg_shape shape,
+    void (*blend)(struct vgg_team *team, float *map, const float *y, struct vgg_shape shape,
                   const float *a, const float *b, const float *c);
 
     /* grad[out][in][k][k] of a 3x3 or 1x1 convolution from its input and the gradient of y. */
-    void (*weights)(struct vgg_pool *pool, const struct vgg_conv *conv, const float *in,
+    void (*weights)(struct vgg_team *team, const struct vgg_conv *conv, const float *in,
                     struct vgg_shape in_shape, const float *y_grad, float *grad, float *scratch);
 };
 

@@ -7,12 +7,12 @@
  *
  * Rules for every table: an output element is one fixed sequence of operations that depends on the
  * layer and the shape of its own view alone, never on the batch, the thread count or addresses;
- * nothing is allocated; several pools may use one table at once.
+ * nothing is allocated; several teams may use one table at once.
  */
 #ifndef VGG_CORE_KERNELS_KERNELS_H
 #define VGG_CORE_KERNELS_KERNELS_H
 
-#include "base/pool.h"
+#include "base/team.h"
 
 static inline size_t vgg_ceil_div(size_t a, size_t b)
 {
@@ -93,14 +93,14 @@ struct vgg_kernels {
                          const float *weights, void *packed);
 
     /* Normalise and mirror views[shape.n] into a map; shape.c is 3. */
-    void (*input)(struct vgg_pool *pool, const struct vgg_view_pixels *views,
+    void (*input)(struct vgg_team *team, const struct vgg_view_pixels *views,
                   struct vgg_shape shape, const struct vgg_normalisation *normalisation, void *out);
 
     /*
      * The first layer of a network: what input() and then conv() give, bit for bit, without the map
      * between them. NULL where there is no faster way.
      */
-    void (*first)(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+    void (*first)(struct vgg_team *team, const struct vgg_conv *conv, const void *packed,
                   const float *bias, const struct vgg_view_pixels *views, struct vgg_shape shape,
                   const struct vgg_normalisation *normalisation, void *out, void *scratch);
 
@@ -109,7 +109,7 @@ struct vgg_kernels {
                                  unsigned threads);
 
     /* One layer: in (of shape `in`) -> out (of vgg_conv_output). bias[out]. */
-    void (*conv)(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+    void (*conv)(struct vgg_team *team, const struct vgg_conv *conv, const void *packed,
                  const float *bias, const void *in, struct vgg_shape in_shape, void *out,
                  void *scratch);
 

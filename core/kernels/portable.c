@@ -161,13 +161,13 @@ static void input_row(void *context, size_t item, unsigned thread)
     }
 }
 
-static void input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
+static void input(struct vgg_team *team, const struct vgg_view_pixels *views,
                   struct vgg_shape shape, const struct vgg_normalisation *normalisation, void *out)
 {
     struct input_loop loop = {views, shape, normalisation, out};
 
     assert(shape.c == 3);
-    vgg_pool_run(pool, input_row, &loop, (size_t)shape.n * shape.h);
+    vgg_team_run(team, input_row, &loop, (size_t)shape.n * shape.h);
 }
 
 /* ---------------------------------------------------------------- convolution ---------------- */
@@ -276,7 +276,7 @@ static void multiply_block(void *context, size_t item, unsigned thread)
             out[r * band->out_pixels + p] = max_float(out[r * band->out_pixels + p], 0.0F);
 }
 
-static void convolve_view(struct vgg_pool *pool, struct band *band, float *columns)
+static void convolve_view(struct vgg_team *team, struct band *band, float *columns)
 {
     const struct vgg_conv *conv = band->conv;
     size_t step = band_pixels(conv, band->out_pixels);
@@ -286,9 +286,9 @@ static void convolve_view(struct vgg_pool *pool, struct band *band, float *colum
         if (needs_columns(conv)) {
             band->columns = columns;
             band->columns_stride = band->count;
-            vgg_pool_run(pool, fill_columns, band, (size_t)conv->in * conv->kernel);
+            vgg_team_run(team, fill_columns, band, (size_t)conv->in * conv->kernel);
         }
-        vgg_pool_run(pool, multiply_block, band,
+        vgg_team_run(team, multiply_block, band,
                      row_blocks(conv) * vgg_ceil_div(band->count, BLOCK_PIXELS));
     }
 }
@@ -341,11 +341,11 @@ static void lrn_pixels(void *context, size_t item, unsigned thread)
     }
 }
 
-static void lrn(struct vgg_pool *pool, float *map, struct vgg_shape shape)
+static void lrn(struct vgg_team *team, float *map, struct vgg_shape shape)
 {
     struct plane_loop loop = {map, shape, map};
 
-    vgg_pool_run(pool, lrn_pixels, &loop, vgg_ceil_div(pixels_of(shape), LRN_PIXELS));
+    vgg_team_run(team, lrn_pixels, &loop, vgg_ceil_div(pixels_of(shape), LRN_PIXELS));
 }
 
 /* Item: one channel; 2x2 maximum, stride 2, an odd last row or column is dropped. */
@@ -366,7 +366,7 @@ static void pool_plane(void *context, size_t item, unsigned thread)
     }
 }
 
-static void conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+static void conv(struct vgg_team *team, const struct vgg_conv *conv, const void *packed,
                  const float *bias, const void *in, struct vgg_shape in_shape, void *out,
                  void *scratch)
 {
@@ -375,7 +375,7 @@ static void conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void 
     size_t out_floats = map_bytes(vgg_conv_output(conv, in_shape)) / sizeof(float) / in_shape.n;
     float *columns = scratch;
     float *wide = columns + columns_floats(conv, in_shape);
-    float *unpooled = wide + vgg_pool_threads(pool) * wide_floats(conv);
+    float *unpooled = wide + vgg_team_threads(team) * wide_floats(conv);
 
     full.n = 1;
     for (size_t n = 0; n < in_shape.n; n++) {
@@ -396,13 +396,13 @@ static void conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void 
             .out = conv->pool ? unpooled : result,
         };
 
-        convolve_view(pool, &band, columns);
+        convolve_view(team, &band, columns);
         if (conv->lrn)
-            lrn(pool, band.out, full);
+            lrn(team, band.out, full);
         if (conv->pool) {
             struct plane_loop loop = {unpooled, full, result};
 
-            vgg_pool_run(pool, pool_plane, &loop, full.c);
+            vgg_team_run(team, pool_plane, &loop, full.c);
         }
     }
 }

@@ -36,7 +36,7 @@ struct loader {
     struct vgg_loaded *loaded;
     struct vgg_binding binding;
     struct pending layers[VGG_LAYERS_MAX];
-    struct vgg_pool *pool;
+    struct vgg_team *team;
     size_t tensor; /* where the reader is: the next row of a tensor */
     uint64_t row;
     float *floats; /* [threads][floats_n]: a chunk converted, other than F32 */
@@ -86,7 +86,7 @@ static void size_chunks(struct loader *loader)
 static enum vgg_status allocate_chunks(struct loader *loader)
 {
     loader->floats = vgg_alloc_aligned(loader->floats_n,
-                                       vgg_pool_threads(loader->pool) * sizeof *loader->floats);
+                                       vgg_team_threads(loader->team) * sizeof *loader->floats);
     return loader->floats != NULL ? VGG_OK : vgg_fail_memory(loader->error);
 }
 
@@ -279,7 +279,7 @@ static enum vgg_status fold_batch_norm(struct loader *loader, size_t index)
     struct vgg_layer *layer = &loader->loaded->net.layers[index];
     struct folding folding = {loader, layer, &loader->layers[index], layer->conv.out};
 
-    vgg_pool_run(loader->pool, fold_rows, &folding, vgg_ceil_div(layer->conv.out, FOLD_ROWS));
+    vgg_team_run(loader->team, fold_rows, &folding, vgg_ceil_div(layer->conv.out, FOLD_ROWS));
     if (folding.failed != layer->conv.out)
         return vgg_fail(loader->error, VGG_BAD_MODEL,
                         "%s: batch-norm of channel %zu does not fold into finite weights",
@@ -313,7 +313,7 @@ static void loader_fini(struct loader *loader)
         for (size_t role = 0; role < VGG_ROLES; role++)
             free(loader->layers[i].vectors[role]);
     }
-    vgg_pool_destroy(loader->pool);
+    vgg_team_destroy(loader->team);
     free(loader->floats);
 }
 
@@ -344,13 +344,13 @@ static enum vgg_status load_weights(struct loader *loader)
     if (status == VGG_OK)
         status = vgg_net_allocate(&loader->loaded->net, loader->error);
     if (status == VGG_OK)
-        status = vgg_pool_create(loader->options.threads, &loader->pool, loader->error);
+        status = vgg_team_create(loader->options.threads, &loader->team, loader->error);
     if (status == VGG_OK)
         status = allocate_chunks(loader);
     if (status == VGG_OK)
         status = allocate_pending(loader);
     if (status == VGG_OK)
-        status = vgg_pipeline_run(&pipeline, loader->pool, loader->error);
+        status = vgg_pipeline_run(&pipeline, loader->team, loader->error);
     if (status == VGG_OK)
         status = finish_layers(loader);
     return status;

@@ -137,11 +137,11 @@ size_t vgg_pipeline_bytes(size_t chunk_bytes, unsigned threads)
     return buffers_of(threads) * vgg_size_align(chunk_bytes);
 }
 
-enum vgg_status vgg_pipeline_run(const struct vgg_pipeline *pipeline, struct vgg_pool *pool,
+enum vgg_status vgg_pipeline_run(const struct vgg_pipeline *pipeline, struct vgg_team *team,
                                  struct vgg_error *error)
 {
     struct run run = {.pipeline = pipeline, .last = &run.first};
-    unsigned threads = vgg_pool_threads(pool);
+    unsigned threads = vgg_team_threads(team);
     size_t buffers = buffers_of(threads), bytes = vgg_size_align(pipeline->chunk_bytes);
 
     run.buffers = vgg_calloc(buffers, sizeof *run.buffers);
@@ -158,7 +158,7 @@ enum vgg_status vgg_pipeline_run(const struct vgg_pipeline *pipeline, struct vgg
         run.buffers[i].chunk.bytes = run.bytes + i * bytes;
         free_buffer(&run, &run.buffers[i]);
     }
-    vgg_pool_run(pool, take_part, &run, threads);
+    vgg_team_run(team, take_part, &run, threads);
     pthread_cond_destroy(&run.freed);
     pthread_cond_destroy(&run.filled);
     pthread_mutex_destroy(&run.mutex);

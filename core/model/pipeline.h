@@ -1,11 +1,11 @@
 /*
  * Between reading a model file and packing its weights: one thread reads, in order, into a few
- * buffers; all threads of a pool empty them. A buffer belongs to one thread at a time.
+ * buffers; all threads of a team empty them. A buffer belongs to one thread at a time.
  */
 #ifndef VGG_CORE_MODEL_PIPELINE_H
 #define VGG_CORE_MODEL_PIPELINE_H
 
-#include "base/pool.h"
+#include "base/team.h"
 
 /* Whole rows of one tensor. */
 struct vgg_chunk {
@@ -22,7 +22,7 @@ struct vgg_pipeline {
      */
     enum vgg_status (*read)(void *user, struct vgg_chunk *chunk, bool *more,
                             struct vgg_error *error);
-    /* Put a chunk where it belongs. Called by all threads, `thread` as in vgg_pool_fn. */
+    /* Put a chunk where it belongs. Called by all threads, `thread` as in vgg_team_fn. */
     enum vgg_status (*store)(void *user, const struct vgg_chunk *chunk, unsigned thread,
                              struct vgg_error *error);
     void *user;
@@ -32,7 +32,7 @@ struct vgg_pipeline {
  * Read and store everything. The first failure in the order of the file ends it and is returned,
  * however many threads there are. Errors: NO_MEMORY, and those of read and store.
  */
-enum vgg_status vgg_pipeline_run(const struct vgg_pipeline *pipeline, struct vgg_pool *pool,
+enum vgg_status vgg_pipeline_run(const struct vgg_pipeline *pipeline, struct vgg_team *team,
                                  struct vgg_error *error);
 
 /* Bytes of all buffers. */

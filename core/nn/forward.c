@@ -57,30 +57,30 @@ static bool step(const struct vgg_forward_options *options, size_t i, bool last,
     return on;
 }
 
-struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
+struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_team *team,
                               const struct vgg_normalisation *normalisation,
                               const struct vgg_view_pixels *views, struct vgg_shape shape,
                               void *arena, double *mean, const struct vgg_forward_options *options)
 {
     const struct vgg_kernels *kernels = net->kernels;
-    struct layout sizes = plan(net, shape, vgg_pool_threads(pool));
+    struct layout sizes = plan(net, shape, vgg_team_threads(team));
     unsigned char *map[2] = {arena, (unsigned char *)arena + sizes.map[0]};
     unsigned char *scratch = map[1] + sizes.map[1];
     uint64_t start_ns = vgg_now_ns();
     size_t i = 0;
 
     if (kernels->first == NULL)
-        kernels->input(pool, views, shape, normalisation, map[0]);
+        kernels->input(team, views, shape, normalisation, map[0]);
     for (; step(options, i, i == net->layers_n, &start_ns); i++) {
         const struct vgg_layer *layer = &net->layers[i];
 
         if (i + 1 == net->layers_n && options != NULL && options->features != NULL)
             kernels->spatial_mean(map[i % 2], shape, options->features);
         if (i == 0 && kernels->first != NULL)
-            kernels->first(pool, &layer->conv, layer->packed, layer->bias, views, shape,
+            kernels->first(team, &layer->conv, layer->packed, layer->bias, views, shape,
                            normalisation, map[1], scratch);
         else
-            kernels->conv(pool, &layer->conv, layer->packed, layer->bias, map[i % 2], shape,
+            kernels->conv(team, &layer->conv, layer->packed, layer->bias, map[i % 2], shape,
                           map[(i + 1) % 2], scratch);
         shape = vgg_conv_output(&layer->conv, shape);
         assert(shape.h != 0 && shape.w != 0);

@@ -8,7 +8,7 @@
 #include "nn/net.h"
 
 /*
- * Bytes of working memory for a batch of `shape` (c is 3) on a pool of `threads`: found by a dry
+ * Bytes of working memory for a batch of `shape` (c is 3) on a team of `threads`: found by a dry
  * run over the layers.
  */
 size_t vgg_forward_arena_bytes(const struct vgg_net *net, struct vgg_shape shape, unsigned threads);
@@ -35,7 +35,7 @@ struct vgg_forward_options {
  * be NULL. Returns the map itself, which stays until the arena is used again, or, of a pass that
  * was ended, one of NULL; what was written then means nothing.
  */
-struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_pool *pool,
+struct vgg_scores vgg_forward(const struct vgg_net *net, struct vgg_team *team,
                               const struct vgg_normalisation *normalisation,
                               const struct vgg_view_pixels *views, struct vgg_shape shape,
                               void *arena, double *mean, const struct vgg_forward_options *options);

@@ -1,5 +1,5 @@
 /*
- * Opening a set of pictures. They are read in blocks: the pool's threads decode, then the caller
+ * Opening a set of pictures. They are read in blocks: the team's threads decode, then the caller
  * goes through the block in order and decides what is kept, so that neither the set nor what is
  * reported depends on who was first.
  */
@@ -263,10 +263,10 @@ static bool settle(struct opening *opening, size_t item, size_t *kept)
     return true;
 }
 
-static enum vgg_status read_pictures(struct opening *opening, struct vgg_pool *pool,
+static enum vgg_status read_pictures(struct opening *opening, struct vgg_team *team,
                                      struct vgg_error *error)
 {
-    size_t block = BLOCK_PER_THREAD * vgg_pool_threads(pool), kept = 0;
+    size_t block = BLOCK_PER_THREAD * vgg_team_threads(team), kept = 0;
     size_t n = opening->dataset->examples_n;
     bool fits;
 
@@ -275,7 +275,7 @@ static enum vgg_status read_pictures(struct opening *opening, struct vgg_pool *p
     for (; opening->first < n && fits; opening->first += block) {
         size_t items = n - opening->first < block ? n - opening->first : block;
 
-        vgg_pool_run(pool, read_one, opening, items);
+        vgg_team_run(team, read_one, opening, items);
         for (size_t i = 0; i < items && fits; i++)
             fits = settle(opening, i, &kept);
     }
@@ -289,7 +289,7 @@ static enum vgg_status read_pictures(struct opening *opening, struct vgg_pool *p
 /* ---------------------------------------------------------------- opening -------------------- */
 
 static enum vgg_status open_folders(const char *dir, const struct vgg_dataset_options *options,
-                                    struct vgg_pool *pool, struct vgg_dataset *dataset,
+                                    struct vgg_team *team, struct vgg_dataset *dataset,
                                     struct vgg_error *error)
 {
     struct opening opening = {
@@ -297,7 +297,7 @@ static enum vgg_status open_folders(const char *dir, const struct vgg_dataset_op
     enum vgg_status status = find_pictures(dir, options, dataset, error);
 
     if (status == VGG_OK)
-        status = read_pictures(&opening, pool, error);
+        status = read_pictures(&opening, team, error);
     if (status != VGG_OK)
         return status;
     if (options->classes == NULL)
@@ -306,7 +306,7 @@ static enum vgg_status open_folders(const char *dir, const struct vgg_dataset_op
 }
 
 enum vgg_status vgg_dataset_open(const char *dir, const struct vgg_dataset_options *options,
-                                 struct vgg_pool *pool, struct vgg_dataset *dataset,
+                                 struct vgg_team *team, struct vgg_dataset *dataset,
                                  struct vgg_error *error)
 {
     enum vgg_status status;
@@ -317,7 +317,7 @@ enum vgg_status vgg_dataset_open(const char *dir, const struct vgg_dataset_optio
         return vgg_fail_memory(error);
     for (size_t length = strlen(plain); length > 1 && plain[length - 1] == '/'; length--)
         plain[length - 1] = '\0';
-    status = open_folders(plain, options, pool, dataset, error);
+    status = open_folders(plain, options, team, dataset, error);
     if (status != VGG_OK)
         vgg_dataset_fini(dataset);
     free(plain);

@@ -1,13 +1,13 @@
 /*
  * Labelled pictures: DIR/class/file. Every picture is decoded once while the set is opened, so that
  * nothing that cannot be read is met later; as many as fit stay in memory.
- * Path of a training step: [this] -> sample.c -> network -> gradients -> SGD.
+ * Path of a training step: [this] -> sample.c -> backprop/network.c -> backprop/parameter.c.
  */
 #ifndef VGG_CORE_TRAIN_DATASET_H
 #define VGG_CORE_TRAIN_DATASET_H
 
-#include "base/pool.h"
 #include "base/sha256.h"
+#include "base/team.h"
 #include "image/image.h"
 
 /* Means over one picture's pixels on the 0-1 range: of R, G, B and of their products. */
@@ -56,10 +56,10 @@ struct vgg_dataset_options {
  * bytewise sorted, what can be decoded in them the examples. Errors: IO (DIR cannot be read),
  * BAD_ARGUMENT (fewer than two classes where none are given, folders that are not among the given
  * ones, no picture, a name that is not UTF-8), NO_MEMORY; *dataset is then empty. The result does
- * not depend on the pool's threads.
+ * not depend on the team's threads.
  */
 enum vgg_status vgg_dataset_open(const char *dir, const struct vgg_dataset_options *options,
-                                 struct vgg_pool *pool, struct vgg_dataset *dataset,
+                                 struct vgg_team *team, struct vgg_dataset *dataset,
                                  struct vgg_error *error);
 
 /* Free what it holds; zeros are allowed. */

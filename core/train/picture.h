@@ -1,6 +1,6 @@
 /*
  * Picture files.
- * Path of a dataset: folders.c -> [this] -> dataset.c, sample.c.
+ * Path of a dataset: image/walk.c -> [this] -> dataset.c, sample.c.
  */
 #ifndef VGG_CORE_TRAIN_PICTURE_H
 #define VGG_CORE_TRAIN_PICTURE_H

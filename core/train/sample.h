@@ -1,7 +1,7 @@
 /*
  * What the network is shown in training (paper, section 3.1): a picture rescaled at random, a
  * random crop of it, mirrored half the time, its colours shifted.
- * Path of a training step: dataset.c -> [this] -> network -> gradients -> SGD.
+ * Path of a training step: dataset.c -> [this] -> backprop/network.c -> backprop/parameter.c.
  */
 #ifndef VGG_CORE_TRAIN_SAMPLE_H
 #define VGG_CORE_TRAIN_SAMPLE_H

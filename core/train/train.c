@@ -26,7 +26,7 @@ enum { LINE_BYTES = 512 };
 struct training {
     struct vgg_train_options settings;
     char settings_text[VGG_SETTINGS_TEXT_BYTES], data[VGG_SHA256_HEX_BYTES];
-    struct vgg_pool *pool;
+    struct vgg_team *team;
     struct vgg_engine *engine;
     struct vgg_dataset train, validation;
     struct vgg_network network;
@@ -49,7 +49,7 @@ static enum vgg_status open_data(struct training *training, const char *dir,
                                           .on_ignore = settings->on_ignore,
                                           .user = settings->user};
     enum vgg_status status =
-        vgg_dataset_open(dir, &options, training->pool, &training->train, error);
+        vgg_dataset_open(dir, &options, training->team, &training->train, error);
 
     if (status != VGG_OK)
         return status;
@@ -60,7 +60,7 @@ static enum vgg_status open_data(struct training *training, const char *dir,
     else {
         options.classes = (const char *const *)training->train.classes;
         options.classes_n = training->train.classes_n;
-        status = vgg_dataset_open(settings->validation, &options, training->pool,
+        status = vgg_dataset_open(settings->validation, &options, training->team,
                                   &training->validation, error);
     }
     if (status != VGG_OK)
@@ -202,7 +202,7 @@ static enum vgg_status sample_batch(struct training *training, struct vgg_error 
 
     if (loop.errors == NULL)
         return vgg_fail_memory(error);
-    vgg_pool_run(training->pool, sample_item, &loop, batch);
+    vgg_team_run(training->team, sample_item, &loop, batch);
     for (uint32_t i = 0; i < batch && status == VGG_OK; i++)
         if (loop.errors[i].status != VGG_OK)
             status = vgg_fail(error, loop.errors[i].status, "%s", loop.errors[i].text);
@@ -226,12 +226,12 @@ static enum vgg_status step(struct training *training, struct vgg_error *error)
     if (status != VGG_OK)
         return status;
     batch =
-        vgg_network_step(&training->network, training->pool, training->crops, training->labels,
+        vgg_network_step(&training->network, training->team, training->crops, training->labels,
                          settings->seed, (uint64_t)state->epoch * training->steps + state->step);
     if (!isfinite(batch.loss))
         return vgg_fail(error, VGG_BAD_MODEL, "the loss is not finite");
     for (size_t i = 0; i < training->network.parameters_n; i++)
-        vgg_parameter_descend(training->network.parameters[i], training->pool, &descent);
+        vgg_parameter_descend(training->network.parameters[i], training->team, &descent);
     state->loss += batch.loss;
     state->wrong += batch.wrong;
     state->step++;
@@ -422,7 +422,7 @@ static void fini(struct training *training)
     vgg_dataset_fini(&training->train);
     vgg_dataset_fini(&training->validation);
     vgg_engine_destroy(training->engine);
-    vgg_pool_destroy(training->pool);
+    vgg_team_destroy(training->team);
     free(training->order);
     free(training->labels);
     free(training->crops);
@@ -435,7 +435,7 @@ static enum vgg_status train(struct training *training, const char *dir, struct 
     enum vgg_status status = ask_memory(training, 1, 1, error);
 
     if (status == VGG_OK)
-        status = vgg_pool_create(training->settings.threads, &training->pool, error);
+        status = vgg_team_create(training->settings.threads, &training->team, error);
     if (status == VGG_OK)
         status = vgg_engine_create(&engine, &training->engine, error);
     if (status == VGG_OK)

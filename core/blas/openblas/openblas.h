@@ -1,6 +1,6 @@
 /* The start of OpenBLAS, which gemm.c calls; static.c or shared.c is linked into gemm.o. */
-#ifndef VGG_CORE_KERNELS_OPENBLAS_OPENBLAS_H
-#define VGG_CORE_KERNELS_OPENBLAS_OPENBLAS_H
+#ifndef VGG_CORE_BLAS_OPENBLAS_OPENBLAS_H
+#define VGG_CORE_BLAS_OPENBLAS_OPENBLAS_H
 
 #include <stdbool.h>
 

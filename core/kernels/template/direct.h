@@ -239,7 +239,7 @@ static void direct_shared_multiply(void *context, size_t item, unsigned thread)
         store_block(layer, block, layer->first, layer->count, c);
 }
 
-static void direct_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+static void direct_conv(struct vgg_team *team, const struct vgg_conv *conv, const void *packed,
                         const float *bias, const float *in, struct vgg_shape in_shape, float *out,
                         float *scratch)
 {
@@ -252,15 +252,15 @@ static void direct_conv(struct vgg_pool *pool, const struct vgg_conv *conv, cons
     layer.in = in;
     layer.out = out;
     layer.scratch = scratch;
-    vgg_blocked_clear_frame(pool, out_shape, LANES, out);
+    vgg_blocked_clear_frame(team, out_shape, LANES, out);
     if (!is_direct_shared(conv)) {
-        vgg_pool_run(pool, direct_local_item, &layer, vgg_ceil_div(layer.positions, layer.block));
+        vgg_team_run(team, direct_local_item, &layer, vgg_ceil_div(layer.positions, layer.block));
         return;
     }
     for (layer.first = 0; layer.first < layer.positions; layer.first += layer.block) {
         layer.count = vgg_min_size(layer.block, layer.positions - layer.first);
-        vgg_pool_run(pool, direct_shared_gather, &layer, is_narrow(conv) ? 1 : layer.in_map.blocks);
-        vgg_pool_run(pool, direct_shared_multiply, &layer,
+        vgg_team_run(team, direct_shared_gather, &layer, is_narrow(conv) ? 1 : layer.in_map.blocks);
+        vgg_team_run(team, direct_shared_multiply, &layer,
                      vgg_ceil_div(layer.panels, DIRECT_PANELS_AT_A_TIME));
     }
 }

@@ -200,14 +200,14 @@ static struct first first_of(const struct vgg_conv *conv, const float *packed, c
 }
 
 /* From a map. */
-static void first_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const float *packed,
+static void first_conv(struct vgg_team *team, const struct vgg_conv *conv, const float *packed,
                        const float *bias, const float *in, struct vgg_shape in_shape, float *out)
 {
     struct first layer = first_of(conv, packed, bias, in_shape, out);
 
     layer.in = in;
-    vgg_blocked_clear_frame(pool, vgg_conv_unpooled(conv, in_shape), LANES, out);
-    vgg_pool_run(pool, first_map_item, &layer, (size_t)in_shape.n * in_shape.h);
+    vgg_blocked_clear_frame(team, vgg_conv_unpooled(conv, in_shape), LANES, out);
+    vgg_team_run(team, first_map_item, &layer, (size_t)in_shape.n * in_shape.h);
 }
 
 static size_t first_scratch_bytes(struct vgg_shape in, unsigned threads)
@@ -216,7 +216,7 @@ static size_t first_scratch_bytes(struct vgg_shape in, unsigned threads)
 }
 
 /* From pictures. */
-static void first_views(struct vgg_pool *pool, const struct vgg_conv *conv, const float *packed,
+static void first_views(struct vgg_team *team, const struct vgg_conv *conv, const float *packed,
                         const float *bias, const struct vgg_view_pixels *views,
                         struct vgg_shape shape, const struct vgg_normalisation *normalisation,
                         float *out, float *scratch)
@@ -226,6 +226,6 @@ static void first_views(struct vgg_pool *pool, const struct vgg_conv *conv, cons
     layer.views = views;
     layer.normalisation = normalisation;
     layer.bands = scratch;
-    vgg_blocked_clear_frame(pool, vgg_conv_unpooled(conv, shape), LANES, out);
-    vgg_pool_run(pool, first_band_item, &layer, shape.n * vgg_ceil_div(shape.h, BAND_ROWS));
+    vgg_blocked_clear_frame(team, vgg_conv_unpooled(conv, shape), LANES, out);
+    vgg_team_run(team, first_band_item, &layer, shape.n * vgg_ceil_div(shape.h, BAND_ROWS));
 }

@@ -28,28 +28,43 @@ TARGET static inline vec load_weights(const void *b, size_t i, const bool half)
     return half ? vec_load_half((const uint16_t *)b + i) : vec_load((const float *)b + i);
 }
 
+/* Some rows of a by some panels of b, for a micro-kernel; strides in elements. */
+struct panels {
+    const float *a; /* [depth][rows][LANES] */
+    size_t a_stride;
+    const void *b; /* [panels][depth * LANES][PANEL] */
+    size_t b_stride;
+    size_t depth;
+    float *c; /* [panels][rows][PANEL] */
+    size_t c_stride;
+    bool add;          /* to what c holds */
+    const char *ahead; /* weights that are needed later, ahead_step bytes further at each term */
+    size_t ahead_step;
+};
+
 /*
- * c[panels][rows][PANEL] (+)= a[depth][rows][LANES] * b[panels][depth * LANES][PANEL], with strides
- * in floats. All loops over rows and panels have constant bounds, so that the sums stay in
- * registers. Each is one chain of FMAs in ascending order of the depth. Meanwhile weights that are
- * needed later are asked for, ahead_step bytes further at each term.
+ * c (+)= a * b. All loops over rows and panels have constant bounds, so that the sums stay in
+ * registers. Each is one chain of FMAs in ascending order of the depth. Meanwhile the weights ahead
+ * are asked for.
  */
 TARGET ALWAYS_INLINE void micro(const size_t rows, const size_t panels, const bool half,
-                                const float *a, size_t a_stride, const void *b, size_t b_stride,
-                                const char *ahead, size_t ahead_step, size_t depth, float *c,
-                                size_t c_stride, bool add)
+                                const struct panels *on)
 {
     vec sums[ROWS_MAX * PANEL_VECTORS];
     const size_t vectors = panels * PANEL_VECTORS;
-    const size_t unit = weight_bytes(half);
+    const size_t unit = weight_bytes(half), a_stride = on->a_stride, b_stride = on->b_stride;
+    const size_t depth = on->depth, c_stride = on->c_stride, ahead_step = on->ahead_step;
+    const float *a = on->a;
+    const char *b = on->b, *ahead = on->ahead;
+    float *const c = on->c;
+    const bool add = on->add;
 
     UNROLL for (size_t i = 0; i < rows * vectors; i++)
     {
         sums[i] = vec_zero();
     }
     for (size_t block = 0; block < depth; block++, a += a_stride)
-        UNROLL_TERMS for (size_t i = 0; i < LANES;
-                          i++, b = (const char *)b + PANEL * unit, ahead += ahead_step)
+        UNROLL_TERMS for (size_t i = 0; i < LANES; i++, b += PANEL * unit, ahead += ahead_step)
         {
             vec weights[PANELS_MAX * PANEL_VECTORS];
 
@@ -88,9 +103,7 @@ TARGET ALWAYS_INLINE void micro(const size_t rows, const size_t panels, const bo
     }
 }
 
-typedef void micro_fn(const float *a, size_t a_stride, const void *b, size_t b_stride,
-                      const char *ahead, size_t ahead_step, size_t depth, float *c, size_t c_stride,
-                      bool add);
+typedef void micro_fn(const struct panels *on);
 
 /* The kernels of one number of rows: for PANELS_FOR(rows) panels and for one; float and half b. */
 struct micro {
@@ -98,13 +111,10 @@ struct micro {
     micro_fn *many[2], *one[2];
 };
 
-#define MICRO_FUNCTION(name, rows, panels, half)                                                   \
-    TARGET static void name(const float *a, size_t a_stride, const void *b, size_t b_stride,       \
-                            const char *ahead, size_t ahead_step, size_t depth, float *c,          \
-                            size_t c_stride, bool add)                                             \
+#define MICRO_FUNCTION(name, rows, panels_n, half)                                                 \
+    TARGET static void name(const struct panels *on)                                               \
     {                                                                                              \
-        micro(rows, panels, half, a, a_stride, b, b_stride, ahead, ahead_step, depth, c, c_stride, \
-              add);                                                                                \
+        micro(rows, panels_n, half, on);                                                           \
     }
 #define MICRO_FUNCTIONS(rows)                                                                      \
     MICRO_FUNCTION(micro_many_##rows, rows, PANELS_FOR(rows), false)                               \
@@ -160,18 +170,24 @@ TARGET static void multiply_part(const struct product *product, const struct par
         while (p < part->panels) {
             bool many = p + micro->panels <= part->panels;
             const char *b = part->b + p * product->b_stride * unit;
-            const char *ahead = b + PREFETCH * term;
-            size_t step = term;
+            struct panels panels = {
+                .a = product->a + (part->from * product->a_rows + row) * LANES,
+                .a_stride = product->a_rows * LANES,
+                .b = b,
+                .b_stride = product->b_stride,
+                .depth = part->depth,
+                .c = product->c + (part->panel + p) * product->c_stride + row * PANEL,
+                .c_stride = product->c_stride,
+                .add = product->add || part->from != 0,
+                .ahead = b + PREFETCH * term,
+                .ahead_step = term,
+            };
 
             if (groups > 1 && part->next != NULL) {
-                ahead = part->next + panel_bytes * group / groups;
-                step = term / groups;
+                panels.ahead = part->next + panel_bytes * group / groups;
+                panels.ahead_step = term / groups;
             }
-            (many ? micro->many : micro->one)[product->half](
-                product->a + (part->from * product->a_rows + row) * LANES, product->a_rows * LANES,
-                b, product->b_stride, ahead, step, part->depth,
-                product->c + (part->panel + p) * product->c_stride + row * PANEL, product->c_stride,
-                product->add || part->from != 0);
+            (many ? micro->many : micro->one)[product->half](&panels);
             p += many ? micro->panels : 1;
         }
         row += rows;

@@ -69,14 +69,14 @@ TARGET static void moments_plane(void *context, size_t item, unsigned thread)
     vec_store(sweep->partial + item * 2 * LANES + LANES, square);
 }
 
-static void gradients_moments(struct vgg_pool *pool, const float *y, struct vgg_shape shape,
+static void gradients_moments(struct vgg_team *team, const float *y, struct vgg_shape shape,
                               const float *centre, double *sums, float *scratch)
 {
     struct sweep sweep = sweep_of(shape, y);
 
     sweep.centre = centre;
     sweep.partial = scratch;
-    vgg_pool_run(pool, moments_plane, &sweep, sweep.map.n * sweep.map.blocks);
+    vgg_team_run(team, moments_plane, &sweep, sweep.map.n * sweep.map.blocks);
     reduce_sums(&sweep, sums);
 }
 
@@ -128,7 +128,7 @@ static struct vgg_shape pooled_shape(struct vgg_shape shape, bool pool)
     return pool ? (struct vgg_shape){shape.n, shape.c, shape.h / 2, shape.w / 2} : shape;
 }
 
-static void gradients_post(struct vgg_pool *pool, const struct vgg_post *post, const float *y,
+static void gradients_post(struct vgg_team *team, const struct vgg_post *post, const float *y,
                            struct vgg_shape shape, float *out)
 {
     struct sweep sweep = sweep_of(shape, y);
@@ -139,7 +139,7 @@ static void gradients_post(struct vgg_pool *pool, const struct vgg_post *post, c
     sweep.relu = post->relu;
     sweep.pool = post->pool;
     sweep.out = out;
-    vgg_pool_run(pool, post_plane, &sweep, sweep.map.n * sweep.map.blocks);
+    vgg_team_run(team, post_plane, &sweep, sweep.map.n * sweep.map.blocks);
 }
 
 /* ---------------------------------------------------------------- what follows, backward ----- */
@@ -231,7 +231,7 @@ TARGET static void post_back_plane(void *context, size_t item, unsigned thread)
     vec_store(sweep->partial + item * 2 * LANES + LANES, product);
 }
 
-static void gradients_post_back(struct vgg_pool *pool, const struct vgg_post *post,
+static void gradients_post_back(struct vgg_team *team, const struct vgg_post *post,
                                 const float *out_grad, const float *y, struct vgg_shape shape,
                                 const float *centre, float *u_grad, double *sums, float *scratch)
 {
@@ -246,7 +246,7 @@ static void gradients_post_back(struct vgg_pool *pool, const struct vgg_post *po
     sweep.centre = centre;
     sweep.out = u_grad;
     sweep.partial = scratch;
-    vgg_pool_run(pool, post_back_plane, &sweep, sweep.map.n * sweep.map.blocks);
+    vgg_team_run(team, post_back_plane, &sweep, sweep.map.n * sweep.map.blocks);
     reduce_sums(&sweep, sums);
 }
 
@@ -271,7 +271,7 @@ TARGET static void blend_plane(void *context, size_t item, unsigned thread)
     }
 }
 
-static void gradients_blend(struct vgg_pool *pool, float *map, const float *y,
+static void gradients_blend(struct vgg_team *team, float *map, const float *y,
                             struct vgg_shape shape, const float *a, const float *b, const float *c)
 {
     struct sweep sweep = sweep_of(shape, y);
@@ -280,7 +280,7 @@ static void gradients_blend(struct vgg_pool *pool, float *map, const float *y,
     sweep.a = a;
     sweep.b = b;
     sweep.c = c;
-    vgg_pool_run(pool, blend_plane, &sweep, sweep.map.n * sweep.map.blocks);
+    vgg_team_run(team, blend_plane, &sweep, sweep.map.n * sweep.map.blocks);
 }
 
 /* ---------------------------------------------------------------- weights -------------------- */
@@ -475,7 +475,7 @@ static void weights_reduce(void *context, size_t item, unsigned thread)
         }
 }
 
-static void gradients_weights(struct vgg_pool *pool, const struct vgg_conv *conv, const float *in,
+static void gradients_weights(struct vgg_team *team, const struct vgg_conv *conv, const float *in,
                               struct vgg_shape in_shape, const float *y_grad, float *grad,
                               float *scratch)
 {
@@ -485,8 +485,8 @@ static void gradients_weights(struct vgg_pool *pool, const struct vgg_conv *conv
     loop.y_grad = y_grad;
     loop.partial = scratch;
     loop.grad = grad;
-    vgg_pool_run(pool, weights_item, &loop, loop.chunks * loop.tiles);
-    vgg_pool_run(pool, weights_reduce, &loop, conv->out);
+    vgg_team_run(team, weights_item, &loop, loop.chunks * loop.tiles);
+    vgg_team_run(team, weights_reduce, &loop, conv->out);
 }
 
 static size_t gradients_scratch_floats(const struct vgg_conv *conv, struct vgg_shape in_shape)

@@ -55,11 +55,11 @@ static void table_weights_pack(const struct vgg_conv *conv, uint32_t row, uint32
         direct_pack(conv, row, rows, weights, packed);
 }
 
-static void table_input(struct vgg_pool *pool, const struct vgg_view_pixels *views,
+static void table_input(struct vgg_team *team, const struct vgg_view_pixels *views,
                         struct vgg_shape shape, const struct vgg_normalisation *normalisation,
                         void *out)
 {
-    vgg_blocked_input(pool, views, shape, normalisation, LANES, out);
+    vgg_blocked_input(team, views, shape, normalisation, LANES, out);
 }
 
 /* A larger map never needs less, though it may take another algorithm. */
@@ -91,50 +91,50 @@ static float *full_map(const struct vgg_conv *conv, struct vgg_shape in, void *o
 }
 
 /* What follows a layer that wrote its full map: to `out`, or in place. */
-static void finish_map(struct vgg_pool *pool, const struct vgg_conv *conv, struct vgg_shape in,
+static void finish_map(struct vgg_team *team, const struct vgg_conv *conv, struct vgg_shape in,
                        float *map, void *out)
 {
     struct vgg_shape full = vgg_conv_unpooled(conv, in);
 
     if (conv->lrn)
-        vgg_blocked_lrn(pool, full, LANES, map);
+        vgg_blocked_lrn(team, full, LANES, map);
     if (conv->pool) {
-        vgg_blocked_clear_frame(pool, vgg_conv_output(conv, in), LANES, out);
-        vgg_blocked_pool(pool, full, LANES, map, out);
+        vgg_blocked_clear_frame(team, vgg_conv_output(conv, in), LANES, out);
+        vgg_blocked_pool(team, full, LANES, map, out);
     }
 }
 
-static void table_first(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+static void table_first(struct vgg_team *team, const struct vgg_conv *conv, const void *packed,
                         const float *bias, const struct vgg_view_pixels *views,
                         struct vgg_shape shape, const struct vgg_normalisation *normalisation,
                         void *out, void *scratch)
 {
     float *map = full_map(conv, shape, out, &scratch);
 
-    first_views(pool, conv, packed, bias, views, shape, normalisation, map, scratch);
-    finish_map(pool, conv, shape, map, out);
+    first_views(team, conv, packed, bias, views, shape, normalisation, map, scratch);
+    finish_map(team, conv, shape, map, out);
 }
 
-static void table_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+static void table_conv(struct vgg_team *team, const struct vgg_conv *conv, const void *packed,
                        const float *bias, const void *in, struct vgg_shape in_shape, void *out,
                        void *scratch)
 {
     float *map;
 
     if (is_winograd(conv)) {
-        winograd_conv(pool, conv, tile_of(conv), packed, bias, in, in_shape, out, scratch);
+        winograd_conv(team, conv, tile_of(conv), packed, bias, in, in_shape, out, scratch);
         return;
     }
     if (is_window7(conv, in_shape)) {
-        window7_conv(pool, conv, packed, bias, in, in_shape, out, scratch);
+        window7_conv(team, conv, packed, bias, in, in_shape, out, scratch);
         return;
     }
     map = full_map(conv, in_shape, out, &scratch);
     if (is_first(conv))
-        first_conv(pool, conv, packed, bias, in, in_shape, map);
+        first_conv(team, conv, packed, bias, in, in_shape, map);
     else
-        direct_conv(pool, conv, packed, bias, in, in_shape, map, scratch);
-    finish_map(pool, conv, in_shape, map, out);
+        direct_conv(team, conv, packed, bias, in, in_shape, map, scratch);
+    finish_map(team, conv, in_shape, map, out);
 }
 
 static void table_spatial_mean(const void *map, struct vgg_shape shape, double *mean)

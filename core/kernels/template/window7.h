@@ -251,7 +251,7 @@ static void window7_panel(void *context, size_t item, unsigned thread)
         window7_output(layer, block, m);
 }
 
-static void window7_conv(struct vgg_pool *pool, const struct vgg_conv *conv, const void *packed,
+static void window7_conv(struct vgg_team *team, const struct vgg_conv *conv, const void *packed,
                          const float *bias, const float *in, struct vgg_shape in_shape, float *out,
                          float *scratch)
 {
@@ -265,10 +265,10 @@ static void window7_conv(struct vgg_pool *pool, const struct vgg_conv *conv, con
     layer.block = vgg_ceil_div(layer.tiles, vgg_ceil_div(layer.tiles, WINDOW7_TILES_MAX));
     layer.v = scratch;
     layer.local = scratch + WINDOW7_POINTS * window7_v_stride(&layer);
-    vgg_blocked_clear_frame(pool, vgg_conv_output(conv, in_shape), LANES, out);
+    vgg_blocked_clear_frame(team, vgg_conv_output(conv, in_shape), LANES, out);
     for (layer.first = 0; layer.first < layer.tiles; layer.first += layer.block) {
         layer.count = vgg_min_size(layer.block, layer.tiles - layer.first);
-        vgg_pool_run(pool, window7_input, &layer, direct->in_map.blocks);
-        vgg_pool_run(pool, window7_panel, &layer, direct->panels);
+        vgg_team_run(team, window7_input, &layer, direct->in_map.blocks);
+        vgg_team_run(team, window7_panel, &layer, direct->panels);
     }
 }

@@ -512,7 +512,7 @@ static void winograd_shared_output(void *context, size_t item, unsigned thread)
     transform_output(layer, item, layer->first, layer->count, m_of(layer, layer->scratch));
 }
 
-static void winograd_conv(struct vgg_pool *pool, const struct vgg_conv *conv, size_t tile,
+static void winograd_conv(struct vgg_team *team, const struct vgg_conv *conv, size_t tile,
                           const float *packed, const float *bias, const float *in,
                           struct vgg_shape in_shape, float *out, float *scratch)
 {
@@ -524,17 +524,17 @@ static void winograd_conv(struct vgg_pool *pool, const struct vgg_conv *conv, si
     layer.out = out;
     layer.scratch = scratch;
     choose_block(&layer);
-    vgg_blocked_clear_frame(pool, vgg_conv_output(conv, in_shape), LANES, out);
+    vgg_blocked_clear_frame(team, vgg_conv_output(conv, in_shape), LANES, out);
     if (!is_winograd_shared(&layer)) {
-        vgg_pool_run(pool, winograd_local_item, &layer, vgg_ceil_div(layer.tiles, layer.block));
+        vgg_team_run(team, winograd_local_item, &layer, vgg_ceil_div(layer.tiles, layer.block));
         return;
     }
-    layer.run = run_of(&layer, vgg_pool_threads(pool));
+    layer.run = run_of(&layer, vgg_team_threads(team));
     for (layer.first = 0; layer.first < layer.tiles; layer.first += layer.block) {
         layer.count = vgg_min_size(layer.block, layer.tiles - layer.first);
-        vgg_pool_run(pool, winograd_shared_input, &layer, layer.depth);
-        vgg_pool_run(pool, winograd_shared_multiply, &layer,
+        vgg_team_run(team, winograd_shared_input, &layer, layer.depth);
+        vgg_team_run(team, winograd_shared_multiply, &layer,
                      vgg_ceil_div(layer.points * layer.panels, layer.run));
-        vgg_pool_run(pool, winograd_shared_output, &layer, layer.out_map.blocks);
+        vgg_team_run(team, winograd_shared_output, &layer, layer.out_map.blocks);
     }
 }

@@ -12,7 +12,7 @@
 
 #include "backprop/convolution.h"
 #include "core/kernels/layer.h"
-#include "core/pools.h"
+#include "core/teams.h"
 #include "core/train/tables.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -317,7 +317,7 @@ static void fixture_fini(struct fixture *fixture)
 
 static void fixture_forward(struct fixture *fixture, unsigned threads)
 {
-    vgg_convolution_forward(&fixture->layer, pools[threads],
+    vgg_convolution_forward(&fixture->layer, teams[threads],
                             (const float *)(void *)fixture->in.block, &fixture->work);
 }
 
@@ -327,7 +327,7 @@ static void fixture_backward(struct fixture *fixture, const struct data *data, u
     float *map = (float *)(void *)fixture->map.block;
 
     map_write(fixture->layer.kernels, fixture->layer.out, data->grad, map);
-    vgg_convolution_backward(&fixture->layer, pools[threads],
+    vgg_convolution_backward(&fixture->layer, teams[threads],
                              (const float *)(void *)fixture->in.block, map,
                              (float *)(void *)fixture->between.block, map, &fixture->work);
 }
@@ -474,7 +474,7 @@ static void the_first_layer_gives_no_gradient_of_its_input(void **state)
     fixture_backward(&whole, &data, 1);
     fixture_forward(&first, 1);
     map_write(tables[0], model.out, data.grad, first.map.block);
-    vgg_convolution_backward(&first.layer, pools[1], (float *)(void *)first.in.block,
+    vgg_convolution_backward(&first.layer, teams[1], (float *)(void *)first.in.block,
                              (float *)(void *)first.map.block, (float *)(void *)first.between.block,
                              NULL, &first.work);
     assert_memory_equal(first.layer.weight.gradient, whole.layer.weight.gradient,
@@ -650,7 +650,7 @@ static void folded_layers_infer_the_same(void **state)
         layer.conv.lrn = false;
         layer.in.n = 1;
         expected = expect_inference(&layer, it, &data);
-        out = layer_run(pools[2], tables[0], &(struct layer_case){layer.conv, layer.in},
+        out = layer_run(teams[2], tables[0], &(struct layer_case){layer.conv, layer.in},
                         data.arrays[INPUT], weights, biases, &intact);
         assert_true(intact);
         assert_close(it, i, "folded", out, expected,

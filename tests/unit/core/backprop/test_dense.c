@@ -12,7 +12,7 @@
 #include "backprop/dense.h"
 #include "blas/gemm.h"
 #include "core/kernels/layer.h"
-#include "core/pools.h"
+#include "core/teams.h"
 #include "fault.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -97,7 +97,7 @@ static void affine_maps(void **state)
         expected = affine(&fixture);
         if (i % 2 != 0)
             oracle_relu(expected, n);
-        vgg_dense_forward(&fixture.layer, pools[2], fixture.x, some_key);
+        vgg_dense_forward(&fixture.layer, teams[2], fixture.x, some_key);
         assert_close(fixture.layer.y, expected, n, "y");
         fixture_fini(&fixture);
         free(expected);
@@ -113,7 +113,7 @@ static void the_scores_are_never_dropped(void **state)
     (void)state;
     fixture_init(&fixture, &sizes[3], false, 0.5);
     expected = affine(&fixture);
-    vgg_dense_forward(&fixture.layer, pools[2], fixture.x, some_key);
+    vgg_dense_forward(&fixture.layer, teams[2], fixture.x, some_key);
     assert_close(fixture.layer.y, expected, sizes[3].batch * sizes[3].out, "y");
     fixture_fini(&fixture);
     free(expected);
@@ -177,9 +177,9 @@ static void check_gradients(const struct sizes *size, bool relu, double dropout)
     arrays[2] = layer_doubles(layer->bias.value, counts[2]);
     memcpy(grad, fixture.grad, outputs * sizeof *grad);
     for (unsigned pass = 0; pass < 2; pass++) { /* the second must not add to the first */
-        vgg_dense_forward(layer, pools[2], fixture.x, some_key);
+        vgg_dense_forward(layer, teams[2], fixture.x, some_key);
         memcpy(grad, fixture.grad, outputs * sizeof *grad);
-        vgg_dense_backward(layer, pools[2], fixture.x, grad, x_grad);
+        vgg_dense_backward(layer, teams[2], fixture.x, grad, x_grad);
     }
     for (size_t i = 0; i < outputs; i++)
         slopes[i] = !relu ? 1 : layer->y[i] > 0 ? 1 / (1 - dropout) : 0;
@@ -231,8 +231,8 @@ static void gradients_are_sums(void **state)
                     x[i * size->in + j] +=
                         gradient * (double)fixture.layer.weight.value[o * size->in + j];
                 }
-        vgg_dense_forward(&fixture.layer, pools[3], fixture.x, some_key);
-        vgg_dense_backward(&fixture.layer, pools[3], fixture.x, fixture.grad, x_grad);
+        vgg_dense_forward(&fixture.layer, teams[3], fixture.x, some_key);
+        vgg_dense_backward(&fixture.layer, teams[3], fixture.x, fixture.grad, x_grad);
         assert_close(fixture.layer.weight.gradient, weight, size->in * size->out, "weight");
         assert_close(x_grad, x, size->batch * size->in, "x");
         free(weight);
@@ -252,7 +252,7 @@ static bool *mask(double dropout, const uint64_t key[3], size_t batch, size_t ou
     assert_int_equal(vgg_dense_init(&layer, "fc6", batch, 1, out, true, dropout, NULL), VGG_OK);
     for (size_t o = 0; o < out; o++)
         layer.bias.value[o] = (float)(1 + o % 3);
-    vgg_dense_forward(&layer, pools[threads], x, key);
+    vgg_dense_forward(&layer, teams[threads], x, key);
     for (size_t i = 0; i < batch * out; i++) {
         double whole = (double)layer.bias.value[i % out] / (1 - dropout);
 
@@ -329,8 +329,8 @@ static void threads_do_not_change_a_bit(void **state)
 
             fixture_init(&fixtures[i], size, true, 0.5);
             x_grads[i] = layer_random(size->batch * size->in, 1, i);
-            vgg_dense_forward(layer, pools[i + 1], fixtures[i].x, some_key);
-            vgg_dense_backward(layer, pools[i + 1], fixtures[i].x, fixtures[i].grad, x_grads[i]);
+            vgg_dense_forward(layer, teams[i + 1], fixtures[i].x, some_key);
+            vgg_dense_backward(layer, teams[i + 1], fixtures[i].x, fixtures[i].grad, x_grads[i]);
             assert_memory_equal(layer->y, alone->y, size->batch * size->out * sizeof(float));
             assert_memory_equal(layer->weight.gradient, alone->weight.gradient,
                                 size->in * size->out * sizeof(float));

@@ -15,7 +15,7 @@
 #include "backprop/network.h"
 #include "blas/gemm.h"
 #include "core/kernels/layer.h"
-#include "core/pools.h"
+#include "core/teams.h"
 #include "core/train/tables.h"
 #include "fault.h"
 
@@ -248,7 +248,7 @@ static void gradients_are_slopes_of_the_loss(void **state)
         struct pictures pictures = pictures_make(&nets[i]);
         struct model model = model_make(network, &pictures);
         struct vgg_network_batch batch =
-            vgg_network_step(network, pools[2], pictures.crops, pictures.labels, 0, 0);
+            vgg_network_step(network, teams[2], pictures.crops, pictures.labels, 0, 0);
         size_t wrong;
         double loss = evaluate(&model, &wrong);
 
@@ -277,10 +277,10 @@ static void thirty_two_pictures_are_learnt_by_heart(void **state)
 
     (void)state;
     while (step < STEPS && (batch.wrong != 0 || batch.loss > 0.1 * spec.batch)) {
-        batch = vgg_network_step(network, pools[2], pictures.crops, pictures.labels, 0, step++);
+        batch = vgg_network_step(network, teams[2], pictures.crops, pictures.labels, 0, step++);
         assert_true(step > 1 || batch.wrong > spec.batch / 2);
         for (size_t i = 0; i < network->parameters_n; i++)
-            vgg_parameter_descend(network->parameters[i], pools[2], &descent);
+            vgg_parameter_descend(network->parameters[i], teams[2], &descent);
     }
     print_message("%u steps, %zu wrong, loss %g\n", step, batch.wrong, batch.loss / spec.batch);
     assert_int_equal(batch.wrong, 0);
@@ -504,9 +504,9 @@ static struct vgg_network *trained(const struct vgg_kernels *kernels, const stru
     struct vgg_network *network = make(kernels, spec);
 
     for (uint64_t step = 0; step < 2; step++) {
-        (void)vgg_network_step(network, pools[threads], pictures->crops, pictures->labels, 5, step);
+        (void)vgg_network_step(network, teams[threads], pictures->crops, pictures->labels, 5, step);
         for (size_t i = 0; i < network->parameters_n && step == 0; i++)
-            vgg_parameter_descend(network->parameters[i], pools[threads],
+            vgg_parameter_descend(network->parameters[i], teams[threads],
                                   &(struct vgg_descent){0.01, 0.9, 5e-4});
     }
     return network;
@@ -557,7 +557,7 @@ static void dropout_is_of_seed_and_step(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT(keys); i++)
-        losses[i] = vgg_network_step(network, pools[2], pictures.crops, pictures.labels, keys[i][0],
+        losses[i] = vgg_network_step(network, teams[2], pictures.crops, pictures.labels, keys[i][0],
                                      keys[i][1])
                         .loss;
     assert_true(losses[0] == losses[1]);

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "backprop/parameter.h"
-#include "core/pools.h"
+#include "core/teams.h"
 #include "fault.h"
 #include "model_maker.h"
 
@@ -49,7 +49,7 @@ static void check_descent(uint64_t n, bool decays, const struct vgg_descent *des
     make(&parameter, n, decays);
     make(&before, n, decays);
     for (unsigned step = 0; step < 3; step++) {
-        vgg_parameter_descend(&parameter, pools[2], descent);
+        vgg_parameter_descend(&parameter, teams[2], descent);
         for (size_t i = 0; i < n; i++) {
             double value = (double)before.value[i];
             double velocity = descent->momentum * (double)before.velocity[i] -
@@ -92,7 +92,7 @@ static void finds_the_lowest_point(void **state)
         for (unsigned step = 0; step < 500; step++) {
             for (size_t i = 0; i < 5; i++)
                 parameter.gradient[i] = parameter.value[i] - 3;
-            vgg_parameter_descend(&parameter, pools[1], &descent);
+            vgg_parameter_descend(&parameter, teams[1], &descent);
         }
         for (size_t i = 0; i < 5; i++)
             assert_true(fabs((double)parameter.value[i] - (decays != 0 ? 2 : 3)) < 1e-5);
@@ -108,12 +108,12 @@ static void threads_do_not_change_a_bit(void **state)
 
     (void)state;
     make(&alone, n, true);
-    vgg_parameter_descend(&alone, pools[1], &descent);
+    vgg_parameter_descend(&alone, teams[1], &descent);
     for (unsigned threads = 2; threads <= THREADS_MAX; threads++) {
         struct vgg_parameter parameter;
 
         make(&parameter, n, true);
-        vgg_parameter_descend(&parameter, pools[threads], &descent);
+        vgg_parameter_descend(&parameter, teams[threads], &descent);
         assert_memory_equal(parameter.value, alone.value, n * sizeof(float));
         assert_memory_equal(parameter.velocity, alone.velocity, n * sizeof(float));
         vgg_parameter_fini(&parameter);

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/pool.h"
+#include "base/team.h"
 #include "base/thread.h"
 
 enum { LEAST_BYTES = 64 << 10, DEEP_BYTES = 512 << 10, THREADS = 3, ITEMS = 64 };
@@ -59,12 +59,12 @@ static void test_a_thread(void **state)
 
 static void test_a_pool(void **state)
 {
-    struct vgg_pool *pool;
+    struct vgg_team *team;
 
     (void)state;
-    assert_int_equal(vgg_pool_create(THREADS, &pool, NULL), VGG_OK);
-    vgg_pool_run(pool, deep_item, NULL, ITEMS);
-    vgg_pool_destroy(pool);
+    assert_int_equal(vgg_team_create(THREADS, &team, NULL), VGG_OK);
+    vgg_team_run(team, deep_item, NULL, ITEMS);
+    vgg_team_destroy(team);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* Made models and pictures on their way through an engine. */
-#ifndef VGG_TESTS_CORE_EVAL_EVALUATE_H
-#define VGG_TESTS_CORE_EVAL_EVALUATE_H
+#ifndef VGG_TESTS_CORE_ENGINE_EVALUATE_H
+#define VGG_TESTS_CORE_ENGINE_EVALUATE_H
 
 #include <pthread.h>
 #include <stdlib.h>

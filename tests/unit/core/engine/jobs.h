@@ -1,6 +1,6 @@
 /* One engine for all tests of a program, and jobs on it. */
-#ifndef VGG_TESTS_CORE_EVAL_JOBS_H
-#define VGG_TESTS_CORE_EVAL_JOBS_H
+#ifndef VGG_TESTS_CORE_ENGINE_JOBS_H
+#define VGG_TESTS_CORE_ENGINE_JOBS_H
 
 #include "core/engine/evaluate.h"
 #include "fault.h"

@@ -1,6 +1,6 @@
 /* What the tests of the decoders share: peek and decode of a copy, and what a refusal must be. */
-#ifndef VGG_TESTS_DECODE_H
-#define VGG_TESTS_DECODE_H
+#ifndef VGG_TESTS_CORE_IMAGE_DECODE_H
+#define VGG_TESTS_CORE_IMAGE_DECODE_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -141,7 +141,7 @@ static inline size_t layer_weights(const struct vgg_conv *conv)
  * uneven pieces, out of order. *intact turns false where anything but out, packed weights and
  * scratch changed.
  */
-static inline float *layer_run(struct vgg_pool *pool, const struct vgg_kernels *kernels,
+static inline float *layer_run(struct vgg_team *team, const struct vgg_kernels *kernels,
                                const struct layer_case *layer, const float *in,
                                const float *weights, const float *bias, bool *intact)
 {
@@ -157,13 +157,13 @@ static inline float *layer_run(struct vgg_pool *pool, const struct vgg_kernels *
     guard_init(&packed, kernels->weights_bytes(conv));
     guard_init(&input, kernels->map_bytes(layer->in));
     guard_init(&output, out_bytes);
-    guard_init(&scratch, kernels->conv_scratch_bytes(conv, layer->in, vgg_pool_threads(pool)));
+    guard_init(&scratch, kernels->conv_scratch_bytes(conv, layer->in, vgg_team_threads(team)));
     for (size_t i = 3; i-- > 0;)
         kernels->weights_pack(conv, cuts[i], cuts[i + 1] - cuts[i], weights + cuts[i] * row_floats,
                               packed.block);
     map_write(kernels, layer->in, in, input.block);
     memcpy(before, input.block, in_bytes);
-    kernels->conv(pool, conv, packed.block, bias, input.block, layer->in, output.block,
+    kernels->conv(team, conv, packed.block, bias, input.block, layer->in, output.block,
                   scratch.block);
     *intact = *intact && memcmp(input.block, before, in_bytes) == 0;
     map_read(kernels, shape, output.block, out);

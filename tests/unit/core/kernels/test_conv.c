@@ -13,7 +13,7 @@
 #include "base/half.h"
 #include "blas/gemm.h"
 #include "core/kernels/layer.h"
-#include "core/pools.h"
+#include "core/teams.h"
 
 #define CONV3(in, out, h, w)                                                                       \
     {                                                                                              \
@@ -155,7 +155,7 @@ static void agrees_with_the_oracle(void **state)
         struct gate gate = layer_gate(kernels, conv, cases[i].in);
         bool intact = true;
         float *out =
-            layer_run(pools[2], kernels, &cases[i], data.in, data.weights, data.bias, &intact);
+            layer_run(teams[2], kernels, &cases[i], data.in, data.weights, data.bias, &intact);
         double *expected = layer_expect(conv, cases[i].in, data.in, data.weights, data.bias);
         double l2, largest;
 
@@ -183,10 +183,10 @@ static void threads_do_not_change_a_bit(void **state)
         size_t bytes = shape_floats(vgg_conv_output(&cases[i].conv, cases[i].in)) * sizeof(float);
         bool intact = true;
         float *alone =
-            layer_run(pools[1], kernels, &cases[i], data.in, data.weights, data.bias, &intact);
+            layer_run(teams[1], kernels, &cases[i], data.in, data.weights, data.bias, &intact);
 
         for (unsigned threads = 2; threads <= THREADS_MAX; threads++) {
-            float *out = layer_run(pools[threads], kernels, &cases[i], data.in, data.weights,
+            float *out = layer_run(teams[threads], kernels, &cases[i], data.in, data.weights,
                                    data.bias, &intact);
 
             if (memcmp(out, alone, bytes) != 0)
@@ -214,9 +214,9 @@ static void neighbours_do_not_change_a_bit(void **state)
         float *together;
 
         batch.in.n = VIEWS;
-        together = layer_run(pools[2], kernels, &batch, data.in, data.weights, data.bias, &intact);
+        together = layer_run(teams[2], kernels, &batch, data.in, data.weights, data.bias, &intact);
         for (size_t view = 0; view < VIEWS; view++) {
-            float *alone = layer_run(pools[2], kernels, &cases[i], data.in + view * in_floats,
+            float *alone = layer_run(teams[2], kernels, &cases[i], data.in + view * in_floats,
                                      data.weights, data.bias, &intact);
 
             if (memcmp(together + view * out_floats, alone, out_floats * sizeof *alone) != 0)
@@ -247,8 +247,8 @@ static void half_weights(void **state)
         assert_true(kernels->weights_bytes(&half.conv) < kernels->weights_bytes(&cases[i].conv));
         for (size_t j = 0; j < layer_weights(&half.conv); j++)
             data.weights[j] = vgg_half_to_float(vgg_half_from_float(data.weights[j]));
-        out = layer_run(pools[1], kernels, &half, data.in, data.weights, data.bias, &intact);
-        again = layer_run(pools[3], kernels, &half, data.in, data.weights, data.bias, &intact);
+        out = layer_run(teams[1], kernels, &half, data.in, data.weights, data.bias, &intact);
+        again = layer_run(teams[3], kernels, &half, data.in, data.weights, data.bias, &intact);
         expected = layer_expect(&half.conv, half.in, data.in, data.weights, data.bias);
         layer_errors(out, expected, n, &l2, &largest);
         if (!(l2 <= layer_gate(kernels, &half.conv, half.in).l2 &&
@@ -280,18 +280,18 @@ static void *work(void *argument)
     struct worker *worker = argument;
     size_t bytes =
         shape_floats(vgg_conv_output(&shared_case->conv, shared_case->in)) * sizeof(float);
-    struct vgg_pool *pool = NULL;
+    struct vgg_team *team = NULL;
 
-    worker->same = vgg_pool_create(2, &pool, NULL) == VGG_OK;
+    worker->same = vgg_team_create(2, &team, NULL) == VGG_OK;
     for (unsigned round = 0; worker->same && round < 100; round++) {
         bool intact = true;
-        float *out = layer_run(pool, worker->kernels, shared_case, worker->data->in,
+        float *out = layer_run(team, worker->kernels, shared_case, worker->data->in,
                                worker->data->weights, worker->data->bias, &intact);
 
         worker->same = intact && memcmp(out, worker->expected, bytes) == 0;
         free(out);
     }
-    vgg_pool_destroy(pool);
+    vgg_team_destroy(team);
     return NULL;
 }
 
@@ -303,7 +303,7 @@ static void several_pools_at_once(void **state)
     struct worker workers[3];
     bool intact = true;
     float *expected =
-        layer_run(pools[1], kernels, shared_case, data.in, data.weights, data.bias, &intact);
+        layer_run(teams[1], kernels, shared_case, data.in, data.weights, data.bias, &intact);
 
     for (size_t i = 0; i < 3; i++) {
         workers[i] = (struct worker){.kernels = kernels, .data = &data, .expected = expected};

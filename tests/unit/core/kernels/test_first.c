@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "core/kernels/layer.h"
-#include "core/pools.h"
+#include "core/teams.h"
 
 enum { VIEWS = 3, PADDING = 7 /* bytes after a row of a picture */ };
 
@@ -96,9 +96,9 @@ static void check(const struct vgg_kernels *kernels, const struct vgg_conv *conv
     assert_true(scratch != NULL && input != NULL && expected != NULL);
     memset(input, 0xFF, kernels->map_bytes(shape));
     memset(expected, 0xFF, bytes);
-    kernels->input(pools[1], views, shape, &normalisation, input);
+    kernels->input(teams[1], views, shape, &normalisation, input);
     check_frame(kernels, shape, input);
-    kernels->conv(pools[1], conv, weights->packed, weights->bias, input, shape, expected, scratch);
+    kernels->conv(teams[1], conv, weights->packed, weights->bias, input, shape, expected, scratch);
     check_frame(kernels, vgg_conv_output(conv, shape), expected);
     for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
         struct guard map, room;
@@ -106,7 +106,7 @@ static void check(const struct vgg_kernels *kernels, const struct vgg_conv *conv
         guard_init(&map, bytes);
         guard_init(&room, kernels->conv_scratch_bytes(conv, shape, threads));
         memset(map.block, 0xFF, bytes);
-        kernels->first(pools[threads], conv, weights->packed, weights->bias, views, shape,
+        kernels->first(teams[threads], conv, weights->packed, weights->bias, views, shape,
                        &normalisation, map.block, room.block);
         if (memcmp(map.block, expected, bytes) != 0)
             fail_msg("%u channels, %ux%u, %u threads: other bits", conv->out, shape.w, shape.h,

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "core/kernels/layer.h"
-#include "core/pools.h"
+#include "core/teams.h"
 #include "kernels/gradients.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -172,7 +172,7 @@ static float *run_weights(unsigned threads, const struct vgg_kernels *kernels,
     map_init(&grad_map, kernels, out, grad);
     guard_init(&gradient, bytes);
     guard_init(&scratch, kernels->gradients->scratch_floats(conv, layer->in) * sizeof(float));
-    kernels->gradients->weights(pools[threads], conv, floats_of(&in_map), layer->in,
+    kernels->gradients->weights(teams[threads], conv, floats_of(&in_map), layer->in,
                                 floats_of(&grad_map), floats_of(&gradient), floats_of(&scratch));
     memcpy(result, gradient.block, bytes);
     map_read(kernels, layer->in, in_map.block, in_after);
@@ -358,7 +358,7 @@ static void run_post(unsigned threads, const struct after *after)
     guard_init(&out, kernels->map_bytes(after->out));
     post.scale = floats_of(&scale);
     post.shift = floats_of(&shift);
-    kernels->gradients->post(pools[threads], &post, floats_of(&y), after->shape, floats_of(&out));
+    kernels->gradients->post(teams[threads], &post, floats_of(&y), after->shape, floats_of(&out));
     assert_map(after, after->out, &out, expect_post);
     assert_true(only_pixels_written(kernels, after->out, &out, NULL));
     assert_true(guard_fini(&y) & guard_fini(&scale) & guard_fini(&shift) & guard_fini(&out));
@@ -408,7 +408,7 @@ static void run_post_back(unsigned threads, const struct after *after, bool in_p
     post.scale = floats_of(&scale);
     post.shift = floats_of(&shift);
     result = in_place ? &grad : &u_grad;
-    kernels->gradients->post_back(pools[threads], &post, floats_of(&grad), floats_of(&y),
+    kernels->gradients->post_back(teams[threads], &post, floats_of(&grad), floats_of(&y),
                                   after->shape, floats_of(&centre), floats_of(result),
                                   (double *)(void *)sums.block, floats_of(&scratch));
     assert_map(after, after->shape, result, expect_post_back);
@@ -492,7 +492,7 @@ static double *run_moments(unsigned threads, const struct vgg_kernels *kernels,
     vector_init(&vector, kernels, shape.c, centre);
     guard_init(&sums, 2 * padded(kernels, shape.c) * sizeof *result);
     guard_init(&scratch, kernels->gradients->scratch_floats(&conv, shape) * sizeof(float));
-    kernels->gradients->moments(pools[threads], floats_of(&map), shape, floats_of(&vector),
+    kernels->gradients->moments(teams[threads], floats_of(&map), shape, floats_of(&vector),
                                 (double *)(void *)sums.block, floats_of(&scratch));
     memcpy(result, sums.block, sums.bytes);
     assert_true(guard_fini(&map) & guard_fini(&vector) & guard_fini(&sums) & guard_fini(&scratch));
@@ -548,7 +548,7 @@ static void check_blend(unsigned threads, const struct vgg_kernels *kernels, str
         factors[i] = layer_random(shape.c, 2, n + 2 + i);
         vector_init(&vectors[i], kernels, shape.c, factors[i]);
     }
-    kernels->gradients->blend(pools[threads], floats_of(&map_guard), floats_of(&y_guard), shape,
+    kernels->gradients->blend(teams[threads], floats_of(&map_guard), floats_of(&y_guard), shape,
                               floats_of(&vectors[0]), floats_of(&vectors[1]),
                               floats_of(&vectors[2]));
     map_read(kernels, shape, map_guard.block, result);

@@ -57,7 +57,7 @@ static const struct {
 
 enum { LAYERS = sizeof layers / sizeof *layers, THREADS = 2, REPEATS = 7 };
 
-static struct vgg_pool *pool;
+static struct vgg_team *team;
 
 /* ThreadSanitizer takes its time, and has FC layers of every kind in test_conv. */
 #if defined(__SANITIZE_THREAD__)
@@ -94,7 +94,7 @@ static void every_layer(void **state)
         for (size_t t = 0; t < tables_n; t++) {
             struct gate gate = layer_gate(tables[t], &layer.conv, layer.in);
             bool intact = true;
-            float *out = layer_run(pool, tables[t], &layer, in, weights, bias, &intact);
+            float *out = layer_run(team, tables[t], &layer, in, weights, bias, &intact);
             double l2, largest;
 
             layer_errors(out, expected, n, &l2, &largest);
@@ -130,7 +130,7 @@ static double time_layer(const struct vgg_kernels *kernels, const struct layer_c
     for (int i = 0; i < REPEATS; i++) {
         uint64_t start_ns = vgg_now_ns(), ns;
 
-        kernels->conv(pool, conv, packed, bias, map, layer->in, out, scratch);
+        kernels->conv(team, conv, packed, bias, map, layer->in, out, scratch);
         ns = vgg_now_ns() - start_ns;
         best_ns = ns < best_ns ? ns : best_ns;
     }
@@ -169,12 +169,12 @@ int main(int argc, char **argv)
 
     if (!vgg_gemm_start())
         return 1;
-    if (vgg_pool_create(THREADS, &pool, NULL) != VGG_OK)
+    if (vgg_team_create(THREADS, &team, NULL) != VGG_OK)
         return 1;
     if (argc > 1 && strcmp(argv[1], "bench") == 0)
         bench();
     else
         failed = cmocka_run_group_tests(tests, NULL, NULL);
-    vgg_pool_destroy(pool);
+    vgg_team_destroy(team);
     return failed;
 }

@@ -9,7 +9,7 @@
 #include "blas/gemm.h"
 #include "core/kernels/layer.h"
 
-static struct vgg_pool *pool;
+static struct vgg_team *team;
 
 /* A 1x1 convolution that passes every channel on as it is, and what follows it. */
 static float *identity(struct vgg_shape in, bool relu, bool lrn, bool pooled, const float *values)
@@ -21,7 +21,7 @@ static float *identity(struct vgg_shape in, bool relu, bool lrn, bool pooled, co
 
     for (size_t c = 0; c < in.c; c++)
         weights[c * in.c + c] = 1;
-    out = layer_run(pool, &vgg_kernels_portable, &layer, values, weights, bias, &intact);
+    out = layer_run(team, &vgg_kernels_portable, &layer, values, weights, bias, &intact);
     assert_true(intact);
     free(weights);
     free(bias);
@@ -53,7 +53,7 @@ static void input_is_exact(void **state)
                                                 .mirror = n % 2 == 1};
         }
         guard_init(&out, vgg_kernels_portable.map_bytes(shape));
-        vgg_kernels_portable.input(pool, views, shape, &normalisation, out.block);
+        vgg_kernels_portable.input(team, views, shape, &normalisation, out.block);
         at = (const float *)(const void *)out.block;
         for (size_t n = 0; n < 3; n++)
             for (unsigned c = 0; c < 3; c++)
@@ -214,13 +214,13 @@ static int start(void **state)
     (void)state;
     if (!vgg_gemm_start())
         return 1;
-    return vgg_pool_create(2, &pool, NULL) == VGG_OK ? 0 : 1;
+    return vgg_team_create(2, &team, NULL) == VGG_OK ? 0 : 1;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    vgg_pool_destroy(pool);
+    vgg_team_destroy(team);
     return 0;
 }
 

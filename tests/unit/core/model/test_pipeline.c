@@ -59,14 +59,14 @@ static enum vgg_status store_chunk(void *user, const struct vgg_chunk *chunk, un
 static enum vgg_status run(struct work *work, unsigned threads, struct vgg_error *error)
 {
     const struct vgg_pipeline pipeline = {BYTES, read_chunk, store_chunk, work};
-    struct vgg_pool *pool = NULL;
+    struct vgg_team *team = NULL;
     enum vgg_status status;
 
     *error = (struct vgg_error){0};
     work->reader = pthread_self();
-    assert_int_equal(vgg_pool_create(threads, &pool, NULL), VGG_OK);
-    status = vgg_pipeline_run(&pipeline, pool, error);
-    vgg_pool_destroy(pool);
+    assert_int_equal(vgg_team_create(threads, &team, NULL), VGG_OK);
+    status = vgg_pipeline_run(&pipeline, team, error);
+    vgg_team_destroy(team);
     assert_int_equal(error->status, status);
     assert_int_equal(work->wrong, 0);
     return status;
@@ -133,12 +133,12 @@ static void a_failure_ends_it(void **state)
 
 static void without_memory(void **state)
 {
-    struct vgg_pool *pool = NULL;
+    struct vgg_team *team = NULL;
 
     (void)state;
     if (!fault_available())
         skip();
-    assert_int_equal(vgg_pool_create(2, &pool, NULL), VGG_OK);
+    assert_int_equal(vgg_team_create(2, &team, NULL), VGG_OK);
     for (unsigned n = 1; n <= 2; n++) {
         struct work work = {
             .chunks = CHUNKS, .read_fails = NEVER + 1, .store_fails = {NEVER, NEVER}};
@@ -146,12 +146,12 @@ static void without_memory(void **state)
         long before = fault_outstanding();
 
         fault_arm(n);
-        assert_int_equal(vgg_pipeline_run(&pipeline, pool, NULL), VGG_NO_MEMORY);
+        assert_int_equal(vgg_pipeline_run(&pipeline, team, NULL), VGG_NO_MEMORY);
         assert_true(fault_disarm());
         assert_int_equal(work.read, 0);
         assert_int_equal(fault_outstanding(), before);
     }
-    vgg_pool_destroy(pool);
+    vgg_team_destroy(team);
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include "blas/gemm.h"
 #include "core/kernels/guard.h"
 #include "core/nn/reference.h"
-#include "core/pools.h"
+#include "core/teams.h"
 #include "fault.h"
 #include "model_maker.h"
 #include "nn/forward.h"
@@ -69,14 +69,14 @@ static struct vgg_normalisation normalisation_of(const struct maker *maker)
 }
 
 /* mean[views][classes] in an arena of exactly the bytes asked for. */
-static void forward(const struct vgg_net *net, struct maker *maker, struct vgg_pool *pool,
+static void forward(const struct vgg_net *net, struct maker *maker, struct vgg_team *team,
                     const struct vgg_view_pixels *views, struct vgg_shape shape, double *mean)
 {
     struct vgg_normalisation normalisation = normalisation_of(maker);
     struct guard arena;
 
-    guard_init(&arena, vgg_forward_arena_bytes(net, shape, vgg_pool_threads(pool)));
-    vgg_forward(net, pool, &normalisation, views, shape, arena.block, mean, NULL);
+    guard_init(&arena, vgg_forward_arena_bytes(net, shape, vgg_team_threads(team)));
+    vgg_forward(net, team, &normalisation, views, shape, arena.block, mean, NULL);
     assert_true(guard_fini(&arena));
 }
 
@@ -119,7 +119,7 @@ static void check(const struct maker_spec *spec, double std, uint32_t height, ui
         views[i] = (struct vgg_view_pixels){.rgb = maker_picture(width, height, i / 2),
                                             .mirror = i % 2 == 1};
     }
-    forward(&net, &maker, pools[2], views, shape, mean);
+    forward(&net, &maker, teams[2], views, shape, mean);
     shape.n = 1;
     for (size_t i = 0; i < VIEWS_MAX; i++) {
         double error;
@@ -129,7 +129,7 @@ static void check(const struct maker_spec *spec, double std, uint32_t height, ui
         if (!(error < 2e-5))
             fail_msg("%s %ux%u view %zu: max error / rms %g", spec->arch, width, height, i, error);
         for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
-            forward(&net, &maker, pools[threads], &views[i], shape, alone);
+            forward(&net, &maker, teams[threads], &views[i], shape, alone);
             assert_memory_equal(alone, mean + i * classes, classes * sizeof *alone);
         }
     }
@@ -194,7 +194,7 @@ static void lrn_matters(void **state)
         struct vgg_net net;
 
         build(&net, maker);
-        forward(&net, maker, pools[1], &view, (struct vgg_shape){1, 3, 40, 40}, logits[i]);
+        forward(&net, maker, teams[1], &view, (struct vgg_shape){1, 3, 40, 40}, logits[i]);
         vgg_net_fini(&net);
         maker_free(maker);
     }
@@ -227,7 +227,7 @@ static void a_pass_allocates_nothing(void **state)
             arena = vgg_alloc_aligned(vgg_forward_arena_bytes(&net, shape, 2), 1);
             assert_non_null(arena);
             before = fault_allocations();
-            vgg_forward(&net, pools[2], &normalisation, &view, shape, arena, mean, NULL);
+            vgg_forward(&net, teams[2], &normalisation, &view, shape, arena, mean, NULL);
             assert_int_equal(fault_allocations() - before, 0);
             free(arena);
             free((void *)view.rgb);
@@ -258,7 +258,7 @@ static void a_pass_can_be_ended(void **state)
     normalisation = normalisation_of(&maker);
     arena = vgg_alloc_aligned(vgg_forward_arena_bytes(&net, shape, 2), 1);
     assert_non_null(arena);
-    vgg_forward(&net, pools[2], &normalisation, &view, shape, arena, expected, NULL);
+    vgg_forward(&net, teams[2], &normalisation, &view, shape, arena, expected, NULL);
     for (unsigned at = 1; at <= net.layers_n + 1; at++) {
         uint64_t layer_ns[1 + VGG_LAYERS_MAX] = {0};
         unsigned left = at;
@@ -266,7 +266,7 @@ static void a_pass_can_be_ended(void **state)
             .layer_ns = layer_ns, .between = count_down, .user = &left};
 
         memset(mean, 0, sizeof mean);
-        vgg_forward(&net, pools[2], &normalisation, &view, shape, arena, mean, &options);
+        vgg_forward(&net, teams[2], &normalisation, &view, shape, arena, mean, &options);
         assert_int_equal(left, at <= net.layers_n ? 0 : 1);
         for (size_t i = 0; i <= net.layers_n; i++)
             assert_true(i < at ? layer_ns[i] != 0 : layer_ns[i] == 0);

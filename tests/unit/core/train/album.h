@@ -18,7 +18,7 @@
 #include "train/dataset.h"
 
 static char album[64]; /* its path */
-static struct vgg_pool *pools[2];
+static struct vgg_team *teams[2];
 
 static inline int album_forget(const char *path, const struct stat *info, int kind, struct FTW *at)
 {
@@ -28,20 +28,20 @@ static inline int album_forget(const char *path, const struct stat *info, int ki
     return remove(path);
 }
 
-/* An empty album for each test, and pools of 1 and 3 threads. */
+/* An empty album for each test, and teams of 1 and 3 threads. */
 static inline int album_start(void **state)
 {
     (void)state;
     strcpy(album, "/tmp/vgg-album-XXXXXX");
-    return mkdtemp(album) == NULL || vgg_pool_create(1, &pools[0], NULL) != VGG_OK ||
-           vgg_pool_create(3, &pools[1], NULL) != VGG_OK;
+    return mkdtemp(album) == NULL || vgg_team_create(1, &teams[0], NULL) != VGG_OK ||
+           vgg_team_create(3, &teams[1], NULL) != VGG_OK;
 }
 
 static inline int album_stop(void **state)
 {
     (void)state;
-    vgg_pool_destroy(pools[0]);
-    vgg_pool_destroy(pools[1]);
+    vgg_team_destroy(teams[0]);
+    vgg_team_destroy(teams[1]);
     return nftw(album, album_forget, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -111,12 +111,12 @@ static inline void album_fill(uint32_t n)
     }
 }
 
-static inline void album_open(const struct vgg_dataset_options *options, struct vgg_pool *pool,
+static inline void album_open(const struct vgg_dataset_options *options, struct vgg_team *team,
                               struct vgg_dataset *dataset)
 {
     struct vgg_error error = {0};
 
-    if (vgg_dataset_open(album, options, pool, dataset, &error) != VGG_OK)
+    if (vgg_dataset_open(album, options, team, dataset, &error) != VGG_OK)
         fail_msg("%s", error.text);
 }
 
@@ -127,7 +127,7 @@ static inline void album_refused(const struct vgg_dataset_options *options, enum
     struct vgg_dataset dataset;
     struct vgg_error error = {0};
 
-    assert_int_equal(vgg_dataset_open(album, options, pools[1], &dataset, &error), status);
+    assert_int_equal(vgg_dataset_open(album, options, teams[1], &dataset, &error), status);
     if (error.status != status || strstr(error.text, text) == NULL)
         fail_msg("\"%s\" lacks \"%s\"", error.text, text);
     assert_int_equal(dataset.examples_n, 0);

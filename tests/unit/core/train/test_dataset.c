@@ -83,7 +83,7 @@ static void listing(void **state)
     album_text("LICENSE", "MIT");
     album_text("a/notes.txt", "none");
     album_text("a/png", "none");
-    album_open(&options, pools[1], &dataset);
+    album_open(&options, teams[1], &dataset);
     assert_int_equal(dataset.classes_n, 3);
     assert_string_equal(dataset.classes[0], "B");
     assert_string_equal(dataset.classes[1], "a");
@@ -117,7 +117,7 @@ static void names_do_not_matter(void **state)
     assert_int_equal(symlink("../../a/a.png", album_path("elsewhere/.c/b.webp")), 0);
     assert_int_equal(symlink("elsewhere/.c", album_path("b")), 0);
     album_png("elsewhere/own.png", 8, 8);
-    album_open(&keep_all, pools[0], &dataset);
+    album_open(&keep_all, teams[0], &dataset);
     assert_int_equal(dataset.classes_n, 3);
     assert_int_equal(dataset.examples_n, 4);
     for (size_t i = 0; i < 3; i++)
@@ -137,7 +137,7 @@ static void trailing_slashes(void **state)
     (void)state;
     album_fill(1);
     snprintf(dir, sizeof dir, "%s//", album);
-    assert_int_equal(vgg_dataset_open(dir, &keep_all, pools[0], &dataset, &error), VGG_OK);
+    assert_int_equal(vgg_dataset_open(dir, &keep_all, teams[0], &dataset, &error), VGG_OK);
     assert_string_equal(dataset.examples[0].name, "a/000.jpg");
     assert_string_equal(dataset.examples[0].path, album_path("a/000.jpg"));
     vgg_dataset_fini(&dataset);
@@ -201,7 +201,7 @@ static void bad_files_are_skipped(void **state)
         struct vgg_dataset dataset;
 
         options.user = &notes;
-        album_open(&options, pools[i], &dataset);
+        album_open(&options, teams[i], &dataset);
         check_skips(&notes, skips, sizeof skips / sizeof *skips);
         check_names(&dataset,
                     (const char *const[]){"a/deep/2/3/4/5/6/7/8/9/10/11/12/13/14/15/good.png",
@@ -214,7 +214,7 @@ static void bad_files_are_skipped(void **state)
         struct vgg_dataset dataset;
 
         options = (struct vgg_dataset_options){.on_ignore = note_name, .user = &notes};
-        album_open(&options, pools[1], &dataset);
+        album_open(&options, teams[1], &dataset);
         check_skips(&notes, ignored, sizeof ignored / sizeof *ignored);
         vgg_dataset_fini(&dataset);
     }
@@ -222,7 +222,7 @@ static void bad_files_are_skipped(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct vgg_dataset dataset;
 
-        album_open(&options, pools[i], &dataset);
+        album_open(&options, teams[i], &dataset);
         vgg_dataset_fini(&dataset);
     }
 }
@@ -263,7 +263,7 @@ static void empty_classes(void **state)
     album_text("c/bad.png", "the last one");
     options.user = &ignores;
     options.on_skip = NULL;
-    album_open(&options, pools[1], &dataset);
+    album_open(&options, teams[1], &dataset);
     check_skips(&ignores, ignored, sizeof ignored / sizeof *ignored);
     assert_int_equal(dataset.classes_n, 2);
     assert_string_equal(dataset.classes[1], "b");
@@ -272,7 +272,7 @@ static void empty_classes(void **state)
     assert_int_equal(dataset.examples[2].label, 1);
     vgg_dataset_fini(&dataset);
     options = (struct vgg_dataset_options){.on_skip = note, .user = &skips};
-    album_open(&options, pools[0], &dataset);
+    album_open(&options, teams[0], &dataset);
     check_skips(&skips, (const char *const[][2]){{"ab/bad.png: ", ""}, {"c/bad.png: ", ""}}, 2);
     vgg_dataset_fini(&dataset);
 }
@@ -283,12 +283,12 @@ static void unreadable_directories(void **state)
     struct vgg_error error = {0};
 
     (void)state;
-    assert_int_equal(vgg_dataset_open("/nonexistent/x", &keep_all, pools[0], &dataset, &error),
+    assert_int_equal(vgg_dataset_open("/nonexistent/x", &keep_all, teams[0], &dataset, &error),
                      VGG_IO);
     assert_string_equal(error.text, "/nonexistent/x: No such file or directory");
     album_text("plain", "x");
     error = (struct vgg_error){0};
-    assert_int_equal(vgg_dataset_open(album_path("plain"), &keep_all, pools[0], &dataset, &error),
+    assert_int_equal(vgg_dataset_open(album_path("plain"), &keep_all, teams[0], &dataset, &error),
                      VGG_IO);
     assert_non_null(strstr(error.text, "Not a directory"));
     album_fill(1);
@@ -298,7 +298,7 @@ static void unreadable_directories(void **state)
         struct notes notes = {0};
         struct vgg_dataset_options options = {.on_skip = note, .user = &notes};
 
-        album_open(&options, pools[0], &dataset);
+        album_open(&options, teams[0], &dataset);
         check_skips(&notes, (const char *const[][2]){{"a/sub: ", "Permission denied"}}, 1);
         vgg_dataset_fini(&dataset);
     }
@@ -316,7 +316,7 @@ static void class_names_are_utf8(void **state)
     (void)state;
     album_fill(1);
     album_png("na\xc3\xafve \xe2\x98\x83 \xf0\x9f\x97\x91/1.png", 5, 5);
-    album_open(&keep_all, pools[0], &dataset);
+    album_open(&keep_all, teams[0], &dataset);
     assert_string_equal(dataset.classes[2], "na\xc3\xafve \xe2\x98\x83 \xf0\x9f\x97\x91");
     vgg_dataset_fini(&dataset);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -338,7 +338,7 @@ static void given_classes(void **state)
     (void)state;
     album_refused(&options, VGG_BAD_ARGUMENT, "no usable picture");
     album_fill(1);
-    album_open(&options, pools[0], &dataset);
+    album_open(&options, teams[0], &dataset);
     assert_int_equal(dataset.classes_n, 3);
     for (size_t i = 0; i < 3; i++)
         assert_string_equal(dataset.classes[i], classes[i]);
@@ -385,7 +385,7 @@ static void threads_and_cache(void **state)
     album_fill(20);
     album_text("a/0005.png", "bad");
     album_text("b/0255.jpg", "bad");
-    album_open(&keep_all, pools[0], &datasets[0]);
+    album_open(&keep_all, teams[0], &datasets[0]);
     assert_int_equal(datasets[0].examples_n, 60);
     for (size_t i = 0; i < 60; i++)
         all += 3 * (uint64_t)datasets[0].examples[i].width * datasets[0].examples[i].height;
@@ -395,7 +395,7 @@ static void threads_and_cache(void **state)
         bool full = false;
 
         for (size_t i = 0; i < 2; i++)
-            album_open(&options, pools[i], &datasets[i]);
+            album_open(&options, teams[i], &datasets[i]);
         check_equal(&datasets[0], &datasets[1]);
         bytes = 0;
         for (size_t i = 0; i < 60; i++) {
@@ -427,7 +427,7 @@ static void digests(void **state)
             album_jpeg("a/0000.jpg", 69, 40, 1); /* one more */
         if (i == 3)
             album_jpeg("b/zzz.jpg", 69, 40, 1);
-        album_open(i == 4 ? &given : &keep_all, pools[0], &dataset);
+        album_open(i == 4 ? &given : &keep_all, teams[0], &dataset);
         vgg_dataset_digest(&dataset, hex[i]);
         assert_int_equal(strlen(hex[i]), 64);
         vgg_dataset_fini(&dataset);
@@ -464,7 +464,7 @@ static void few_descriptors(void **state)
     limit = old;
     limit.rlim_cur = before + 3;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    album_open(&options, pools[1], &dataset);
+    album_open(&options, teams[1], &dataset);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
     assert_int_equal(notes.n, 0);
     assert_int_equal(dataset.examples_n, 25);
@@ -494,7 +494,7 @@ static void opening_without_memory(void **state)
             enum vgg_status status;
 
             fault_arm(n);
-            status = vgg_dataset_open(album, &options, pools[threads], &dataset, &error);
+            status = vgg_dataset_open(album, &options, teams[threads], &dataset, &error);
             fired = fault_disarm();
             if (status == VGG_OK) {
                 assert_int_equal(dataset.examples_n, 6);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "backprop/network.h"
-#include "base/pool.h"
+#include "base/team.h"
 #include "fault.h"
 #include "kernels/gradients.h"
 #include "train/footprint.h"

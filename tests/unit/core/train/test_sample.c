@@ -250,12 +250,12 @@ static void threads_and_cache(void **state)
         struct vgg_dataset dataset;
         struct batch batch = {.dataset = &dataset};
 
-        album_open(&options, pools[i % 2], &dataset);
+        album_open(&options, teams[i % 2], &dataset);
         vgg_dataset_statistics(&dataset);
         bytes = 2 * dataset.examples_n * FLOATS * sizeof *first;
         batch.out = malloc(bytes);
         assert_non_null(batch.out);
-        vgg_pool_run(pools[i % 2], sample_item, &batch, 2 * dataset.examples_n);
+        vgg_team_run(teams[i % 2], sample_item, &batch, 2 * dataset.examples_n);
         if (i == 0)
             first = batch.out;
         else
@@ -348,7 +348,7 @@ static void files_that_change(void **state)
 
     (void)state;
     album_fill(1);
-    album_open(&options, pools[0], &dataset);
+    album_open(&options, teams[0], &dataset);
     vgg_dataset_statistics(&dataset);
     sample(&dataset, &usual, 0, 0, out);
     album_jpeg("a/000.jpg", 71, 40, 1);
@@ -373,7 +373,7 @@ static void without_memory(void **state)
         struct vgg_dataset dataset;
         bool fired = true;
 
-        album_open(&options, pools[0], &dataset);
+        album_open(&options, teams[0], &dataset);
         vgg_dataset_statistics(&dataset);
         for (unsigned long n = 1; fired; n++) {
             struct vgg_error error = {0};

@@ -75,7 +75,7 @@ static void equal_a_direct_computation(void **state)
 
     (void)state;
     album_fill(10);
-    album_open(&options, pools[1], &dataset);
+    album_open(&options, teams[1], &dataset);
     vgg_dataset_statistics(&dataset);
     check(&dataset);
     /* Of a part, after the other one has gone. */
@@ -85,7 +85,7 @@ static void equal_a_direct_computation(void **state)
     vgg_dataset_fini(&rest);
     /* The same bits from one thread and without a cache. */
     options.cache_bytes = 0;
-    album_open(&options, pools[0], &again);
+    album_open(&options, teams[0], &again);
     assert_int_equal(vgg_dataset_split(&again, 0.3, 1, &rest, NULL), VGG_OK);
     vgg_dataset_statistics(&dataset);
     vgg_dataset_statistics(&again);

@@ -148,7 +148,7 @@ static bool start_once(void (*arm)(void *n), bool (*disarm)(void), unsigned long
     *refused += !serving.ready;
     assert_int_equal(open_descriptors(true), sockets);
     /* The two that signals write to stay as long as the process; libmicrohttpd 0.9.75 forgets one
-     * where a thread of its pool cannot be started. */
+     * where a thread of its team cannot be started. */
     assert_in_range(open_descriptors(false), descriptors, descriptors + 3);
     return fired;
 }

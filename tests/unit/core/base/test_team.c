@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "base/pool.h"
+#include "base/team.h"
 #include "fault.h"
 
 enum { THREADS_MAX = 8, ITEMS_MAX = 1000, HANG_S = 120 };
@@ -41,20 +41,20 @@ static void note_item(void *context, size_t item, unsigned thread)
     atomic_store(&record->thread[thread].busy, false);
 }
 
-static struct vgg_pool *create(unsigned threads)
+static struct vgg_team *create(unsigned threads)
 {
-    struct vgg_pool *pool = NULL;
+    struct vgg_team *team = NULL;
 
-    assert_int_equal(vgg_pool_create(threads, &pool, NULL), VGG_OK);
-    assert_int_equal(vgg_pool_threads(pool), threads);
-    return pool;
+    assert_int_equal(vgg_team_create(threads, &team, NULL), VGG_OK);
+    assert_int_equal(vgg_team_threads(team), threads);
+    return team;
 }
 
-static void run_once(struct vgg_pool *pool, struct record *record, size_t items)
+static void run_once(struct vgg_team *team, struct record *record, size_t items)
 {
     memset(record, 0, sizeof *record);
-    record->threads = vgg_pool_threads(pool);
-    vgg_pool_run(pool, note_item, record, items);
+    record->threads = vgg_team_threads(team);
+    vgg_team_run(team, note_item, record, items);
     assert_int_equal(atomic_load(&record->wrong), 0);
     for (size_t i = 0; i < ITEMS_MAX; i++)
         if (atomic_load(&record->times[i]) != (i < items))
@@ -69,12 +69,12 @@ static void every_item_once(void **state)
     (void)state;
     assert_non_null(record);
     for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
-        struct vgg_pool *pool = create(threads);
+        struct vgg_team *team = create(threads);
 
         for (size_t i = 0; i < sizeof items / sizeof *items; i++)
             for (unsigned round = 0; round < 20; round++)
-                run_once(pool, record, items[i]);
-        vgg_pool_destroy(pool);
+                run_once(team, record, items[i]);
+        vgg_team_destroy(team);
     }
     free(record);
 }
@@ -87,11 +87,11 @@ static void thousands_of_loops(void **state)
     (void)state;
     assert_non_null(record);
     for (unsigned threads = 2; threads <= 3; threads++) {
-        struct vgg_pool *pool = create(threads);
+        struct vgg_team *team = create(threads);
 
         for (unsigned round = 0; round < 3000; round++)
-            run_once(pool, record, round % 6);
-        vgg_pool_destroy(pool);
+            run_once(team, record, round % 6);
+        vgg_team_destroy(team);
     }
     free(record);
 }
@@ -108,15 +108,15 @@ static void add_one(void *context, size_t item, unsigned thread)
 static void loops_are_ordered(void **state)
 {
     unsigned counts[16] = {0};
-    struct vgg_pool *pool = create(4);
+    struct vgg_team *team = create(4);
 
     (void)state;
     for (unsigned round = 1; round <= 2000; round++) {
-        vgg_pool_run(pool, add_one, counts, 16);
+        vgg_team_run(team, add_one, counts, 16);
         for (size_t i = 0; i < 16; i++)
             assert_int_equal(counts[i], round);
     }
-    vgg_pool_destroy(pool);
+    vgg_team_destroy(team);
 }
 
 static void meet(void *context, size_t item, unsigned thread)
@@ -132,14 +132,14 @@ static void threads_work_together(void **state)
     (void)state;
     (void)alarm(HANG_S);
     for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
-        struct vgg_pool *pool = create(threads);
+        struct vgg_team *team = create(threads);
         pthread_barrier_t barrier;
 
         pthread_barrier_init(&barrier, NULL, threads);
         for (unsigned round = 0; round < 50; round++)
-            vgg_pool_run(pool, meet, &barrier, threads);
+            vgg_team_run(team, meet, &barrier, threads);
         pthread_barrier_destroy(&barrier);
-        vgg_pool_destroy(pool);
+        vgg_team_destroy(team);
     }
     (void)alarm(0);
 }
@@ -147,20 +147,20 @@ static void threads_work_together(void **state)
 static void destroy_takes_null_and_idle_pools(void **state)
 {
     (void)state;
-    vgg_pool_destroy(NULL);
+    vgg_team_destroy(NULL);
     for (unsigned round = 0; round < 200; round++)
-        vgg_pool_destroy(create(1 + round % THREADS_MAX));
+        vgg_team_destroy(create(1 + round % THREADS_MAX));
 }
 
 static void too_many_threads(void **state)
 {
     struct vgg_error error = {0};
-    struct vgg_pool *pool = NULL;
+    struct vgg_team *team = NULL;
 
     (void)state;
-    assert_int_equal(vgg_pool_create(VGG_POOL_THREADS_MAX + 1, &pool, &error), VGG_BAD_ARGUMENT);
+    assert_int_equal(vgg_team_create(VGG_TEAM_THREADS_MAX + 1, &team, &error), VGG_BAD_ARGUMENT);
     assert_int_equal(error.status, VGG_BAD_ARGUMENT);
-    assert_null(pool);
+    assert_null(team);
 }
 
 /* A thread's own memory is allocated too, so creating threads fails on the way. */
@@ -174,20 +174,20 @@ static void creation_fails_cleanly(void **state)
         skip();
     for (unsigned long n = 1; fired; n++) {
         struct vgg_error error = {0};
-        struct vgg_pool *pool = NULL;
+        struct vgg_team *team = NULL;
         enum vgg_status status;
 
         fault_arm(n);
-        status = vgg_pool_create(THREADS_MAX, &pool, &error);
+        status = vgg_team_create(THREADS_MAX, &team, &error);
         fired = fault_disarm();
         assert_int_equal(status, fired ? VGG_NO_MEMORY : VGG_OK);
         assert_int_equal(error.status, status);
         if (!fired) {
-            vgg_pool_destroy(pool);
+            vgg_team_destroy(team);
             break;
         }
         failures++;
-        assert_null(pool);
+        assert_null(team);
     }
     assert_true(failures >= 1);
 }
