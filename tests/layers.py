@@ -29,7 +29,7 @@ ROOMS = {
     "core/base": "",
     "core/text": "",
     "core/image": "base text",
-    "core/blas": "base",
+    "core/blas": "",
     "core/kernels": "base blas",
     "core/nn": "base kernels",
     "core/model": "base text kernels nn",
