@@ -56,6 +56,7 @@ SYMBOLS = {
     "include/vgg.h": "/* void hidden(void); */ void vgg_engine_run(void);\n",
     "core/base/heap.c": "void hidden(void) {}\n",
     "core/text/utf8.c": "void utf8(void) {}\n",
+    "core/model/names.c": "// BAD: no object\n",
     "core/model/load.c": "#include \"vgg.h\"\nvoid load(void) { vgg_engine_run(); }\n",
     "core/engine/engine.c": "void hidden(void);\nvoid vgg_engine_run(void) { hidden(); }\n",
     "core/blas/openblas/static.c": "",
@@ -72,7 +73,8 @@ SYMBOLS = {
 CIRCLES = {
     "core/text/a.h": "#include \"text/b.h\"\n",
     "core/text/b.h": "#include \"text/c.h\"\n",
-    "core/text/c.h": "#pragma once\n",
+    "core/text/c.h": "#pragma once\n#include \"base/up.h\"\n",
+    "core/base/up.h": "#include \"text/a.h\"\n",  # a circle of rooms, which the arrows tell
     "core/text/c.c": "#include \"text/a.h\"\n",
     "core/text/d.c": "#include \"text/a.h\"\n",
     "core/image/image.c": "void orient(void);\nvoid peek(void) { orient(); }\nvoid fail(void) {}\n",
@@ -116,7 +118,7 @@ TREES = [
          "server/ops/log.c -> server/models/embedded.S: embedded: "
          "server/ops may not use server/models"]},
     {"name": "a circle by include, one by symbol, one by both", "files": CIRCLES, "compiled": True,
-     "checks": "arrows|no circle", "violations": [
+     "checks": "no circle", "violations": [
          "core/text: a circle of a, b, c",
          "    core/text/a.h -> core/text/b.h: #include in line 1",
          "    core/text/b.h -> core/text/c.h: #include in line 1",
