@@ -219,7 +219,7 @@ def check_includes(tree):
         elif not include.quoted and include.target:
             yield include.violation(f'<{include.name}> is ours; include it as "{include.name}"')
         elif include.quoted and not include.target:
-            yield include.violation(f'"{include.name}" is neither "room/file.h" nor a public header')
+            yield include.violation(f'"{include.name}" is neither room/file.h nor a public header')
 
 
 def check_public(tree):
