@@ -38,17 +38,17 @@ ROOMS = {
     "core/train": "base text image blas kernels nn model engine backprop",
 
     "server/process": "core/text",
-    "server/net": "core/text process",
+    "server/net": "process",
     "server/http": "core/text process net",
     "server/answer": "core/text process",
     "server/ops": "core/text process net http answer",
-    "server/models": "core/text process answer ops",
-    "server/work": "core/text process answer ops models",
+    "server/models": "process answer ops",
+    "server/work": "process answer ops models",
     "server/api": "core/text process net http answer ops models work",
-    "server/v2": "core/text process net http answer ops models work api",
+    "server/v2": "core/text process http answer ops models work api",
     "server/serve": "core/text process net http answer ops models work api v2",
     "server/cli": "core/text process net answer ops models",
-    "server": "core/text process serve cli",
+    "server": "process serve cli",
 }
 
 # Library: its headers, and the rooms that may each have one .c file including them.
@@ -81,6 +81,8 @@ ROOM_FILES = 26  # .c and .h, with those in folders below
 README_LINES = 20
 LONG_READMES = {"core/kernels", "core/train"}  # measurements besides
 README_SAYS = ["Threads", "Locks", "Uses", "Change"]
+
+NAMES = 4  # of the functions that make an arrow, as far as they are shown
 
 AREAS = ["include", "core", "server"]
 COMPILER = os.environ.get("CC", "gcc").split()
@@ -131,7 +133,8 @@ class Arrow:
         return f"{self}: {reason}"
 
     def __str__(self):
-        tie = ", ".join(self.names) if self.names else f"#include in line {self.line}"
+        more = f" and {len(self.names) - NAMES} more" if len(self.names) > NAMES else ""
+        tie = ", ".join(self.names[:NAMES]) + more or f"#include in line {self.line}"
         return f"{self.source} -> {self.target}: {tie}"
 
 

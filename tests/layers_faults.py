@@ -66,7 +66,7 @@ SYMBOLS = {
     "server/net/linger.c": "int recv(void);\nint linger(void) { return recv(); }\n",
     "server/net/tls.c": "extern int header;\nvoid http(void);\n"
                         "int tls(void) { http();\nreturn header; }\n",
-    "server/work/task.c": "#include \"vgg.h\"\nvoid hidden(void);\nvoid utf8(void);\n"
+    "server/api/classify.c": "#include \"vgg.h\"\nvoid hidden(void);\nvoid utf8(void);\n"
                           "void task(void) { vgg_engine_run(); hidden(); utf8(); }\n",
     "server/models/embedded.S": ".global embedded\nembedded: .byte 0\n",
     "server/ops/log.c": "extern char embedded;\nchar log_line(void) { return embedded; }\n",
@@ -116,7 +116,7 @@ TREES = [
          "core/model/load.c -> core/engine/engine.c: vgg_engine_run: "
          "core/model may not use core/engine",
          "server/net/tls.c -> server/http/recv.c: header, http: server/net may not use server/http",
-         "server/work/task.c -> core/base/heap.c: hidden: server/work may not use core/base",
+         "server/api/classify.c -> core/base/heap.c: hidden: server/api may not use core/base",
          "server/ops/log.c -> server/models/embedded.S: embedded: "
          "server/ops may not use server/models"]},
     {"name": "a circle by include, one by symbol, one by both", "files": CIRCLES, "compiled": True,
