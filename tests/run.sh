@@ -140,7 +140,7 @@ posteriors)
     exit 0
     ;;
 checks)
-    run "layers of the sources" "$python" tests/layers.py
+    run "layers of the sources" "$python" tests/layers.py --objects "$build"
     run "options in server/README.md" sh tests/install/check_options.sh "$build/vgg"
     run "downloading a model" "$python" tests/hub/test_fetch.py
     run "what make run says of a bare machine" sh tests/install/check_setup.sh
