@@ -428,9 +428,7 @@ def main():
     for name, violations in [*self_checks(), *run_checks(Tree(given.root.resolve()),
                                                          given.objects)]:
         violations = list(violations)
-        for line in violations:
-            print(line)
-        print(f"{'FAIL' if violations else 'ok  '} {name}")
+        print(f"{'FAIL' if violations else 'ok  '} {name}", *violations, sep="\n")
         passed += not violations
         failed += bool(violations)
     if not given.objects:
