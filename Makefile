@@ -148,7 +148,7 @@ $(BUILD)/%.gz: %
 
 page_files := $(wildcard server/api/page/*)
 
-$(BUILD)/server/api/page_files.o: server/api/page_files.S server/api/page.h $(page_files) \
+$(BUILD)/server/api/page_files.o: server/api/page_files.S server/api/page_files.h $(page_files) \
     $(page_files:%=$(BUILD)/%.gz)
 	$(call says,CC)$(CC) -Iserver -Wa,-I$(BUILD) -c $< -o $@
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "api/page_files.h"
 #include "api/static_file.h"
 
 struct page_file {

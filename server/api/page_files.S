@@ -1,5 +1,5 @@
 /* The bytes of the page's files, and of each as gzip leaves it, which the Makefile makes. */
-#include "api/page.h"
+#include "api/page_files.h"
 
     .macro page_bytes name, file
     .global vgg_page_\name, vgg_page_\name\()_end, vgg_page_\name\()_gzip_end

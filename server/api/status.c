@@ -72,7 +72,8 @@ void status_metrics(struct server *server, struct http_request *request)
         .threads = server->options->threads,
         .model = vgg_model_get_info(model),
         .http = &counts,
-        .secrets = &secrets,
+        .tls_until_s = secrets.tls_until_s,
+        .secrets_reloads = {secrets.reloads[0], secrets.reloads[1]},
         .log_lines_dropped = log_dropped(),
     };
     size_t size = 0;

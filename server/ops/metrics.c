@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "http/http.h"
-#include "ops/secrets.h"
+#include "ops/metrics_process.h"
 #include "process/clock.h"
 #include "text/text.h"
 
@@ -304,11 +304,11 @@ static void print_network(struct text *out, const struct metrics_gauges *gauges)
                    CONNECTION_CUTS_N);
     print_gauge(out, "vgg_tls_certificate_expiry_seconds",
                 "End of the certificate's validity in Unix time; 0 without TLS.",
-                gauges->secrets->tls_until_s);
+                gauges->tls_until_s);
     print_family(out, "vgg_secrets_reloads_total", "counter",
                  "Reloads of the TLS files and tokens.");
     print_counters(out, "vgg_secrets_reloads_total", "result", result_labels,
-                   gauges->secrets->reloads, 2);
+                   gauges->secrets_reloads, 2);
     print_counter(out, "vgg_log_lines_dropped_total",
                   "Log lines lost because nobody read them in time or the disk is full.",
                   gauges->log_lines_dropped);

@@ -5,7 +5,6 @@
 #include "vgg.h"
 
 struct http_counts;
-struct secrets_state;
 
 /* X(name, label). The first is what a request has that is on no route, or not known to be yet. */
 #define METRICS_ROUTES(X)                                                                          \
@@ -87,13 +86,10 @@ struct metrics_gauges {
     unsigned threads;
     const struct vgg_model_info *model;
     const struct http_counts *http;
-    const struct secrets_state *secrets;
+    double tls_until_s;          /* end of the certificate in Unix time, 0 without TLS */
+    uint64_t secrets_reloads[2]; /* failed, succeeded */
     uint64_t log_lines_dropped;
 };
-
-/* metrics_process.c: the standard process_* series. */
-struct text;
-void metrics_print_process(struct text *out, double start_s);
 
 /* The whole exposition, malloc'ed, its length in *size; NULL when out of memory. */
 char *metrics_render(struct metrics *metrics, const struct metrics_gauges *gauges, size_t *size);

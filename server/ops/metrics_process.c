@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "ops/metrics.h"
+#include "ops/metrics_process.h"
 #include "text/text.h"
 
 static void print_value(struct text *out, const char *name, const char *type, const char *help,

@@ -12,6 +12,7 @@
 #include "api/cors.h"
 #include "api/openapi.h"
 #include "api/page.h"
+#include "api/page_files.h"
 #include "api/respond.h"
 #include "api/status.h"
 #include "api/unpack.h"

@@ -9,6 +9,7 @@
 
 #include "api/prediction.h"
 #include "api/respond.h"
+#include "v2/v2_body.h"
 #include "v2/v2_text.h"
 #include "work/parsers.h"
 

@@ -1,11 +1,10 @@
 /*
- * The body of POST /v2/models/{model}/infer (Open Inference Protocol v2 with Triton's binary-data
- * and classification extensions), read and checked. What it holds stays in the body where it can.
+ * What POST /v2/models/{model}/infer asks for (Open Inference Protocol v2 with Triton's binary-data
+ * and classification extensions). What the body holds stays there where it can.
  */
 #ifndef V2_REQUEST_H
 #define V2_REQUEST_H
 
-#include "answer/problem.h"
 #include "process/options.h"
 #include "text/json_reader.h"
 
@@ -48,14 +47,6 @@ struct v2_request {
     struct v2_output outputs[V2_OUTPUTS_MAX]; /* each kind at most once, in the order asked for */
     size_t outputs_n;                         /* at least 1 */
 };
-
-/*
- * Read body[size], of which the first json_size bytes are JSON; 0: all of it is one picture. Needs
- * memory of at most twice the body. False with the problem: BAD_PARAMETER, TOO_MANY_IMAGES,
- * NO_MEMORY. The body must stay as long as the request.
- */
-bool v2_request_read(struct v2_request *request, const uint8_t *body, size_t size, size_t json_size,
-                     size_t images_max, struct problem *problem);
 
 void v2_request_fini(struct v2_request *request);
 

@@ -1,7 +1,8 @@
-/* Inside v2_request: a tensor of a request, and what is needed while reading one. */
+/* Inside v2_body: a tensor of a request, and what is needed while reading one. */
 #ifndef V2_TENSOR_H
 #define V2_TENSOR_H
 
+#include "answer/problem.h"
 #include "v2/v2_request.h"
 
 enum { V2_RANK_MAX = 4 };

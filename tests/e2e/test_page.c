@@ -10,7 +10,7 @@
 
 #include "answer/problem.h"
 #include "answers.h"
-#include "api/page.h"
+#include "api/page_files.h"
 #include "narrow_server.h"
 #include "work.h"
 

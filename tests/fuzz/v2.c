@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "v2/v2_request.h"
+#include "v2/v2_body.h"
 
 enum { IMAGES_MAX = 4 };
 

@@ -170,7 +170,7 @@ await test("it has every route, and no other", () => {
   const table = readFileSync(join(root, "server/serve/routes.c"), "utf8");
   const rows = [...table.matchAll(/^\s*\{"(\/[^"]*)", ((?:\.(?:admin|post|open) = true, )*)/gm)]
     .map(([, path, flags]) => [path, flags.includes(".admin"), flags.includes(".post") ? "post" : "get"]);
-  const page = readFileSync(join(root, "server/api/page.h"), "utf8");
+  const page = readFileSync(join(root, "server/api/page_files.h"), "utf8");
   const files = [...page.matchAll(/X\(\w+, "([^"]*)"/g)].map(([, path]) => [path, false, "get"]);
   assert.ok(rows.length > 15 && files.length >= 2);
   const used = new Set();

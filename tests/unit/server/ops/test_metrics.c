@@ -12,7 +12,6 @@
 #include "fault.h"
 #include "http/http.h"
 #include "ops/metrics.h"
-#include "ops/secrets.h"
 #include "process/clock.h"
 #include "server/exposition.h"
 
@@ -20,7 +19,6 @@ static const struct vgg_model_info model = {
     .name = "tiny", .arch = "D", .version = "sha256:00ff", .kernel = "portable"};
 
 static const struct http_counts counts;
-static const struct secrets_state secrets;
 
 static struct exposition exposition;
 
@@ -34,8 +32,7 @@ static const struct exposition *expose_of(struct metrics *metrics,
                                           .model_load_s = 1.5,
                                           .threads = 4,
                                           .model = info,
-                                          .http = &counts,
-                                          .secrets = &secrets};
+                                          .http = &counts};
     size_t size = 0;
     char *text = metrics_render(metrics, &gauges, &size);
 
@@ -324,7 +321,7 @@ static void names_are_escaped(void **state)
 /* Whole or not at all, wherever memory ends. */
 static void out_of_memory(void **state)
 {
-    const struct metrics_gauges gauges = {.model = &model, .http = &counts, .secrets = &secrets};
+    const struct metrics_gauges gauges = {.model = &model, .http = &counts};
     struct metrics *metrics = metrics_create();
     unsigned long failures = 0;
     size_t series_n;

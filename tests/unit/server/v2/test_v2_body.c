@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
-#include "v2/v2_request.h"
+#include "v2/v2_body.h"
 
 enum { IMAGES_MAX = 4 };
 
