@@ -39,9 +39,10 @@ ROOMS = {
 
     "server/process": "core/text",
     "server/net": "process",
-    "server/http": "core/text process net",
+    "server/gate": "core/text net",
+    "server/http": "process net gate",
     "server/answer": "core/text process",
-    "server/ops": "core/text process net http answer",
+    "server/ops": "core/text process net gate http answer",
     "server/models": "process answer ops",
     "server/work": "process answer ops models",
     "server/api": "core/text process net http answer ops models work",

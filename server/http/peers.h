@@ -7,7 +7,7 @@
 #ifndef PEERS_H
 #define PEERS_H
 
-#include "http/interpose.h"
+#include "gate/interpose.h"
 #include "http/limits.h"
 #include "net/tls.h"
 

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gate/head.h"
 #include "http/coding.h"
-#include "http/head.h"
 #include "http/multipart.h"
 #include "http/request_id.h"
 

@@ -3,7 +3,7 @@
  * behind the gate, must see the requests that are in what the gate hands on, no more and no others,
  * and have nothing to complain about.
  */
-#include "http/gate.h"
+#include "gate/gate.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "http/interpose.h"
+#include "gate/interpose.h"
 
 enum {
     HEAD_MAX = 4096,

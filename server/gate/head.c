@@ -1,6 +1,6 @@
 /* Request lines and headers by RFC 9112, and by RFC 9110 what those headers say that frame a body.
  */
-#include "http/head.h"
+#include "gate/head.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,5 @@
 /* The gate: pour what may pass, take a step where nothing may, read more where no step can be. */
-#include "http/gate.h"
+#include "gate/gate.h"
 
 #include <errno.h>
 #include <stdio.h>

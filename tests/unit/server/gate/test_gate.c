@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
-#include "http/gate.h"
+#include "gate/gate.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 

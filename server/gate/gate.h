@@ -13,7 +13,7 @@
 
 #include <sys/types.h>
 
-#include "http/head.h"
+#include "gate/head.h"
 
 /* Where bytes come from. */
 struct gate_source {

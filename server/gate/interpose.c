@@ -4,7 +4,7 @@
  * with those calls.
  */
 #undef _FORTIFY_SOURCE /* or <sys/socket.h> would define a recv of its own */
-#include "http/interpose.h"
+#include "gate/interpose.h"
 
 #include <dlfcn.h>
 #include <pthread.h>

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <dlfcn.h>
 
-#include "http/interpose.h"
+#include "gate/interpose.h"
 
 enum { HEAD_MAX = 4096 };
 

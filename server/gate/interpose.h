@@ -8,7 +8,7 @@
 #ifndef INTERPOSE_H
 #define INTERPOSE_H
 
-#include "http/gate.h"
+#include "gate/gate.h"
 
 /* A connection's entry. */
 struct interposed {

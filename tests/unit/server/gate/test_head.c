@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "http/head.h"
+#include "gate/head.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define HOST "Host: x\r\n"
