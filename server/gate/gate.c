@@ -377,5 +377,5 @@ const struct gate_fault *gate_fault(const struct gate *gate, size_t n)
 
 bool gate_ends(const struct gate *gate, size_t n)
 {
-    return n == gate->faulty || n == gate->last;
+    return n > gate->heads_n || n == gate->faulty || n == gate->last;
 }

@@ -1,11 +1,11 @@
-/* Connections counted against their limits; their clocks from one request to the next. */
+/* Connections counted against their limits, and what their requests mean to them. */
 #include "http/peers.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "net/addresses.h"
 #include "net/linger.h"
-#include "process/clock.h"
 
 struct peers {
     struct http_limits limits;
@@ -13,7 +13,6 @@ struct peers {
     struct addresses *addresses; /* NULL: no limit */
     struct lingerers *linger;
     atomic_size_t open[2]; /* main, admin */
-    atomic_size_t unheard; /* TLS connections without a first request: it may be a handshake */
     _Atomic uint64_t accepted, refused[HTTP_REFUSED_N];
 };
 
@@ -25,7 +24,7 @@ enum vgg_status peers_create(const struct http_limits *limits, struct peers **ou
     if (peers == NULL)
         goto fail;
     peers->limits = *limits;
-    if (connections_create(&peers->connections, error) != VGG_OK)
+    if (connections_create(&limits->times, &peers->connections, error) != VGG_OK)
         goto fail;
     if (limits->connections_per_address != 0 &&
         (peers->addresses =
@@ -51,39 +50,20 @@ void peers_destroy(struct peers *peers)
     free(peers);
 }
 
-/* ---------------------------------------------------------------- clocks --------------------- */
-
-/* The next request begins: its clocks run, whenever the gate lets it through. */
-static void start_clocks(struct peer *peer)
-{
-    const struct http_limits *limits = &peer->peers->limits;
-
-    peer->begun_ns = now_ns();
-    watch_phase(peer->watch, CUT_HEADERS);
-    watch_set(peer->watch,
-              peer->begun_ns + (limits->header_ns < limits->deadline_ns ? limits->header_ns
-                                                                        : limits->deadline_ns),
-              true);
-}
+/* ---------------------------------------------------------------- requests ------------------- */
 
 static void on_head(void *context)
 {
     struct peer *peer = context;
 
-    if (!peer->busy && peer->begun_ns == 0)
-        start_clocks(peer);
+    (void)connection_event(peer->connection, EVENT_BYTE);
 }
 
 uint64_t peer_begin(struct peer *peer)
 {
-    uint64_t begun_ns = peer->begun_ns != 0 ? peer->begun_ns : now_ns();
-
-    if (peer->secret && peer->requests == 0)
-        peer->peers->unheard--;
+    (void)connection_event(peer->connection, EVENT_HEAD);
     peer->requests++;
-    peer->begun_ns = 0;
-    peer->busy = true;
-    return begun_ns;
+    return connection_get_begun_ns(peer->connection);
 }
 
 const struct gate_fault *peer_fault(const struct peer *peer)
@@ -96,23 +76,18 @@ bool peer_ends(const struct peer *peer)
     return gate_ends(&peer->gate, peer->requests);
 }
 
-void peer_end(struct peer *peer)
+void peer_end(struct peer *peer, bool last)
 {
-    peer->busy = false;
-    peer->linger |= peer_ends(peer);
-    if (gate_holds(&peer->gate))
-        start_clocks(peer);
-    else {
-        watch_phase(peer->watch, CUT_IDLE);
-        watch_set(peer->watch, now_ns() + peer->peers->limits.idle_ns, false);
-    }
-    watch_expect(peer->watch, true);
+    (void)connection_event(peer->connection, last || peer_ends(peer)   ? EVENT_OVER_LAST
+                                             : gate_holds(&peer->gate) ? EVENT_OVER_NEXT
+                                                                       : EVENT_OVER);
 }
 
 /* ---------------------------------------------------------------- connections ---------------- */
 
 /* Count a connection in against the limits; false: it is one too many. */
-static bool admit(struct peers *peers, struct peer *peer, int fd, const struct sockaddr *address)
+static bool admit(struct peers *peers, struct peer *peer, int fd, const struct sockaddr *address,
+                  bool handshake)
 {
     const struct http_limits *limits = &peers->limits;
     size_t max = peer->admin ? PEERS_ADMIN_MAX : limits->connections_max;
@@ -123,10 +98,10 @@ static bool admit(struct peers *peers, struct peer *peer, int fd, const struct s
              (peer->address = addresses_take(peers->addresses, address)) == NULL)
         peers->refused[REFUSED_ADDRESS]++;
     else {
-        peer->watch = watch_add(peers->connections, fd, now_ns() + limits->header_ns);
-        if (peer->watch != NULL && gate_init(&peer->gate, limits->header_max, on_head, peer))
+        peer->connection = connection_add(peers->connections, fd, handshake);
+        if (peer->connection != NULL && gate_init(&peer->gate, limits->header_max, on_head, peer))
             return true;
-        watch_remove(peer->watch);
+        connection_remove(peer->connection);
         peers->refused[REFUSED_NO_MEMORY]++;
         if (peer->address != NULL)
             addresses_give(peers->addresses, peer->address);
@@ -147,12 +122,10 @@ struct peer *peer_create(struct peers *peers, bool admin, int fd, const struct s
     }
     peer->peers = peers;
     peer->admin = admin;
-    peer->secret = session != NULL;
-    if (!admit(peers, peer, fd, address)) {
+    if (!admit(peers, peer, fd, address, session != NULL)) {
         free(peer);
         return NULL;
     }
-    peers->unheard += peer->secret;
     interpose_add(&peer->interposed, &peer->gate, fd, session);
     return peer;
 }
@@ -160,12 +133,12 @@ struct peer *peer_create(struct peers *peers, bool admin, int fd, const struct s
 void peer_destroy(struct peer *peer, int fd)
 {
     struct peers *peers = peer->peers;
+    bool lingers = connection_rules[connection_get_state(peer->connection)].lingers;
 
     interpose_remove(&peer->interposed);
     gate_fini(&peer->gate);
-    watch_remove(peer->watch);
-    peers->unheard -= peer->secret && peer->requests == 0;
-    if (peer->linger)
+    connection_remove(peer->connection);
+    if (lingers)
         linger_add(peers->linger, fd);
     if (peer->address != NULL)
         addresses_give(peers->addresses, peer->address);
@@ -203,5 +176,5 @@ size_t peers_in_flight(struct peers *peers)
 
 size_t peers_unheard(struct peers *peers)
 {
-    return peers->unheard;
+    return connections_in(peers->connections, CONNECTION_HANDSHAKE);
 }

@@ -1,6 +1,6 @@
 /*
- * The clients: how many connections they may have, what is kept of each, and its clocks. Nothing
- * here knows libmicrohttpd; http.c tells of connections and requests as they begin and end.
+ * The clients: how many connections they may have, and what is kept of each. Nothing here knows
+ * libmicrohttpd: others tell of connections and requests as they begin and end.
  *
  * Path of a request: listener -> [peers], connections, gate -> http -> routes -> ...
  */
@@ -8,7 +8,8 @@
 #define PEERS_H
 
 #include "gate/interpose.h"
-#include "http/limits.h"
+#include "http/http_options.h"
+#include "net/connections.h"
 #include "net/tls.h"
 
 struct sockaddr;
@@ -19,16 +20,12 @@ enum { PEERS_ADMIN_MAX = 256 }; /* connections to the admin listener */
 /* A connection. Used by its network thread. */
 struct peer {
     struct peers *peers;
-    struct connection_watch *watch;
+    struct connection *connection;
     struct address_count *address;
     struct tls_session tls;
     struct gate gate;
     struct interposed interposed;
-    uint64_t begun_ns; /* first byte of the next request, 0: none has come */
-    bool busy;         /* with a request */
     bool admin;
-    bool secret; /* it speaks TLS */
-    bool linger; /* it may be sending still when it is closed */
     size_t requests;
 };
 
@@ -52,12 +49,12 @@ void peer_destroy(struct peer *peer, int fd);
 /* The head of a request has come, the peer->requests'th now: when it began. */
 uint64_t peer_begin(struct peer *peer);
 
-/* Why it is to be refused, or NULL; whether the connection ends with it. */
+/* Why it is to be refused, or NULL; must the connection end with it? */
 const struct gate_fault *peer_fault(const struct peer *peer);
 bool peer_ends(const struct peer *peer);
 
-/* That request is over. */
-void peer_end(struct peer *peer);
+/* That request is over; `last`: the connection ends, though its client may be sending still. */
+void peer_end(struct peer *peer, bool last);
 
 /* Count a connection that came to no peer. */
 void peers_refuse(struct peers *peers, enum http_refused why);

@@ -103,4 +103,41 @@ struct http_request {
     bool begun;                       /* some of its work was done before that */
 };
 
+/* exchange.c: what its handlers do with a request. */
+
+/*
+ * Keep a request unanswered after handle() returns. Call it before another thread can learn of the
+ * request; again, it does nothing.
+ */
+void http_defer(struct http_request *request);
+
+/*
+ * Has the client of a deferred request closed its connection? Then no answer will reach it.
+ * Thread-safe, until http_respond.
+ */
+bool http_gone(const struct http_request *request);
+
+/*
+ * Undo the coding of a body, which takes longer than a network thread may be kept. Of a deferred
+ * request, on any thread.
+ */
+void http_inflate(struct http_request *request);
+
+/* Send request->response. The request may be gone when this returns. Thread-safe. */
+void http_respond(struct http_request *request);
+
+/* A header of a request, or NULL; valid until the request is answered. */
+const char *http_header(const struct http_request *request, const char *name);
+
+/* Each header of that name, in order. */
+void http_headers(const struct http_request *request, const char *name,
+                  void (*visit)(void *context, const char *value), void *context);
+
+/*
+ * The query parameters of a request in order; valid until it is answered. `value` is NULL where
+ * there is no "=". `visit` returns false to stop.
+ */
+void http_query(const struct http_request *request,
+                bool (*visit)(void *context, const char *name, const char *value), void *context);
+
 #endif

@@ -29,6 +29,30 @@ static bool add_cors(const struct http_request *request, const struct sink *sink
                 : add_header(sink, "Access-Control-Expose-Headers", answer->exposed));
 }
 
+static bool add_number(const struct sink *sink, const char *name, size_t number)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%zu", number);
+    return sink->add(sink->context, name, text);
+}
+
+static bool add_retry_after(const struct sink *sink, const struct http_response *answer)
+{
+    return answer->retry_after_s == 0 || add_number(sink, "Retry-After", answer->retry_after_s);
+}
+
+bool response_headers_bare(const struct http_request *request,
+                           bool (*add)(void *context, const char *name, const char *value),
+                           void *context)
+{
+    const struct sink sink = {add, context};
+
+    return add_header(&sink, "Content-Type", request->response.type) &&
+           add_header(&sink, "X-Request-Id", request->id) &&
+           add_retry_after(&sink, &request->response);
+}
+
 bool response_headers(const struct http_request *request, bool closing,
                       bool (*add)(void *context, const char *name, const char *value),
                       void *context)
@@ -37,25 +61,20 @@ bool response_headers(const struct http_request *request, bool closing,
                                            {"Accept-Encoding", "Accept-Encoding, Origin"}};
     const struct http_response *answer = &request->response;
     const struct sink sink = {add, context};
-    char retry_after[16] = "", number[24] = "";
 
     for (const struct http_header *more = answer->headers; more != NULL && more->name != NULL;
          more++)
         if (!add_header(&sink, more->name, more->value))
             return false;
-    if (answer->number_header != NULL)
-        snprintf(number, sizeof number, "%zu", answer->number);
-    if (answer->retry_after_s != 0)
-        snprintf(retry_after, sizeof retry_after, "%u", answer->retry_after_s);
     return add_header(&sink, "Content-Type", answer->type) &&
            add_header(&sink, "X-Request-Id", request->id) &&
            add_header(&sink, "X-Content-Type-Options", "nosniff") &&
            add_header(&sink, "Cache-Control", answer->etag[0] != '\0' ? "no-cache" : "no-store") &&
-           add_header(&sink, "ETag", answer->etag) &&
-           add_header(&sink, "Retry-After", retry_after) &&
+           add_header(&sink, "ETag", answer->etag) && add_retry_after(&sink, answer) &&
            add_header(&sink, "Allow", answer->allow) &&
            add_header(&sink, "Accept-Encoding", answer->accept_encoding) &&
-           add_header(&sink, answer->number_header, number) &&
+           (answer->number_header == NULL ||
+            add_number(&sink, answer->number_header, answer->number)) &&
            add_header(&sink, "Content-Encoding", answer->content_encoding) &&
            add_header(&sink, "Vary", vary[answer->vary_encoding][answer->vary_origin]) &&
            add_cors(request, &sink) && add_header(&sink, "WWW-Authenticate", answer->challenge) &&

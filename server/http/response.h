@@ -10,4 +10,9 @@ bool response_headers(const struct http_request *request, bool closing,
                       bool (*add)(void *context, const char *name, const char *value),
                       void *context);
 
+/* The fewest that do: what there may be memory for where there was none for more. */
+bool response_headers_bare(const struct http_request *request,
+                           bool (*add)(void *context, const char *name, const char *value),
+                           void *context);
+
 #endif

@@ -1,11 +1,13 @@
 /*
- * The watch list: a linked list, swept ten times a second, and those who wait for an answer in an
- * epoll set, so that whoever leaves is noticed before the next pass of the engine.
+ * A linked list, swept ten times a second, and those who wait for an answer in an epoll set, so
+ * that whoever leaves is noticed before the next pass of the engine.
  */
 #include "net/connections.h"
 
+#include <assert.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,80 +20,153 @@
 
 enum { SWEEP_MS = 100, EVENTS_AT_A_TIME = 64 };
 
-struct connection_watch {
+struct connection {
     struct connections *connections;
     int fd;
-    uint64_t deadline_ns;
-    bool busy;
-    bool expecting; /* bytes from the client */
-    bool ended;     /* the last sweep found that none can come */
-    enum connection_cut phase;
-    atomic_bool *gone; /* to be told when the client has closed; NULL: nobody asks */
-    struct connection_watch *next, **link;
+    _Atomic enum connection_state state; /* written under the mutex */
+    uint64_t begun_ns;                   /* its request; of its network thread alone */
+    uint64_t deadline_ns;                /* 0: none, or it is cut */
+    bool ended;                          /* the last sweep found that no bytes can come */
+    struct connection *next, **link;
 };
 
 struct connections {
+    struct connection_times times;
     pthread_mutex_t mutex;
-    int epoll_fd; /* awaited watches */
+    int epoll_fd; /* the awaited */
     int wake_fd;
     pthread_t thread;
     bool stop;
-    struct connection_watch *first;
+    struct connection *first;
     uint64_t cuts[CONNECTION_CUTS_N];
 };
 
-static bool has_unread(const struct connection_watch *watch)
+static const struct connection_rules *rules_of(const struct connection *connection)
+{
+    return &connection_rules[connection->state];
+}
+
+/* ---------------------------------------------------------------- events --------------------- */
+
+/*
+ * Needs the mutex. Its state becomes `to`. Where there is no memory to await a client, its leaving
+ * goes unnoticed.
+ */
+static void await(struct connection *connection, enum connection_state to)
+{
+    struct epoll_event ended = {.events = EPOLLRDHUP, .data.ptr = connection};
+    bool awaited = connection_rules[to].awaited;
+
+    if (awaited != rules_of(connection)->awaited)
+        (void)epoll_ctl(connection->connections->epoll_fd, awaited ? EPOLL_CTL_ADD : EPOLL_CTL_DEL,
+                        connection->fd, &ended);
+}
+
+/* Needs the mutex. The only place where a state changes. */
+static bool change(struct connection *connection, enum connection_event event, uint64_t deadline_ns)
+{
+    enum connection_state from = connection->state, to = connection_next(from, event);
+    uint64_t now = now_ns();
+
+    assert(to != CONNECTION_NONE);
+    if (to == from)
+        return false;
+    if (to == CONNECTION_HEAD || (to == CONNECTION_READ && from != CONNECTION_HEAD))
+        connection->begun_ns = now;
+    await(connection, to);
+    connection->deadline_ns = connection_deadline(to, &connection->connections->times, now,
+                                                  connection->deadline_ns, deadline_ns);
+    connection->ended = false;
+    connection->state = to;
+    return true;
+}
+
+static bool change_locked(struct connection *connection, enum connection_event event,
+                          uint64_t deadline_ns)
+{
+    bool changed;
+
+    pthread_mutex_lock(&connection->connections->mutex);
+    changed = change(connection, event, deadline_ns);
+    pthread_mutex_unlock(&connection->connections->mutex);
+    return changed;
+}
+
+bool connection_event(struct connection *connection, enum connection_event event)
+{
+    return change_locked(connection, event, 0);
+}
+
+void connection_admit(struct connection *connection, uint64_t deadline_ns)
+{
+    (void)change_locked(connection, EVENT_ADMIT, deadline_ns);
+}
+
+enum connection_state connection_get_state(const struct connection *connection)
+{
+    return connection->state;
+}
+
+uint64_t connection_get_begun_ns(const struct connection *connection)
+{
+    return connection->begun_ns;
+}
+
+/* ---------------------------------------------------------------- the thread ----------------- */
+
+static bool has_unread(const struct connection *connection)
 {
     int unread = 0;
 
-    return ioctl(watch->fd, FIONREAD, &unread) == 0 && unread > 0;
+    return ioctl(connection->fd, FIONREAD, &unread) == 0 && unread > 0;
 }
 
 /* Has the client closed its side, and nothing of it is left to read? */
-static bool has_ended(const struct connection_watch *watch)
+static bool has_ended(const struct connection *connection)
 {
-    struct pollfd polled = {.fd = watch->fd, .events = POLLRDHUP};
+    struct pollfd polled = {.fd = connection->fd, .events = POLLRDHUP};
 
-    return poll(&polled, 1, 0) == 1 && !has_unread(watch);
+    return poll(&polled, 1, 0) == 1 && !has_unread(connection);
 }
 
-/* The network thread sees the end of the stream and cleans up. */
-static void cut(struct connection_watch *watch)
-{
-    shutdown(watch->fd, SHUT_RDWR);
-    watch->deadline_ns = 0;
-    watch->expecting = false;
-}
-
+/*
+ * Cut who is late, and whose client has closed its side: libmicrohttpd overlooks that where data
+ * and end come together. The network thread sees the end of the stream and cleans up.
+ */
 static void sweep(struct connections *connections, uint64_t now)
 {
-    for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next) {
+    for (struct connection *each = connections->first; each != NULL; each = each->next) {
         /* Twice in a row: what was read a moment ago may be a whole request. */
-        bool ended = watch->expecting && has_ended(watch);
-        bool late = watch->deadline_ns != 0 && now >= watch->deadline_ns;
+        bool ended = rules_of(each)->expecting && has_ended(each);
+        bool late = each->deadline_ns != 0 && now >= each->deadline_ns;
 
-        connections->cuts[watch->phase] += late;
-        if (late || (ended && watch->ended))
-            cut(watch);
-        watch->ended = ended;
+        connections->cuts[rules_of(each)->late] += late;
+        if (late || (ended && each->ended)) {
+            shutdown(each->fd, SHUT_RDWR);
+            each->deadline_ns = 0;
+        }
+        each->ended = ended;
     }
 }
 
-/* Needs the mutex. An event of a client that waits for its answer. */
-static void notice(struct connection_watch *watch, uint32_t events)
+/*
+ * Needs the mutex. An event of a client that waits for its answer. The end of its stream alone may
+ * mean that it only sends nothing more, as a client may that still reads. So it is sent one byte of
+ * urgent data, which no reader of the stream sees and a closed socket answers with a reset.
+ */
+static void notice(struct connection *connection, uint32_t events)
 {
-    struct epoll_event closed = {.data.ptr = watch};
+    struct epoll_event closed = {.data.ptr = connection};
 
     if (events & (EPOLLERR | EPOLLHUP)) {
-        *watch->gone = true;
-        (void)epoll_ctl(watch->connections->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+        (void)change(connection, EVENT_LEAVE, 0);
         return;
     }
-    (void)send(watch->fd, "", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)epoll_ctl(watch->connections->epoll_fd, EPOLL_CTL_MOD, watch->fd, &closed);
+    (void)send(connection->fd, "", 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)epoll_ctl(connection->connections->epoll_fd, EPOLL_CTL_MOD, connection->fd, &closed);
 }
 
-/* Needs the mutex, under which watches leave the set: an event is never that of a removed one. */
+/* Needs the mutex, under which they leave the set: an event is never that of a removed one. */
 static void notice_all(struct connections *connections)
 {
     struct epoll_event events[EVENTS_AT_A_TIME];
@@ -114,7 +189,7 @@ static void rest(struct connections *connections, bool idle, uint64_t next_ns)
         (void)eventfd_read(connections->wake_fd, &count);
 }
 
-static void *sweeper_main(void *argument)
+static void *connections_main(void *argument)
 {
     struct connections *connections = argument;
     uint64_t next_ns = 0;
@@ -149,16 +224,18 @@ static void wake(struct connections *connections)
     (void)eventfd_write(connections->wake_fd, 1);
 }
 
-enum vgg_status connections_create(struct connections **out, struct vgg_error *error)
+enum vgg_status connections_create(const struct connection_times *times, struct connections **out,
+                                   struct vgg_error *error)
 {
     struct connections *connections = calloc(1, sizeof *connections);
 
     if (connections != NULL) {
+        connections->times = *times;
         connections->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         connections->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         pthread_mutex_init(&connections->mutex, NULL);
         if (connections->epoll_fd >= 0 && connections->wake_fd >= 0 &&
-            pthread_create(&connections->thread, NULL, sweeper_main, connections) == 0) {
+            pthread_create(&connections->thread, NULL, connections_main, connections) == 0) {
             *out = connections;
             return VGG_OK;
         }
@@ -182,76 +259,45 @@ void connections_destroy(struct connections *connections)
     free(connections);
 }
 
-struct connection_watch *watch_add(struct connections *connections, int fd, uint64_t deadline_ns)
-{
-    struct connection_watch *watch = calloc(1, sizeof *watch);
+/* ---------------------------------------------------------------- the list ------------------- */
 
-    if (watch == NULL)
+struct connection *connection_add(struct connections *connections, int fd, bool handshake)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+
+    if (connection == NULL)
         return NULL;
-    watch->connections = connections;
-    watch->fd = fd;
-    watch->deadline_ns = deadline_ns;
-    watch->expecting = true;
+    connection->connections = connections;
+    connection->fd = fd;
+    connection->state = handshake ? CONNECTION_HANDSHAKE : CONNECTION_ACCEPTED;
+    connection->deadline_ns =
+        connection_deadline(connection->state, &connections->times, now_ns(), 0, 0);
     pthread_mutex_lock(&connections->mutex);
-    watch->next = connections->first;
-    watch->link = &connections->first;
-    if (watch->next != NULL)
-        watch->next->link = &watch->next;
+    connection->next = connections->first;
+    connection->link = &connections->first;
+    if (connection->next != NULL)
+        connection->next->link = &connection->next;
     else
         wake(connections);
-    connections->first = watch;
+    connections->first = connection;
     pthread_mutex_unlock(&connections->mutex);
-    return watch;
+    return connection;
 }
 
-void watch_remove(struct connection_watch *watch)
+void connection_remove(struct connection *connection)
 {
     struct connections *connections;
 
-    if (watch == NULL)
+    if (connection == NULL)
         return;
-    connections = watch->connections;
+    connections = connection->connections;
     pthread_mutex_lock(&connections->mutex);
-    *watch->link = watch->next;
-    if (watch->next != NULL)
-        watch->next->link = watch->link;
+    await(connection, CONNECTION_NONE);
+    *connection->link = connection->next;
+    if (connection->next != NULL)
+        connection->next->link = connection->link;
     pthread_mutex_unlock(&connections->mutex);
-    free(watch);
-}
-
-void watch_set(struct connection_watch *watch, uint64_t deadline_ns, bool busy)
-{
-    pthread_mutex_lock(&watch->connections->mutex);
-    watch->deadline_ns = deadline_ns;
-    watch->busy = busy;
-    pthread_mutex_unlock(&watch->connections->mutex);
-}
-
-void watch_expect(struct connection_watch *watch, bool bytes)
-{
-    pthread_mutex_lock(&watch->connections->mutex);
-    watch->expecting = bytes;
-    watch->ended = false;
-    pthread_mutex_unlock(&watch->connections->mutex);
-}
-
-void watch_await(struct connection_watch *watch, atomic_bool *gone)
-{
-    struct epoll_event ended = {.events = EPOLLRDHUP, .data.ptr = watch};
-    int epoll_fd = watch->connections->epoll_fd;
-
-    pthread_mutex_lock(&watch->connections->mutex);
-    watch->gone = gone;
-    /* Without memory for it, its leaving goes unnoticed. */
-    (void)epoll_ctl(epoll_fd, gone != NULL ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, watch->fd, &ended);
-    pthread_mutex_unlock(&watch->connections->mutex);
-}
-
-void watch_phase(struct connection_watch *watch, enum connection_cut phase)
-{
-    pthread_mutex_lock(&watch->connections->mutex);
-    watch->phase = phase;
-    pthread_mutex_unlock(&watch->connections->mutex);
+    free(connection);
 }
 
 void connections_count_cut(struct connections *connections, enum connection_cut why)
@@ -273,19 +319,19 @@ size_t connections_busy(struct connections *connections)
     size_t busy = 0;
 
     pthread_mutex_lock(&connections->mutex);
-    for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next)
-        busy += watch->busy || has_unread(watch);
+    for (struct connection *each = connections->first; each != NULL; each = each->next)
+        busy += rules_of(each)->busy || has_unread(each);
     pthread_mutex_unlock(&connections->mutex);
     return busy;
 }
 
-size_t connections_count(struct connections *connections)
+size_t connections_in(struct connections *connections, enum connection_state state)
 {
     size_t count = 0;
 
     pthread_mutex_lock(&connections->mutex);
-    for (struct connection_watch *watch = connections->first; watch != NULL; watch = watch->next)
-        count++;
+    for (struct connection *each = connections->first; each != NULL; each = each->next)
+        count += each->state == state;
     pthread_mutex_unlock(&connections->mutex);
     return count;
 }

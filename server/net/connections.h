@@ -1,76 +1,58 @@
 /*
- * Limits in time of every connection, kept by one thread: a request must arrive whole before its
- * deadline, an idle connection or one that does not read its answer is cut. libmicrohttpd's own
- * timeout starts again at every byte, which a client that sends one byte a second exploits. It also
- * finds out which clients no longer wait for their answers.
+ * The connections and their limits in time, kept by one thread: a request must arrive whole before
+ * its deadline, an idle connection or one that does not read its answer is cut. libmicrohttpd's own
+ * timeout starts again at every byte, which a client that sends one byte a second exploits. The
+ * thread also finds out which clients no longer wait for their answers.
+ *
+ * Path of a request: listener -> peers, [connections], gate -> http -> routes -> ...
  */
 #ifndef CONNECTIONS_H
 #define CONNECTIONS_H
 
-#include <stdatomic.h>
-
+#include "net/connection_state.h"
 #include "vgg.h"
 
-/*
- * X(name, label): why a connection was cut. For being late with its headers (or before them, with
- * its first request or the TLS handshake), its body, its next request, or reading its answer; for
- * what is not HTTP or breaks its limits; for a TLS handshake that failed.
- */
-#define CONNECTION_CUTS(X)                                                                         \
-    X(HEADERS, "headers")                                                                          \
-    X(BODY, "body")                                                                                \
-    X(IDLE, "idle")                                                                                \
-    X(ANSWER, "answer")                                                                            \
-    X(MALFORMED, "malformed")                                                                      \
-    X(HANDSHAKE, "handshake")
-
-#define CONNECTION_CUT_ENUM(name, label) CUT_##name,
-enum connection_cut { CONNECTION_CUTS(CONNECTION_CUT_ENUM) CONNECTION_CUTS_N };
-
 struct connections;
-struct connection_watch;
+struct connection;
 
 /* Start the thread. Errors: NO_MEMORY. */
-enum vgg_status connections_create(struct connections **connections, struct vgg_error *error);
+enum vgg_status connections_create(const struct connection_times *times,
+                                   struct connections **connections, struct vgg_error *error);
 
-/* Every watch must have been removed. NULL is allowed. */
+/* Every connection must have been removed. NULL is allowed. */
 void connections_destroy(struct connections *connections);
 
-/* Watch a socket until watch_remove. NULL when out of memory. */
-struct connection_watch *watch_add(struct connections *connections, int fd, uint64_t deadline_ns);
+/* Watch a socket until connection_remove. NULL when out of memory. */
+struct connection *connection_add(struct connections *connections, int fd, bool handshake);
 
-/* Must be called before the socket is closed. */
-void watch_remove(struct connection_watch *watch);
+/* Must be called before the socket is closed. NULL is allowed. */
+void connection_remove(struct connection *connection);
 
 /*
- * Is the server waiting for bytes of this client? If so, it is cut once it has closed its side and
- * all it sent has been read: libmicrohttpd overlooks that where data and end come together.
+ * Something has happened, which connection_next must know. True: the state is another now. Each
+ * connection has its network thread, from which events come but for EVENT_RESPOND and EVENT_DEFER
+ * of a request that is deferred, which come from the thread that has it.
  */
-void watch_expect(struct connection_watch *watch, bool bytes);
+bool connection_event(struct connection *connection, enum connection_event event);
 
-/* When to cut the connection (CLOCK_MONOTONIC); 0: never. `busy`: it has a request. */
-void watch_set(struct connection_watch *watch, uint64_t deadline_ns, bool busy);
+/* EVENT_ADMIT of a request with this deadline (CLOCK_MONOTONIC). */
+void connection_admit(struct connection *connection, uint64_t deadline_ns);
 
-/* What a late connection will count as from now on; at first HEADERS. */
-void watch_phase(struct connection_watch *watch, enum connection_cut phase);
+/* Thread-safe; it stays what it is only as far as events are the caller's. */
+enum connection_state connection_get_state(const struct connection *connection);
+
+/* When its request began (CLOCK_MONOTONIC). On its network thread. */
+uint64_t connection_get_begun_ns(const struct connection *connection);
 
 /* Count one that was cut by somebody else. */
 void connections_count_cut(struct connections *connections, enum connection_cut cut);
 
 void connections_get_cuts(struct connections *connections, uint64_t cuts[CONNECTION_CUTS_N]);
 
-/*
- * From now on, *gone becomes true once the client has closed its connection; NULL: no more. The end
- * of its stream alone may mean that it only sends nothing more, as a client may that still reads.
- * So it is sent one byte of urgent data, which no reader of the stream sees and a closed socket
- * answers with a reset.
- */
-void watch_await(struct connection_watch *watch, atomic_bool *gone);
-
-/* Watches that are busy or have unread bytes. */
+/* Connections that are busy or have unread bytes. */
 size_t connections_busy(struct connections *connections);
 
-/* All watches. */
-size_t connections_count(struct connections *connections);
+/* Connections in a state. */
+size_t connections_in(struct connections *connections, enum connection_state state);
 
 #endif

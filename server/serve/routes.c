@@ -250,12 +250,13 @@ size_t routes_no_memory(void *app, struct http_request *request, char body[HTTP_
     (void)app;
     request->problem = problem_type(kind);
     snprintf(request->detail, sizeof request->detail, "out of memory");
+    request->response.status = problem_status(kind);
     request->response.type = "application/problem+json";
     request->response.retry_after_s = 1;
     return (size_t)snprintf(body, HTTP_NO_MEMORY_BYTES,
                             "{\"type\":\"%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\","
                             "\"request_id\":\"%s\"}\n",
-                            request->problem, problem_title(kind), problem_status(kind),
+                            request->problem, problem_title(kind), request->response.status,
                             request->detail, request->id);
 }
 

@@ -223,9 +223,7 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
         .limits = {.header_max = given->header_max,
                    .connections_max = given->connections_max,
                    .connections_per_address = given->connections_per_address,
-                   .deadline_ns = given->deadline_ns,
-                   .header_ns = given->header_ns,
-                   .idle_ns = given->idle_ns},
+                   .times = {given->deadline_ns, given->header_ns, given->idle_ns}},
         .tls = server->secrets.tls,
     };
     struct listener_handler accepting = {.accepted = on_accepted};

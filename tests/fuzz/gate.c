@@ -21,7 +21,7 @@
 
 enum {
     HEAD_MAX = 4096,
-    POOL_BYTES = HEAD_MAX + (16 << 10), /* as in http.c */
+    POOL_BYTES = HEAD_MAX + (16 << 10), /* as in mhd.c */
     STREAM_MAX = 65536,
     REQUESTS_MAX = STREAM_MAX / 16,
     ROUNDS_MAX = 1 << 20 /* of the library's loop: more is a loop without end */

@@ -136,6 +136,7 @@ static void check(const struct expected *expected, size_t cut, size_t step, size
         }
     }
     assert_non_null(gate_fault(&gate, expected->heads + 1)); /* past the gate */
+    assert_true(gate_ends(&gate, expected->heads + 1));
     gate_fini(&gate);
 }
 

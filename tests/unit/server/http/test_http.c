@@ -86,6 +86,7 @@ static void done(void *app, const struct http_request *request, unsigned status,
 static size_t no_memory(void *app, struct http_request *request, char body[HTTP_NO_MEMORY_BYTES])
 {
     (void)app, (void)body;
+    request->response.status = 503;
     request->response.type = "text/plain";
     return 0;
 }
@@ -109,9 +110,8 @@ static int setup(void **state)
         .images_max = IMAGES_MAX,
         .limits = {.header_max = HEADER_MAX,
                    .connections_max = 64,
-                   .deadline_ns = CLIENT_HANG_S * NS_PER_S,
-                   .header_ns = CLIENT_HANG_S * NS_PER_S,
-                   .idle_ns = CLIENT_HANG_S * NS_PER_S},
+                   .times = {CLIENT_HANG_S * NS_PER_S, CLIENT_HANG_S * NS_PER_S,
+                             CLIENT_HANG_S * NS_PER_S}},
     };
 
     (void)state;

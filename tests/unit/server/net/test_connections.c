@@ -1,11 +1,15 @@
-/* The watch list: who is cut and when, who counts as busy. */
+/* The list of connections: who is cut and when, who counts as busy, who has gone. */
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,17 +18,25 @@
 #include "net/connections.h"
 #include "process/clock.h"
 
-enum { HANG_S = 120, PAIRS = 40 };
+enum { HANG_S = 240, PATIENCE_MS = 60000, PAIRS = 40 };
 
-static const uint64_t LATER_NS = 3600 * NS_PER_S;
+#define HOUR_NS (3600 * NS_PER_S)
+
+static const struct connection_times slow = {HOUR_NS, HOUR_NS, HOUR_NS};
 
 static struct connections *connections;
+
+static void create(const struct connection_times *times)
+{
+    assert_int_equal(connections_create(times, &connections, NULL), VGG_OK);
+}
 
 static int setup(void **state)
 {
     (void)state;
     (void)alarm(HANG_S);
-    return connections_create(&connections, NULL) == VGG_OK ? 0 : -1;
+    create(&slow);
+    return 0;
 }
 
 static int teardown(void **state)
@@ -46,11 +58,57 @@ static void close_pair(int pair[2])
     close(pair[1]);
 }
 
-/* Wait for the end of the stream; a byte instead is a failure. Hangs, and so fails, without one. */
+/* From which state, and by what, one comes into another. */
+static const struct {
+    enum connection_state from;
+    enum connection_event by;
+} ways[CONNECTION_STATES_N] = {
+    [CONNECTION_HEAD] = {CONNECTION_ACCEPTED, EVENT_BYTE},
+    [CONNECTION_READ] = {CONNECTION_HEAD, EVENT_HEAD},
+    [CONNECTION_BODY] = {CONNECTION_READ, EVENT_ADMIT},
+    [CONNECTION_WHOLE] = {CONNECTION_BODY, EVENT_WHOLE},
+    [CONNECTION_HANDLED] = {CONNECTION_WHOLE, EVENT_HANDLE},
+    [CONNECTION_DEFERRED] = {CONNECTION_HANDLED, EVENT_DEFER},
+    [CONNECTION_GONE] = {CONNECTION_DEFERRED, EVENT_LEAVE},
+    [CONNECTION_RESUMED] = {CONNECTION_DEFERRED, EVENT_RESPOND},
+    [CONNECTION_LOST] = {CONNECTION_GONE, EVENT_RESPOND},
+    [CONNECTION_ANSWER] = {CONNECTION_HANDLED, EVENT_ANSWER},
+    [CONNECTION_EARLY] = {CONNECTION_READ, EVENT_REFUSE},
+    [CONNECTION_IDLE] = {CONNECTION_ANSWER, EVENT_OVER},
+    [CONNECTION_ENDING] = {CONNECTION_ANSWER, EVENT_OVER_LAST},
+};
+
+static void move_to(struct connection *connection, enum connection_state state,
+                    uint64_t deadline_ns)
+{
+    if (ways[state].from == CONNECTION_NONE)
+        return;
+    move_to(connection, ways[state].from, deadline_ns);
+    if (ways[state].by == EVENT_ADMIT)
+        connection_admit(connection, deadline_ns);
+    else
+        assert_true(connection_event(connection, ways[state].by));
+    assert_int_equal(connection_get_state(connection), state);
+}
+
+/* One in a state, whose request has this deadline if there is one. */
+static struct connection *add(int fd, enum connection_state state, uint64_t deadline_ns)
+{
+    struct connection *connection = connection_add(connections, fd, state == CONNECTION_HANDSHAKE);
+
+    assert_non_null(connection);
+    move_to(connection, state, deadline_ns);
+    return connection;
+}
+
+/* Wait for the end of the stream; a byte instead is a failure. */
 static void wait_for_end(int fd)
 {
+    struct pollfd polled = {.fd = fd, .events = POLLIN};
     char byte;
 
+    if (poll(&polled, 1, PATIENCE_MS) != 1)
+        fail_msg("the connection is not cut");
     assert_int_equal(recv(fd, &byte, 1, 0), 0);
 }
 
@@ -61,54 +119,90 @@ static bool is_open(int fd)
     return recv(fd, &byte, 1, MSG_DONTWAIT) < 0;
 }
 
-/* The peer of a cut socket sees its end; the others' peers do not, even one cut later. */
-static void deadline_cuts(void **state)
+static uint64_t cuts(enum connection_cut why)
+{
+    uint64_t counts[CONNECTION_CUTS_N];
+
+    connections_get_cuts(connections, counts);
+    return counts[why];
+}
+
+/* ---------------------------------------------------------------- deadlines ------------------ */
+
+/* The peer of a cut socket sees its end; the others' peers do not, even two sweeps later. */
+static void deadlines_cut(void **state)
 {
     int late[2], never[2], later[2];
-    struct connection_watch *watches[3];
+    struct connection *those[3];
 
     (void)state;
-    open_pair(late);
     open_pair(never);
     open_pair(later);
-    watches[0] = watch_add(connections, never[0], 0);
-    watches[1] = watch_add(connections, late[0], 1); /* long ago */
-    watches[2] = watch_add(connections, later[0], now_ns() + LATER_NS);
-    for (size_t i = 0; i < 3; i++)
-        assert_non_null(watches[i]);
-    wait_for_end(late[1]);
-    assert_true(is_open(never[1]));
-    assert_true(is_open(later[1]));
-    assert_int_equal(connections_count(connections), 3); /* cut, but still its owner's to remove */
-
-    /* Two more sweeps for certain: each cuts something watched after the last. */
-    for (int i = 0; i < 2; i++) {
-        watch_set(watches[1], 0, false);
-        watch_remove(watches[1]);
-        close_pair(late);
+    those[0] = add(never[0], CONNECTION_DEFERRED, 1);
+    those[1] = add(later[0], CONNECTION_BODY, now_ns() + HOUR_NS);
+    for (int i = 0; i < 3; i++) {
         open_pair(late);
-        watches[1] = watch_add(connections, late[0], now_ns());
+        those[2] = add(late[0], CONNECTION_BODY, i == 0 ? 1 : now_ns());
         wait_for_end(late[1]);
+        assert_int_equal(connections_in(connections, CONNECTION_BODY), 2); /* still its owner's */
+        connection_remove(those[2]);
+        close_pair(late);
     }
     assert_true(is_open(never[1]));
     assert_true(is_open(later[1]));
-
-    /* A new deadline takes the place of the old one. */
-    watch_set(watches[2], now_ns(), false);
-    wait_for_end(later[1]);
-    assert_true(is_open(never[1]));
-    for (size_t i = 0; i < 3; i++)
-        watch_remove(watches[i]);
-    close_pair(late);
+    assert_int_equal(cuts(CUT_BODY), 3);
+    connection_remove(those[0]);
+    connection_remove(those[1]);
     close_pair(never);
     close_pair(later);
 }
 
-/* A deadline moved on, or a watch removed, before its time cuts nothing. */
+/* In every state that has one; each counts as what it was late with. */
+static void each_deadline(void **state)
+{
+    static const struct {
+        enum connection_state state;
+        struct connection_times times; /* 1 is over at once */
+        enum connection_cut late;
+    } cases[] = {
+        {CONNECTION_HANDSHAKE, {HOUR_NS, 1, HOUR_NS}, CUT_HEADERS},
+        {CONNECTION_ACCEPTED, {HOUR_NS, 1, HOUR_NS}, CUT_HEADERS},
+        {CONNECTION_HEAD, {1, HOUR_NS, HOUR_NS}, CUT_HEADERS},
+        {CONNECTION_READ, {1, HOUR_NS, HOUR_NS}, CUT_HEADERS},
+        {CONNECTION_ANSWER, {HOUR_NS, HOUR_NS, 1}, CUT_ANSWER},
+        {CONNECTION_EARLY, {HOUR_NS, HOUR_NS, 1}, CUT_ANSWER},
+        {CONNECTION_IDLE, {HOUR_NS, HOUR_NS, 1}, CUT_IDLE},
+        {CONNECTION_ENDING, {HOUR_NS, HOUR_NS, 1}, CUT_IDLE},
+    };
+
+    (void)state;
+    (void)alarm(HANG_S);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t end_ns = now_ns() + PATIENCE_MS * NS_PER_MS;
+        struct connection *connection;
+        int pair[2];
+
+        create(&cases[i].times);
+        open_pair(pair);
+        connection = add(pair[0], cases[i].state, now_ns() + HOUR_NS);
+        wait_for_end(pair[1]);
+        /* A sweep may have come on the way to that state: then this is the second cut. */
+        while (cuts(cases[i].late) == 0 && now_ns() < end_ns)
+            usleep(1000);
+        assert_int_equal(cuts(cases[i].late), 1);
+        assert_int_equal(cuts(CUT_BODY), 0);
+        connection_remove(connection);
+        connections_destroy(connections);
+        close_pair(pair);
+    }
+    (void)alarm(0);
+}
+
+/* A deadline that is left behind, or a connection removed, before its time cuts nothing. */
 static void moved_and_removed_deadlines(void **state)
 {
     int moved[2], removed[2], sentinel[2];
-    struct connection_watch *watches[2];
+    struct connection *those[2];
     uint64_t soon_ns;
 
     (void)state;
@@ -116,60 +210,82 @@ static void moved_and_removed_deadlines(void **state)
         open_pair(moved);
         open_pair(removed);
         soon_ns = now_ns() + 300 * NS_PER_MS;
-        watches[0] = watch_add(connections, moved[0], soon_ns);
-        watches[1] = watch_add(connections, removed[0], soon_ns);
-        watch_set(watches[0], now_ns() + LATER_NS, false);
-        watch_remove(watches[1]);
+        those[0] = add(moved[0], CONNECTION_DEFERRED, soon_ns);
+        those[1] = add(removed[0], CONNECTION_BODY, soon_ns);
+        connection_remove(those[1]);
         if (now_ns() < soon_ns)
             break; /* else this machine was too slow for it to mean anything */
-        watch_remove(watches[0]);
+        connection_remove(those[0]);
         close_pair(moved);
         close_pair(removed);
     }
     open_pair(sentinel);
-    watches[1] = watch_add(connections, sentinel[0], soon_ns);
+    those[1] = add(sentinel[0], CONNECTION_HANDLED, soon_ns); /* which keeps that of its body */
     wait_for_end(sentinel[1]); /* the others' old time has come too */
     assert_true(is_open(moved[1]));
     assert_true(is_open(removed[1]));
-    watch_remove(watches[0]);
-    watch_remove(watches[1]);
+    connection_remove(those[0]);
+    connection_remove(those[1]);
     close_pair(moved);
     close_pair(removed);
     close_pair(sentinel);
 }
 
+/* A request has begun with its first byte, or with its head where there was none before. */
+static void beginnings(void **state)
+{
+    struct connection *connection = add(-1, CONNECTION_HEAD, 0);
+    uint64_t begun_ns = connection_get_begun_ns(connection), before_ns = now_ns();
+
+    (void)state;
+    assert_in_range(begun_ns, 1, before_ns);
+    assert_false(connection_event(connection, EVENT_BYTE));
+    assert_true(connection_event(connection, EVENT_HEAD));
+    assert_int_equal(connection_get_begun_ns(connection), begun_ns);
+    assert_true(connection_event(connection, EVENT_OVER));
+    assert_true(connection_event(connection, EVENT_HEAD));
+    begun_ns = connection_get_begun_ns(connection);
+    assert_in_range(begun_ns, before_ns, now_ns());
+    before_ns = now_ns();
+    assert_true(connection_event(connection, EVENT_OVER_NEXT));
+    assert_in_range(connection_get_begun_ns(connection), before_ns, now_ns());
+    connection_remove(connection);
+}
+
+/* ---------------------------------------------------------------- counts --------------------- */
+
 static void busy_or_unread(void **state)
 {
     int a[2], b[2];
     char byte;
-    struct connection_watch *watch_a, *watch_b;
+    struct connection *first, *second;
 
     (void)state;
     open_pair(a);
     open_pair(b);
     assert_int_equal(connections_busy(connections), 0);
-    assert_int_equal(connections_count(connections), 0);
-    watch_a = watch_add(connections, a[0], 0);
-    watch_b = watch_add(connections, b[0], 0);
-    assert_int_equal(connections_count(connections), 2);
+    first = add(a[0], CONNECTION_HANDSHAKE, 0);
+    second = add(b[0], CONNECTION_ACCEPTED, 0);
+    assert_int_equal(connections_in(connections, CONNECTION_HANDSHAKE), 1);
+    assert_int_equal(connections_in(connections, CONNECTION_ACCEPTED), 1);
     assert_int_equal(connections_busy(connections), 0);
-    watch_set(watch_a, 0, true);
+    assert_true(connection_event(first, EVENT_BYTE));
+    assert_int_equal(connections_in(connections, CONNECTION_HANDSHAKE), 0);
     assert_int_equal(connections_busy(connections), 1);
     assert_int_equal(write(b[1], "x", 1), 1);
     assert_int_equal(connections_busy(connections), 2);
     assert_int_equal(write(a[1], "x", 1), 1); /* both reasons at once count once */
     assert_int_equal(connections_busy(connections), 2);
-    watch_set(watch_a, 0, false);
+    assert_true(connection_event(first, EVENT_HEAD));
+    assert_true(connection_event(first, EVENT_OVER));
     assert_int_equal(connections_busy(connections), 2);
     assert_int_equal(read(a[0], &byte, 1), 1);
     assert_int_equal(connections_busy(connections), 1);
     assert_int_equal(read(b[0], &byte, 1), 1);
     assert_int_equal(connections_busy(connections), 0);
-    watch_remove(watch_a);
-    assert_int_equal(connections_count(connections), 1);
-    watch_remove(watch_b);
-    assert_int_equal(connections_count(connections), 0);
-    watch_remove(NULL);
+    connection_remove(first);
+    connection_remove(second);
+    connection_remove(NULL);
     connections_destroy(NULL);
     close_pair(a);
     close_pair(b);
@@ -178,46 +294,47 @@ static void busy_or_unread(void **state)
 /* First, middle and last of the list can go. */
 static void removal_in_any_order(void **state)
 {
+    static const size_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                        {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
     int pair[2];
 
     (void)state;
     open_pair(pair);
     for (size_t order = 0; order < 6; order++) {
-        static const size_t orders[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
-                                            {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
-        struct connection_watch *watches[3];
+        struct connection *those[3];
 
         for (size_t i = 0; i < 3; i++)
-            watches[i] = watch_add(connections, pair[0], 0);
+            those[i] = add(pair[0], CONNECTION_ACCEPTED, 0);
         for (size_t i = 0; i < 3; i++) {
-            watch_remove(watches[orders[order][i]]);
-            assert_int_equal(connections_count(connections), 2 - i);
+            connection_remove(those[orders[order][i]]);
+            assert_int_equal(connections_in(connections, CONNECTION_ACCEPTED), 2 - i);
         }
     }
     close_pair(pair);
 }
+
+/* ---------------------------------------------------------------- threads -------------------- */
 
 static void *churn_main(void *argument)
 {
     int pair[2];
 
     (void)argument;
-    for (int i = 0; i < PAIRS * 10; i++) {
-        struct connection_watch *watch;
+    for (unsigned i = 0; i < PAIRS * CONNECTION_STATES_N; i++) {
+        enum connection_state state = 1 + i % (CONNECTION_STATES_N - 1);
+        struct connection *connection;
 
         if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
             return (void *)1;
-        watch = watch_add(connections, pair[0], i % 2 == 0 ? 1 : now_ns() + LATER_NS);
-        watch_set(watch, now_ns() + (uint64_t)(i % 3) * NS_PER_MS, true);
+        connection = add(pair[0], state, i % 2 == 0 ? 1 : now_ns() + i % 3 * NS_PER_MS);
         (void)connections_busy(connections);
-        watch_remove(watch);
-        close(pair[0]);
-        close(pair[1]);
+        connection_remove(connection);
+        close_pair(pair);
     }
     return NULL;
 }
 
-/* Added, moved and removed by several threads while the sweeper runs. */
+/* Added, moved and removed by several threads while the connections are swept. */
 static void many_threads(void **state)
 {
     pthread_t threads[4];
@@ -231,20 +348,19 @@ static void many_threads(void **state)
         pthread_join(threads[i], &failed);
         assert_null(failed);
     }
-    assert_int_equal(connections_count(connections), 0);
     assert_int_equal(connections_busy(connections), 0);
 }
 
-/* Started and stopped without a connection, or with one watched a moment ago. */
+/* Started and stopped without a connection, or with one added a moment ago. */
 static void stops_at_once(void **state)
 {
     (void)state;
     for (int i = 0; i < 50; i++) {
         struct connections *own;
 
-        assert_int_equal(connections_create(&own, NULL), VGG_OK);
+        assert_int_equal(connections_create(&slow, &own, NULL), VGG_OK);
         if (i % 2 == 0)
-            watch_remove(watch_add(own, -1, now_ns() + LATER_NS));
+            connection_remove(connection_add(own, -1, false));
         connections_destroy(own);
     }
 }
@@ -253,18 +369,18 @@ static void out_of_memory(void **state)
 {
     struct connections *own = NULL;
     struct vgg_error error = {0};
-    struct connection_watch *watch;
+    struct connection *connection;
 
     (void)state;
     if (!fault_available())
         skip();
     fault_arm(1);
-    watch = watch_add(connections, -1, 0);
+    connection = connection_add(connections, -1, false);
     assert_true(fault_disarm());
-    assert_null(watch);
-    assert_int_equal(connections_count(connections), 0);
+    assert_null(connection);
+    assert_int_equal(connections_in(connections, CONNECTION_ACCEPTED), 0);
     fault_arm(1);
-    assert_int_equal(connections_create(&own, &error), VGG_NO_MEMORY);
+    assert_int_equal(connections_create(&slow, &own, &error), VGG_NO_MEMORY);
     assert_true(fault_disarm());
     assert_null(own);
     assert_int_equal(error.status, VGG_NO_MEMORY);
@@ -290,55 +406,133 @@ static void open_tcp(int pair[2])
     close(listener);
 }
 
+static void wait_until_gone(const struct connection *connection)
+{
+    uint64_t end_ns = now_ns() + PATIENCE_MS * NS_PER_MS;
+
+    while (connection_get_state(connection) != CONNECTION_GONE) {
+        if (now_ns() >= end_ns)
+            fail_msg("nobody notices that the client has gone");
+        usleep(1000);
+    }
+}
+
 static void the_closed_are_told_from_the_half_closed(void **state)
 {
-    enum { CLOSED, RESET, HALF, OPEN, UNASKED, N };
+    enum { CLOSED, RESET, HALF, OPEN, RESUMED, N };
     const struct linger now = {.l_onoff = 1};
-    struct connection_watch *watches[N];
-    atomic_bool gone[N] = {false};
+    struct connection *those[N];
     int pairs[N][2];
     char text[8];
 
     (void)state;
     for (size_t i = 0; i < N; i++) {
         open_tcp(pairs[i]);
-        watches[i] = watch_add(connections, pairs[i][0], now_ns() + LATER_NS);
-        watch_expect(watches[i], false);
-        watch_await(watches[i], &gone[i]);
+        those[i] = add(pairs[i][0], i == RESUMED ? CONNECTION_RESUMED : CONNECTION_DEFERRED, 1);
     }
-    watch_await(watches[UNASKED], NULL);
     shutdown(pairs[HALF][1], SHUT_WR);
-    close(pairs[UNASKED][1]);
+    close(pairs[RESUMED][1]);
     close(pairs[CLOSED][1]);
     setsockopt(pairs[RESET][1], SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close(pairs[RESET][1]);
-    while (!gone[CLOSED] || !gone[RESET])
-        usleep(1000);
+    wait_until_gone(those[CLOSED]);
+    wait_until_gone(those[RESET]);
     usleep(300000); /* some sweeps more: nothing else changes */
-    assert_false(gone[HALF] || gone[OPEN] || gone[UNASKED]);
+    assert_int_equal(connection_get_state(those[HALF]), CONNECTION_DEFERRED);
+    assert_int_equal(connection_get_state(those[OPEN]), CONNECTION_DEFERRED);
+    assert_int_equal(connection_get_state(those[RESUMED]), CONNECTION_RESUMED);
     /* What it was sent to find out is not in its stream. */
     assert_int_equal(send(pairs[HALF][0], "answer", 6, 0), 6);
     assert_int_equal(recv(pairs[HALF][1], text, sizeof text, 0), 6);
     assert_memory_equal(text, "answer", 6);
     for (size_t i = 0; i < N; i++) {
-        watch_remove(watches[i]);
+        connection_remove(those[i]);
         close(pairs[i][0]);
     }
     close(pairs[HALF][1]);
     close(pairs[OPEN][1]);
 }
 
+/* Who closes its side is cut where bytes of it are expected, once all it sent has been read. */
+static void no_more_bytes(void **state)
+{
+    enum { EXPECTED, UNREAD, ANSWERED, N };
+    static const enum connection_state states[N] = {CONNECTION_BODY, CONNECTION_BODY,
+                                                    CONNECTION_ANSWER};
+    struct connection *those[N];
+    int pairs[N][2];
+    char byte;
+
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        open_pair(pairs[i]);
+        those[i] = add(pairs[i][0], states[i], now_ns() + HOUR_NS);
+    }
+    assert_int_equal(write(pairs[UNREAD][1], "x", 1), 1);
+    for (size_t i = N; i-- > 0;)
+        shutdown(pairs[i][1], SHUT_WR);
+    wait_for_end(pairs[EXPECTED][1]);
+    assert_true(is_open(pairs[UNREAD][1]));
+    assert_true(is_open(pairs[ANSWERED][1]));
+    assert_int_equal(read(pairs[UNREAD][0], &byte, 1), 1);
+    wait_for_end(pairs[UNREAD][1]);
+    assert_true(is_open(pairs[ANSWERED][1]));
+    assert_int_equal(cuts(CUT_BODY), 0); /* none of them was late */
+    for (size_t i = 0; i < N; i++) {
+        connection_remove(those[i]);
+        close_pair(pairs[i]);
+    }
+}
+
+/* ---------------------------------------------------------------- mistakes ------------------- */
+
+/* In a process of its own, which an event that cannot happen ends. */
+static void let_happen(enum connection_state state, enum connection_event event)
+{
+    const struct rlimit no_core = {0};
+
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    (void)signal(SIGABRT, SIG_DFL);
+    (void)close(STDERR_FILENO);
+    if (connections_create(&slow, &connections, NULL) == VGG_OK)
+        (void)connection_event(add(-1, state, 1), event);
+    _exit(0);
+}
+
+static void what_cannot_happen_ends_the_process(void **state)
+{
+    (void)state;
+    (void)alarm(HANG_S);
+    for (enum connection_state from = 1; from < CONNECTION_STATES_N; from++)
+        for (enum connection_event event = 0; event < CONNECTION_EVENTS_N; event++) {
+            bool refused = connection_next(from, event) == CONNECTION_NONE;
+            pid_t child = fork();
+            int status = 0;
+
+            if (child == 0)
+                let_happen(from, event);
+            assert_int_equal(waitpid(child, &status, 0), child);
+            if (refused ? !WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT : status != 0)
+                fail_msg("state %d, event %d: status %d", (int)from, (int)event, status);
+        }
+    (void)alarm(0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(deadline_cuts, setup, teardown),
+        cmocka_unit_test(what_cannot_happen_ends_the_process), /* before there are threads */
+        cmocka_unit_test(each_deadline),
+        cmocka_unit_test_setup_teardown(deadlines_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(moved_and_removed_deadlines, setup, teardown),
+        cmocka_unit_test_setup_teardown(beginnings, setup, teardown),
         cmocka_unit_test_setup_teardown(busy_or_unread, setup, teardown),
         cmocka_unit_test_setup_teardown(removal_in_any_order, setup, teardown),
         cmocka_unit_test_setup_teardown(many_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(stops_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(out_of_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(the_closed_are_told_from_the_half_closed, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_more_bytes, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
