@@ -43,11 +43,30 @@ struct vgg_shape {
     uint32_t n, c, h, w;
 };
 
-/* Shape after `conv`; h or w is 0 where the kernel does not fit. */
-struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape in);
+/* Shape of what `conv` multiplies, before the pool; h or w is 0 where the kernel does not fit. */
+static inline struct vgg_shape vgg_conv_unpooled(const struct vgg_conv *conv, struct vgg_shape in)
+{
+    uint32_t h = in.h + 2 * conv->pad, w = in.w + 2 * conv->pad;
+    struct vgg_shape out = {in.n, conv->out, 0, 0};
 
-/* The same before the pool: what is multiplied. */
-struct vgg_shape vgg_conv_unpooled(const struct vgg_conv *conv, struct vgg_shape in);
+    if (h < conv->kernel || w < conv->kernel)
+        return out;
+    out.h = h - conv->kernel + 1;
+    out.w = w - conv->kernel + 1;
+    return out;
+}
+
+/* Shape after all of it. */
+static inline struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape in)
+{
+    struct vgg_shape out = vgg_conv_unpooled(conv, in);
+
+    if (conv->pool) {
+        out.h /= 2;
+        out.w /= 2;
+    }
+    return out;
+}
 
 /*
  * Local response normalisation (Krizhevsky et al., 2012, section 3.3): a / (k + alpha * sum)^beta,
