@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "model/convert.h"
 #include "model/names.h"
 #include "model/pipeline.h"
 
