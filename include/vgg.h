@@ -108,17 +108,24 @@ enum vgg_status vgg_image_peek(const void *bytes, size_t size,
  * Decode a picture: accurate integer IDCT, fancy upsampling, CMYK and YCCK as inverted, alpha
  * dropped, the first frame of an animation, EXIF orientation applied. Colours are those of Pillow's
  * convert("RGB"). Damage is an error, never a partly grey picture. Errors as vgg_image_peek, and
- * what limits->poll says.
- * The caller owns *image. Thread-safe.
+ * what limits->poll says. The caller owns *image. Thread-safe.
  */
 enum vgg_status vgg_image_decode(const void *bytes, size_t size,
                                  const struct vgg_image_limits *limits, struct vgg_image **image,
                                  struct vgg_error *error);
 
+enum { VGG_SIDE_MAX = 1 << 24 }; /* pixels, of what is rescaled and of what it becomes */
+
 /*
- * Rescale isotropically so that the shorter side is `scale` pixels and the longer is
- * floor(scale * long / short). Bit-identical to Pillow's resize(BILINEAR). Errors: BAD_ARGUMENT
- * (scale 0), TOO_LARGE (a side over 2^24), NO_MEMORY. The caller owns *out. Thread-safe.
+ * Sides of a picture of at least 1x1 pixels when it is rescaled so that the shorter one is `scale`
+ * and the longer floor(scale * long / short). Pure.
+ */
+void vgg_image_scaled_size(uint32_t width, uint32_t height, uint32_t scale, uint64_t *scaled_width,
+                           uint64_t *scaled_height);
+
+/*
+ * Rescale to that size. Bit-identical to Pillow's resize(BILINEAR). Errors: BAD_ARGUMENT (scale 0),
+ * TOO_LARGE (a side over VGG_SIDE_MAX), NO_MEMORY. The caller owns *out. Thread-safe.
  */
 enum vgg_status vgg_image_rescale(const struct vgg_image *image, uint32_t scale,
                                   struct vgg_image **out, struct vgg_error *error);
