@@ -114,12 +114,10 @@ enum vgg_status vgg_image_decode(const void *bytes, size_t size,
                                  const struct vgg_image_limits *limits, struct vgg_image **image,
                                  struct vgg_error *error);
 
-enum { VGG_SIDE_MAX = 1 << 24 }; /* pixels, of what is rescaled and of what it becomes */
+enum { VGG_SCALES_MAX = 8, VGG_SCALE_MAX = 1024, VGG_SIDE_MAX = 1 << 24 }; /* a number; pixels */
 
-/*
- * Sides of a picture of at least 1x1 pixels when it is rescaled so that the shorter one is `scale`
- * and the longer floor(scale * long / short). Pure.
- */
+/* Sides of a picture, at least 1x1, whose shorter side is rescaled to `scale` pixels: the longer is
+ * then floor(scale * long / short). Pure. */
 void vgg_image_scaled_size(uint32_t width, uint32_t height, uint32_t scale, uint64_t *scaled_width,
                            uint64_t *scaled_height);
 
@@ -140,8 +138,6 @@ const uint8_t *vgg_image_pixels(const struct vgg_image *image);
 void vgg_image_destroy(struct vgg_image *image);
 
 /* ---------------------------------------------------------------- models --------------------- */
-
-enum { VGG_SCALES_MAX = 8, VGG_SCALE_MAX = 1024 };
 
 /* A loaded network: immutable, reference-counted, shared freely between threads. */
 struct vgg_model;
@@ -328,8 +324,7 @@ struct vgg_engine_options {
  */
 struct vgg_engine;
 
-/* `options` may be NULL. Errors: BAD_ARGUMENT (over 65535 threads), NO_MEMORY (also where threads
- * cannot be started). */
+/* `options` may be NULL. Errors: BAD_ARGUMENT (over 65535 threads), NO_MEMORY (for threads too). */
 enum vgg_status vgg_engine_create(const struct vgg_engine_options *options,
                                   struct vgg_engine **engine, struct vgg_error *error);
 
@@ -445,6 +440,8 @@ void vgg_job_destroy(struct vgg_job *job);
  * `classes`. Returns how many were written to top[]. O(classes * log k). Pure.
  */
 size_t vgg_top_k(const float *posterior, uint32_t classes, size_t k, uint32_t *top);
+/* How many classes that puts before class `index`. Pure. */
+uint32_t vgg_class_rank(const float *posterior, uint32_t classes, uint32_t index);
 
 #ifdef __cplusplus
 }
