@@ -108,17 +108,22 @@ enum vgg_status vgg_image_peek(const void *bytes, size_t size,
  * Decode a picture: accurate integer IDCT, fancy upsampling, CMYK and YCCK as inverted, alpha
  * dropped, the first frame of an animation, EXIF orientation applied. Colours are those of Pillow's
  * convert("RGB"). Damage is an error, never a partly grey picture. Errors as vgg_image_peek, and
- * what limits->poll says.
- * The caller owns *image. Thread-safe.
+ * what limits->poll says. The caller owns *image. Thread-safe.
  */
 enum vgg_status vgg_image_decode(const void *bytes, size_t size,
                                  const struct vgg_image_limits *limits, struct vgg_image **image,
                                  struct vgg_error *error);
 
+enum { VGG_SCALES_MAX = 8, VGG_SCALE_MAX = 1024, VGG_SIDE_MAX = 1 << 24 }; /* a number; pixels */
+
+/* Sides of a picture, at least 1x1, whose shorter side is rescaled to `scale` pixels: the longer is
+ * then floor(scale * long / short). Pure. */
+void vgg_image_scaled_size(uint32_t width, uint32_t height, uint32_t scale, uint64_t *scaled_width,
+                           uint64_t *scaled_height);
+
 /*
- * Rescale isotropically so that the shorter side is `scale` pixels and the longer is
- * floor(scale * long / short). Bit-identical to Pillow's resize(BILINEAR). Errors: BAD_ARGUMENT
- * (scale 0), TOO_LARGE (a side over 2^24), NO_MEMORY. The caller owns *out. Thread-safe.
+ * Rescale to that size. Bit-identical to Pillow's resize(BILINEAR). Errors: BAD_ARGUMENT (scale 0),
+ * TOO_LARGE (a side over VGG_SIDE_MAX), NO_MEMORY. The caller owns *out. Thread-safe.
  */
 enum vgg_status vgg_image_rescale(const struct vgg_image *image, uint32_t scale,
                                   struct vgg_image **out, struct vgg_error *error);
@@ -133,8 +138,6 @@ const uint8_t *vgg_image_pixels(const struct vgg_image *image);
 void vgg_image_destroy(struct vgg_image *image);
 
 /* ---------------------------------------------------------------- models --------------------- */
-
-enum { VGG_SCALES_MAX = 8, VGG_SCALE_MAX = 1024 };
 
 /* A loaded network: immutable, reference-counted, shared freely between threads. */
 struct vgg_model;
@@ -321,8 +324,7 @@ struct vgg_engine_options {
  */
 struct vgg_engine;
 
-/* `options` may be NULL. Errors: BAD_ARGUMENT (over 65535 threads), NO_MEMORY (also where threads
- * cannot be started). */
+/* `options` may be NULL. Errors: BAD_ARGUMENT (over 65535 threads), NO_MEMORY (for threads too). */
 enum vgg_status vgg_engine_create(const struct vgg_engine_options *options,
                                   struct vgg_engine **engine, struct vgg_error *error);
 
@@ -438,6 +440,8 @@ void vgg_job_destroy(struct vgg_job *job);
  * `classes`. Returns how many were written to top[]. O(classes * log k). Pure.
  */
 size_t vgg_top_k(const float *posterior, uint32_t classes, size_t k, uint32_t *top);
+/* How many classes that puts before class `index`. Pure. */
+uint32_t vgg_class_rank(const float *posterior, uint32_t classes, uint32_t index);
 
 #ifdef __cplusplus
 }

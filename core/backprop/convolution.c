@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "nn/net.h"
 
 /* ---------------------------------------------------------------- memory --------------------- */
 
@@ -24,8 +25,8 @@ static float *new_map(const struct vgg_convolution *layer, struct vgg_shape shap
 static bool allocate(struct vgg_convolution *layer, bool batch_norm, bool first)
 {
     const struct vgg_kernels *kernels = layer->kernels;
-    float **const vectors[] = {&layer->scale, &layer->shift, &layer->centre, &layer->a,
-                               &layer->b,     &layer->c,     &layer->zeros};
+    float **const vectors[] = {&layer->scale, &layer->shift,  &layer->centre, &layer->inverse,
+                               &layer->slope, &layer->offset, &layer->zeros};
     bool good = true;
 
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++)
@@ -106,8 +107,11 @@ enum vgg_status vgg_convolution_init(struct vgg_convolution *layer,
         return status;
     if (!allocate(layer, batch_norm, first))
         return vgg_fail(error, VGG_NO_MEMORY, "out of memory for %s", name);
-    for (uint32_t i = 0; batch_norm && i < conv->out; i++)
-        layer->gamma.value[i] = layer->variance[i] = 1;
+    for (uint32_t i = 0; i < conv->out; i++)
+        if (batch_norm)
+            layer->gamma.value[i] = layer->variance[i] = 1;
+        else
+            layer->scale[i] = 1;
     return VGG_OK;
 }
 
@@ -115,8 +119,8 @@ void vgg_convolution_fini(struct vgg_convolution *layer)
 {
     void *const blocks[] = {layer->mean,  layer->variance,  layer->packed,     layer->packed_back,
                             layer->y,     layer->rectified, layer->normalised, layer->result,
-                            layer->scale, layer->shift,     layer->centre,     layer->a,
-                            layer->b,     layer->c,         layer->zeros,      layer->zeros_back};
+                            layer->scale, layer->shift,     layer->centre,     layer->inverse,
+                            layer->slope, layer->offset,    layer->zeros,      layer->zeros_back};
 
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         free(blocks[i]);
@@ -207,7 +211,7 @@ static double count_of(const struct vgg_convolution *layer)
     return (double)layer->unpooled.n * layer->unpooled.h * layer->unpooled.w;
 }
 
-/* 1 / sqrt(variance + epsilon) of a channel, kept in `c` from forward to backward. */
+/* The scale and shift of a batch, and what its gradient needs of the statistics. */
 static void normalise(struct vgg_convolution *layer, struct vgg_team *team,
                       const struct vgg_convolution_work *work)
 {
@@ -226,7 +230,7 @@ static void normalise(struct vgg_convolution *layer, struct vgg_team *team,
         layer->scale[i] = (float)scale;
         layer->shift[i] = (float)((double)layer->bias.value[i] - mean * scale);
         layer->centre[i] = (float)mean;
-        layer->c[i] = (float)inverse;
+        layer->inverse[i] = (float)inverse;
         layer->mean[i] += (float)VGG_BATCH_NORM_MOMENTUM * ((float)mean - layer->mean[i]);
         layer->variance[i] += (float)VGG_BATCH_NORM_MOMENTUM *
                               ((float)(variance * n / fmax(n - 1, 1)) - layer->variance[i]);
@@ -234,8 +238,9 @@ static void normalise(struct vgg_convolution *layer, struct vgg_team *team,
 }
 
 /*
- * From the sums of u's gradient g and of g (y - mean): gradients of gamma and beta, and of y, which
- * is scale (g - mean(g) - (y - mean) mean(g (y - mean)) / (variance + epsilon)) = a g + b y + c.
+ * From the sums of u's gradient g and of g (y - centre): gradients of gamma and beta, and of y,
+ * which is scale (g - mean(g) - (y - centre) mean(g (y - centre)) inverse^2) = scale g + slope y +
+ * offset.
  */
 static void normalise_back(struct vgg_convolution *layer, struct vgg_team *team, float *grad,
                            const double *sums)
@@ -243,22 +248,20 @@ static void normalise_back(struct vgg_convolution *layer, struct vgg_team *team,
     double n = count_of(layer);
 
     for (size_t i = 0; i < layer->conv.out; i++) {
-        double sum = sums[i], product = sums[padded(layer) + i], inverse = (double)layer->c[i];
-        double scale = (double)layer->scale[i], b = -scale * inverse * inverse * product / n;
+        double sum = sums[i], product = sums[padded(layer) + i];
+        double inverse = (double)layer->inverse[i], scale = (double)layer->scale[i];
+        double slope = -scale * inverse * inverse * product / n;
 
         layer->bias.gradient[i] = (float)sum;
         layer->gamma.gradient[i] = (float)(product * inverse);
-        layer->a[i] = (float)scale;
-        layer->b[i] = (float)b;
-        layer->c[i] = (float)(-scale * sum / n - b * (double)layer->centre[i]);
+        layer->slope[i] = (float)slope;
+        layer->offset[i] = (float)(-scale * sum / n - slope * (double)layer->centre[i]);
     }
-    layer->kernels->gradients->blend(team, grad, layer->y, layer->unpooled, layer->a, layer->b,
-                                     layer->c);
+    layer->kernels->gradients->blend(team, grad, layer->y, layer->unpooled, layer->scale,
+                                     layer->slope, layer->offset);
 }
 
 /* ---------------------------------------------------------------- LRN ------------------------ */
-
-enum { LRN_SIDE = 2, LRN_WINDOW = 2 * LRN_SIDE + 1 };
 
 struct lrn_loop {
     struct vgg_blocked map;
@@ -275,48 +278,49 @@ static size_t lrn_at(const struct lrn_loop *loop, size_t at, size_t c)
     return at + c / lanes * vgg_blocked_plane(&loop->map) + c % lanes;
 }
 
-/* 2 + 1e-4 times the sum of squares around channel c. */
+/* s of channel c. */
 static double lrn_base(const struct lrn_loop *loop, size_t at, size_t c)
 {
     double sum = 0;
 
-    for (size_t i = c > LRN_SIDE ? c - LRN_SIDE : 0; i < loop->channels && i <= c + LRN_SIDE; i++) {
+    for (size_t i = c > VGG_LRN_SIDE ? c - VGG_LRN_SIDE : 0;
+         i < loop->channels && i <= c + VGG_LRN_SIDE; i++) {
         double a = (double)loop->in[lrn_at(loop, at, i)];
 
         sum += a * a;
     }
-    return 2 + 1e-4 * sum;
+    return VGG_LRN_K + VGG_LRN_ALPHA * sum;
 }
 
 /*
- * b_i = a_i s_i^-0.75 with s_i = 2 + 1e-4 sum a_j^2, so the gradient of a_j is
- * g_j s_j^-0.75 - 1.5e-4 a_j (sum of g_i a_i s_i^-1.75 over the i around j). The rings hold the
- * terms of the window, and g_j is overwritten when no window needs it.
+ * b_i = a_i s_i^-beta with s_i = k + alpha sum a_j^2, so the gradient of a_j is
+ * g_j s_j^-beta - 2 alpha beta a_j (sum of g_i a_i s_i^(-beta - 1) over the i around j). The rings
+ * hold the terms of the window, and g_j is overwritten when no window needs it.
  */
 static void lrn_back_pixel(const struct lrn_loop *loop, size_t at)
 {
-    double terms[LRN_WINDOW] = {0}, powers[LRN_WINDOW] = {0};
+    double terms[VGG_LRN_CHANNELS] = {0}, powers[VGG_LRN_CHANNELS] = {0};
 
-    for (size_t c = 0; c < loop->channels + LRN_SIDE; c++) {
+    for (size_t c = 0; c < loop->channels + VGG_LRN_SIDE; c++) {
         double term = 0, power = 0, sum = 0;
-        size_t j = c - LRN_SIDE;
+        size_t j = c - VGG_LRN_SIDE;
 
         if (c < loop->channels) {
             double base = lrn_base(loop, at, c);
 
-            power = pow(base, -0.75);
+            power = pow(base, -VGG_LRN_BETA);
             term = (double)loop->grad[lrn_at(loop, at, c)] * (double)loop->in[lrn_at(loop, at, c)] *
                    power / base;
         }
-        terms[c % LRN_WINDOW] = term;
-        powers[c % LRN_WINDOW] = power;
-        if (c < LRN_SIDE)
+        terms[c % VGG_LRN_CHANNELS] = term;
+        powers[c % VGG_LRN_CHANNELS] = power;
+        if (c < VGG_LRN_SIDE)
             continue;
-        for (size_t i = 0; i < LRN_WINDOW; i++)
+        for (size_t i = 0; i < VGG_LRN_CHANNELS; i++)
             sum += terms[i];
         loop->grad[lrn_at(loop, at, j)] =
-            (float)((double)loop->grad[lrn_at(loop, at, j)] * powers[j % LRN_WINDOW] -
-                    1.5e-4 * (double)loop->in[lrn_at(loop, at, j)] * sum);
+            (float)((double)loop->grad[lrn_at(loop, at, j)] * powers[j % VGG_LRN_CHANNELS] -
+                    VGG_LRN_SLOPE * (double)loop->in[lrn_at(loop, at, j)] * sum);
     }
 }
 
@@ -333,26 +337,17 @@ static void lrn_back_row(void *context, size_t item, unsigned thread)
 
 /* ---------------------------------------------------------------- the layer ------------------ */
 
-static struct vgg_post post_of(const struct vgg_convolution *layer, bool relu, bool pool)
+/* Where LRN stands between them, ReLU and pool are two steps: this is the first, or all. */
+static struct vgg_post activation_of(const struct vgg_convolution *layer)
 {
-    return (struct vgg_post){layer->scale, layer->shift, relu, pool};
+    return (struct vgg_post){layer->scale, layer->shift, .relu = true,
+                             .pool = layer->conv.pool && !layer->conv.lrn};
 }
 
-/* The map as it is: LRN stands between ReLU and pool. */
-static void set_identity(struct vgg_convolution *layer)
+/* The second step. LRN comes without batch normalisation, so scale is 1. */
+static struct vgg_post pool_of(const struct vgg_convolution *layer)
 {
-    for (size_t i = 0; i < layer->conv.out; i++) {
-        layer->scale[i] = 1;
-        layer->shift[i] = 0;
-    }
-}
-
-static void set_bias(struct vgg_convolution *layer)
-{
-    for (size_t i = 0; i < layer->conv.out; i++) {
-        layer->scale[i] = 1;
-        layer->shift[i] = layer->bias.value[i];
-    }
+    return (struct vgg_post){layer->scale, layer->zeros, .relu = false, .pool = layer->conv.pool};
 }
 
 void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
@@ -363,7 +358,7 @@ void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *tea
                              .conv = &layer->forward,
                              .weights = layer->weight.value,
                              .packed = layer->packed};
-    struct vgg_post post = post_of(layer, true, layer->conv.pool);
+    const struct vgg_post activation = activation_of(layer), pool = pool_of(layer);
 
     pack(team, &loop);
     kernels->conv(team, &layer->forward, layer->packed, layer->zeros, in, layer->in, layer->y,
@@ -371,18 +366,15 @@ void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *tea
     if (layer->mean != NULL)
         normalise(layer, team, work);
     else
-        set_bias(layer);
+        memcpy(layer->shift, layer->bias.value, layer->conv.out * sizeof *layer->shift);
     if (!layer->conv.lrn) {
-        kernels->gradients->post(team, &post, layer->y, layer->unpooled, layer->result);
+        kernels->gradients->post(team, &activation, layer->y, layer->unpooled, layer->result);
         return;
     }
-    post.pool = false;
-    kernels->gradients->post(team, &post, layer->y, layer->unpooled, layer->rectified);
+    kernels->gradients->post(team, &activation, layer->y, layer->unpooled, layer->rectified);
     memcpy(layer->normalised, layer->rectified, kernels->map_bytes(layer->unpooled));
     vgg_blocked_lrn(team, layer->unpooled, kernels->lanes, layer->normalised);
-    set_identity(layer);
-    post = post_of(layer, false, layer->conv.pool);
-    kernels->gradients->post(team, &post, layer->normalised, layer->unpooled, layer->result);
+    kernels->gradients->post(team, &pool, layer->normalised, layer->unpooled, layer->result);
 }
 
 /* Back through pool and LRN: the gradient of what ReLU gave, into `between`. */
@@ -391,13 +383,11 @@ static void lrn_back(struct vgg_convolution *layer, struct vgg_team *team, const
 {
     struct lrn_loop loop = {vgg_blocked_of(layer->unpooled, layer->kernels->lanes), layer->conv.out,
                             layer->rectified, between};
-    struct vgg_post post = post_of(layer, false, layer->conv.pool);
+    const struct vgg_post pool = pool_of(layer);
 
-    set_identity(layer);
-    layer->kernels->gradients->post_back(team, &post, out_grad, layer->normalised, layer->unpooled,
+    layer->kernels->gradients->post_back(team, &pool, out_grad, layer->normalised, layer->unpooled,
                                          layer->centre, between, work->sums, work->sums_scratch);
     vgg_team_run(team, lrn_back_row, &loop, loop.map.n * loop.map.h);
-    set_bias(layer);
 }
 
 void vgg_convolution_backward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
@@ -405,11 +395,11 @@ void vgg_convolution_backward(struct vgg_convolution *layer, struct vgg_team *te
                               const struct vgg_convolution_work *work)
 {
     const struct vgg_kernels *kernels = layer->kernels;
-    struct vgg_post post = post_of(layer, true, layer->conv.pool && !layer->conv.lrn);
+    const struct vgg_post activation = activation_of(layer);
 
     if (layer->conv.lrn)
         lrn_back(layer, team, out_grad, between, work);
-    kernels->gradients->post_back(team, &post, layer->conv.lrn ? between : out_grad, layer->y,
+    kernels->gradients->post_back(team, &activation, layer->conv.lrn ? between : out_grad, layer->y,
                                   layer->unpooled, layer->centre, between, work->sums,
                                   work->sums_scratch);
     if (layer->mean != NULL)

@@ -8,7 +8,6 @@
 #include "backprop/parameter.h"
 #include "kernels/gradients.h"
 
-#define VGG_BATCH_NORM_EPSILON 1e-5
 #define VGG_BATCH_NORM_MOMENTUM 0.1 /* of a batch in the running statistics */
 
 /* Memory that the layers of a network take in turn. */
@@ -36,8 +35,13 @@ struct vgg_convolution {
     void *packed, *packed_back;        /* the latter NULL where no gradient of the input is asked */
     float *y, *rectified, *normalised; /* maps; the latter two with LRN alone */
     float *result;                     /* the map after all of it */
-    float *scale, *shift, *centre;     /* vectors [channels, padded] */
-    float *a, *b, *c, *zeros;
+
+    /* Vectors [channels, padded]. */
+    float *scale, *shift;  /* y to u (gradients.h): of batch-norm, else 1 and the bias */
+    float *centre;         /* of y in the batch, which sums are taken about; 0 without batch-norm */
+    float *inverse;        /* of the deviation of y in the batch */
+    float *slope, *offset; /* the gradient of u to that of y, beside scale */
+    float *zeros;
     float *zeros_back; /* [in] */
 };
 

@@ -1,11 +1,10 @@
 /* Multi-crop evaluation (paper, section 3.2): a grid of crops of each rescaled image. */
-#include "engine/crops.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "engine/views.h"
 #include "image/image.h"
 
 enum { GRID_MAX = 32 };
@@ -79,12 +78,4 @@ enum vgg_status vgg_views_create_crops(const struct vgg_image *image,
         add_image(views->crops, views->images[i], crop, grid, mirrors);
     *out = views;
     return VGG_OK;
-}
-
-void vgg_crops_destroy(struct vgg_crops *crops)
-{
-    if (crops == NULL)
-        return;
-    free(crops->order);
-    free(crops);
 }

@@ -77,3 +77,12 @@ size_t vgg_top_k(const float *posterior, uint32_t classes, size_t k, uint32_t *t
     }
     return k;
 }
+
+uint32_t vgg_class_rank(const float *posterior, uint32_t classes, uint32_t index)
+{
+    uint32_t rank = 0;
+
+    for (uint32_t i = 0; i < classes; i++)
+        rank += before(posterior, i, index);
+    return rank;
+}

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "engine/crops.h"
 #include "image/image.h"
 
 static enum vgg_status check_scales_n(const struct vgg_request *request, struct vgg_error *error)
@@ -17,37 +16,6 @@ static enum vgg_status check_scales_n(const struct vgg_request *request, struct 
     if (request->scales_n >= 1 && request->scales_n <= VGG_SCALES_MAX)
         return VGG_OK;
     return vgg_fail(error, VGG_BAD_ARGUMENT, "a request needs 1 to %d scales", VGG_SCALES_MAX);
-}
-
-static int ascending(const void *a, const void *b)
-{
-    uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
-
-    return (first > second) - (first < second);
-}
-
-size_t vgg_scales_normalise(uint32_t *scales, size_t n)
-{
-    size_t kept = 0;
-
-    if (n != 0) /* `scales` may be NULL then */
-        qsort(scales, n, sizeof *scales, ascending);
-    for (size_t i = 0; i < n; i++)
-        if (kept == 0 || scales[i] != scales[kept - 1])
-            scales[kept++] = scales[i];
-    return kept;
-}
-
-void vgg_view_size(uint32_t width, uint32_t height, uint32_t scale, uint64_t *view_width,
-                   uint64_t *view_height)
-{
-    if (width <= height) {
-        *view_width = scale;
-        *view_height = (uint64_t)scale * height / width;
-    } else {
-        *view_width = (uint64_t)scale * width / height;
-        *view_height = scale;
-    }
 }
 
 enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vgg_request *request,
@@ -70,7 +38,7 @@ enum vgg_status vgg_request_check(const struct vgg_model *model, const struct vg
                             "scale %" PRIu32 " is not in %" PRIu32
                             "..%d: the shorter side of a view must cover this model's crop",
                             scale, crop, VGG_SCALE_MAX);
-        vgg_view_size(width, height, scale, &view_width, &view_height);
+        vgg_image_scaled_size(width, height, scale, &view_width, &view_height);
         if (view_width * view_height > view_pixels_max)
             return vgg_fail(error, VGG_TOO_LARGE,
                             "at scale %" PRIu32 " the %" PRIu32 "x%" PRIu32
@@ -149,7 +117,9 @@ void vgg_views_destroy(struct vgg_views *views)
     if (views == NULL)
         return;
     free(views->input);
-    vgg_crops_destroy(views->crops);
+    if (views->crops != NULL)
+        free(views->crops->order);
+    free(views->crops);
     for (size_t i = 0; i < views->scales_n; i++)
         vgg_image_destroy(views->images[i]);
     free(views);

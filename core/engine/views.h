@@ -1,13 +1,26 @@
 /*
  * An image at each scale of a request: 8-bit pixels, mirrored and normalised by the first kernel.
- * Or crops of those (crops.h), or one view that somebody else has prepared.
+ * Or crops of those (crops.c), or one view that somebody else has prepared.
  */
 #ifndef VGG_CORE_ENGINE_VIEWS_H
 #define VGG_CORE_ENGINE_VIEWS_H
 
 #include "vgg.h"
 
-struct vgg_crops;
+/* One view: a part of an image, perhaps mirrored. */
+struct vgg_view {
+    const struct vgg_image *image;
+    uint32_t x, y, width, height;
+    bool mirror;
+};
+
+/* The views of multi-crop evaluation: parts of the rescaled images, which hold the only pixels. */
+struct vgg_crops {
+    size_t asked;    /* grid * grid at each scale, with mirrors: row by row, original first */
+    uint32_t *order; /* [asked]: the item that stands for each */
+    size_t n;
+    struct vgg_view items[]; /* [n], all different */
+};
 
 struct vgg_views {
     size_t scales_n;
@@ -16,13 +29,6 @@ struct vgg_views {
     struct vgg_image *images[VGG_SCALES_MAX]; /* ascending by scale, owned */
     float *input; /* NULL, or [3][height][width] in place of the pixels of the only image; owned */
     struct vgg_crops *crops; /* NULL: the whole images are the views; owned */
-};
-
-/* One view: a part of an image, perhaps mirrored. */
-struct vgg_view {
-    const struct vgg_image *image;
-    uint32_t x, y, width, height;
-    bool mirror;
 };
 
 /* Number of views to evaluate, with mirrors. */
@@ -36,9 +42,5 @@ const uint32_t *vgg_views_order(const struct vgg_views *views);
 
 /* Which of those above stands for one of them. */
 size_t vgg_views_find(const struct vgg_views *views, size_t asked);
-
-/* Sides of a width x height picture rescaled so that the shorter one is `scale`. */
-void vgg_view_size(uint32_t width, uint32_t height, uint32_t scale, uint64_t *view_width,
-                   uint64_t *view_height);
 
 #endif

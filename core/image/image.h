@@ -67,9 +67,6 @@ bool vgg_exif_find_orientation(const uint8_t *payload, size_t size, unsigned *or
 enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,
                                  const struct vgg_image_limits *limits, struct vgg_error *error);
 
-/* Work of that for a picture of so many pixels, in the unit of vgg_image_info. */
-uint64_t vgg_image_orient_work(uint64_t pixels, unsigned orientation);
-
 /* vgg_image_rescale with a way out: only limits->poll counts. NULL is allowed. */
 enum vgg_status vgg_image_rescale_within(const struct vgg_image *image, uint32_t scale,
                                          const struct vgg_image_limits *limits,

@@ -112,11 +112,24 @@ static enum vgg_status transpose(const struct vgg_image *in, struct vgg_image *o
     return VGG_OK;
 }
 
-uint64_t vgg_image_orient_work(uint64_t pixels, unsigned orientation)
+/* In the unit of vgg_image_info. */
+static uint64_t orient_work(uint64_t pixels, unsigned orientation)
 {
     if (orientation == UPRIGHT)
         return 0;
     return orientation < TRANSPOSED ? pixels / IN_PLACE_PART : pixels * TRANSPOSE_WORK;
+}
+
+struct vgg_image_info vgg_image_upright_info(const char *format, uint32_t width, uint32_t height,
+                                             unsigned orientation, uint64_t work)
+{
+    bool swapped = orientation >= TRANSPOSED;
+    uint64_t pixels = (uint64_t)width * height;
+
+    return (struct vgg_image_info){.format = format,
+                                   .width = swapped ? height : width,
+                                   .height = swapped ? width : height,
+                                   .work = work + orient_work(pixels, orientation)};
 }
 
 enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,

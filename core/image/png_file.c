@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "image/inflate.h"
+#include "image/png_text.h"
 
 enum {
     HEAD_BYTES = 8, /* length, type */
@@ -214,7 +215,7 @@ static enum vgg_status note(struct vgg_png_file *file, struct walk *walk,
                             "PNG: %.4s: pixels depend on such a chunk; unknown, or out of place",
                             (const char *)chunk->type);
     }
-    return vgg_png_note_text(&walk->metadata, chunk, file->error);
+    return vgg_png_note_text(&walk->metadata, chunk->type, chunk->data, chunk->length, file->error);
 }
 
 /* Up to the chunk `stop`, or where nothing follows. A cut chunk is damage, as with Pillow. */

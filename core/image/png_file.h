@@ -34,18 +34,6 @@ struct vgg_png_file {
     unsigned orientation;
 };
 
-/* Metadata that may say an orientation, as they are met. */
-struct vgg_png_metadata {
-    const uint8_t *exif; /* of an eXIf chunk, or NULL; in the file */
-    size_t exif_size;
-    struct vgg_png_text {
-        const uint8_t *text; /* in the file, or owned; NULL: there is none */
-        size_t size;
-        uint8_t *owned;
-    } profile, xmp;  /* "Raw profile type exif", "XML:com.adobe.xmp" */
-    size_t text_max; /* bytes that may still be looked at */
-};
-
 struct vgg_png_chunk {
     const uint8_t *type; /* 4 letters */
     const uint8_t *data;
@@ -71,16 +59,6 @@ enum vgg_status vgg_png_open(struct vgg_png_file *file);
  * is not.
  */
 enum vgg_status vgg_png_check(const struct vgg_png_file *file, size_t from, size_t to);
-
-/* A tEXt, zTXt or iTXt chunk, any other is passed over. NO_MEMORY is the only error. */
-enum vgg_status vgg_png_note_text(struct vgg_png_metadata *metadata,
-                                  const struct vgg_png_chunk *chunk, struct vgg_error *error);
-
-/* The orientation, 1..8, that they come to. NO_MEMORY is the only error. */
-enum vgg_status vgg_png_orientation(const struct vgg_png_metadata *metadata, unsigned *orientation,
-                                    struct vgg_error *error);
-
-void vgg_png_metadata_fini(struct vgg_png_metadata *metadata);
 
 /* Bytes of a row of so many pixels as stored, without its filter. */
 size_t vgg_png_row_bytes(const struct vgg_png_file *file, uint32_t width);

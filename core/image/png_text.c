@@ -7,13 +7,15 @@
  *
  * Texts are read for these two keys only, and no more of them than text_max allows.
  */
+#include "image/png_text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "image/image.h"
 #include "image/inflate.h"
-#include "image/png_file.h"
 #include "text/hex.h"
 #include "text/utf8.h"
 
@@ -189,17 +191,17 @@ static enum vgg_status note_international(struct vgg_png_metadata *metadata, str
     return VGG_OK;
 }
 
-enum vgg_status vgg_png_note_text(struct vgg_png_metadata *metadata,
-                                  const struct vgg_png_chunk *chunk, struct vgg_error *error)
+enum vgg_status vgg_png_note_text(struct vgg_png_metadata *metadata, const uint8_t *type,
+                                  const uint8_t *data, size_t size, struct vgg_error *error)
 {
-    struct span data = {chunk->data, chunk->length};
+    struct span chunk = {data, size};
 
-    if (vgg_png_is(chunk, "tEXt"))
-        note_plain(metadata, data);
-    else if (vgg_png_is(chunk, "zTXt"))
-        return note_zipped(metadata, data, error);
-    else if (vgg_png_is(chunk, "iTXt"))
-        return note_international(metadata, data, error);
+    if (memcmp(type, "tEXt", 4) == 0)
+        note_plain(metadata, chunk);
+    else if (memcmp(type, "zTXt", 4) == 0)
+        return note_zipped(metadata, chunk, error);
+    else if (memcmp(type, "iTXt", 4) == 0)
+        return note_international(metadata, chunk, error);
     return VGG_OK;
 }
 

@@ -3,7 +3,7 @@
  * the reduction asks for, weights are normalised in double precision and rounded to 22 fractional
  * bits, columns are done first, and each pass rounds to 8 bits. An axis that keeps its size is left
  * alone.
- * Path of a request: decode -> orient -> image.c -> [this] -> views.
+ * Path of a request: decode -> orient -> rescale.c -> [this] -> views.
  */
 #include <assert.h>
 #include <math.h>
@@ -13,15 +13,13 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/image.h"
-#include "image/resample.h"
+#include "image/resample_kernels.h"
 
 enum {
     CHANNELS = VGG_RESAMPLE_CHANNELS,
     STEP = VGG_RESAMPLE_STEP,
     OVERREAD_BYTES = VGG_RESAMPLE_OVERREAD
 };
-
-static const uint32_t SIDE_MAX = 1u << 24;
 
 /* ---- weights ---- */
 
@@ -206,9 +204,10 @@ static enum vgg_status check_sizes(uint32_t width, uint32_t height, uint32_t out
     if (width == 0 || height == 0 || out_width == 0 || out_height == 0)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "cannot resize %u x %u to %u x %u pixels", width,
                         height, out_width, out_height);
-    if (width > SIDE_MAX || height > SIDE_MAX || out_width > SIDE_MAX || out_height > SIDE_MAX)
-        return vgg_fail(error, VGG_TOO_LARGE, "resizing %u x %u to %u x %u: a side is over %u",
-                        width, height, out_width, out_height, SIDE_MAX);
+    if (width > VGG_SIDE_MAX || height > VGG_SIDE_MAX || out_width > VGG_SIDE_MAX ||
+        out_height > VGG_SIDE_MAX)
+        return vgg_fail(error, VGG_TOO_LARGE, "resizing %u x %u to %u x %u: a side is over %d",
+                        width, height, out_width, out_height, VGG_SIDE_MAX);
     return VGG_OK;
 }
 

@@ -10,7 +10,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-#include "image/resample.h"
+#include "image/resample_kernels.h"
 
 #define AVX2 __attribute__((target("avx2")))
 

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "image/resample.h"
+#include "image/resample_kernels.h"
 
 enum {
     CHANNELS = VGG_RESAMPLE_CHANNELS,

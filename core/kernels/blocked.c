@@ -3,10 +3,7 @@
 #include "kernels/blocked.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
-
-enum { LRN_SIDE = 2 }; /* channels on each side of the window */
 
 size_t vgg_blocked_bytes(struct vgg_shape shape, size_t lanes)
 {
@@ -104,10 +101,10 @@ void vgg_blocked_input(struct vgg_team *team, const struct vgg_view_pixels *view
 /* Sum of squares of the channels from c - 2 to c + 2 at one pixel; `pixel` is block 0's. */
 static float window_sum(const float *pixel, size_t plane, size_t lanes, size_t channels, size_t c)
 {
-    size_t first = c > LRN_SIDE ? c - LRN_SIDE : 0;
+    size_t first = c > VGG_LRN_SIDE ? c - VGG_LRN_SIDE : 0;
     float sum = 0;
 
-    for (size_t i = first; i < channels && i <= c + LRN_SIDE; i++) {
+    for (size_t i = first; i < channels && i <= c + VGG_LRN_SIDE; i++) {
         float a = pixel[i / lanes * plane + i % lanes];
 
         sum += a * a;
@@ -125,21 +122,19 @@ static void lrn_row(void *context, size_t item, unsigned thread)
     (void)thread;
     for (size_t x = 0; x < map->w; x++) {
         float *pixel = loop->out + vgg_blocked_at(map, item / map->h, 0, item % map->h, x);
-        float ring[LRN_SIDE + 1] = {0};
+        float ring[VGG_LRN_SIDE + 1] = {0};
 
-        for (size_t c = 0; c < channels + LRN_SIDE; c++) {
-            float held = ring[c % (LRN_SIDE + 1)];
+        for (size_t c = 0; c < channels + VGG_LRN_SIDE; c++) {
+            float held = ring[c % (VGG_LRN_SIDE + 1)];
 
-            if (c < channels) {
-                float root = sqrtf(2.0F + 1e-4F * window_sum(pixel, plane, lanes, channels, c));
+            if (c < channels)
+                held = pixel[c / lanes * plane + c % lanes] /
+                       vgg_lrn_divisor(window_sum(pixel, plane, lanes, channels, c));
+            ring[c % (VGG_LRN_SIDE + 1)] = held;
+            if (c >= VGG_LRN_SIDE) {
+                size_t done = c - VGG_LRN_SIDE;
 
-                held = pixel[c / lanes * plane + c % lanes] / (root * sqrtf(root));
-            }
-            ring[c % (LRN_SIDE + 1)] = held;
-            if (c >= LRN_SIDE) {
-                size_t done = c - LRN_SIDE;
-
-                pixel[done / lanes * plane + done % lanes] = ring[done % (LRN_SIDE + 1)];
+                pixel[done / lanes * plane + done % lanes] = ring[done % (VGG_LRN_SIDE + 1)];
             }
         }
     }

@@ -45,9 +45,12 @@ struct vgg_gradients {
                       const float *y, struct vgg_shape shape, const float *centre, float *u_grad,
                       double *sums, float *scratch);
 
-    /* map = a * map + b * y + c per channel: what batch normalisation makes of its gradient. */
-    void (*blend)(struct vgg_team *team, float *map, const float *y, struct vgg_shape shape,
-                  const float *a, const float *b, const float *c);
+    /*
+     * Gradient of u -> gradient of y, in place, through batch normalisation: per channel
+     * scale * grad + slope * y + offset.
+     */
+    void (*blend)(struct vgg_team *team, float *grad, const float *y, struct vgg_shape shape,
+                  const float *scale, const float *slope, const float *offset);
 
     /* grad[out][in][k][k] of a 3x3 or 1x1 convolution from its input and the gradient of y. */
     void (*weights)(struct vgg_team *team, const struct vgg_conv *conv, const float *in,

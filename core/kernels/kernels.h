@@ -12,6 +12,8 @@
 #ifndef VGG_CORE_KERNELS_KERNELS_H
 #define VGG_CORE_KERNELS_KERNELS_H
 
+#include <math.h>
+
 #include "base/team.h"
 
 static inline size_t vgg_ceil_div(size_t a, size_t b)
@@ -41,11 +43,48 @@ struct vgg_shape {
     uint32_t n, c, h, w;
 };
 
-/* Shape after `conv`; h or w is 0 where the kernel does not fit. */
-struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape in);
+/* Shape of what `conv` multiplies, before the pool; h or w is 0 where the kernel does not fit. */
+static inline struct vgg_shape vgg_conv_unpooled(const struct vgg_conv *conv, struct vgg_shape in)
+{
+    uint32_t h = in.h + 2 * conv->pad, w = in.w + 2 * conv->pad;
+    struct vgg_shape out = {in.n, conv->out, 0, 0};
 
-/* The same before the pool: what is multiplied. */
-struct vgg_shape vgg_conv_unpooled(const struct vgg_conv *conv, struct vgg_shape in);
+    if (h < conv->kernel || w < conv->kernel)
+        return out;
+    out.h = h - conv->kernel + 1;
+    out.w = w - conv->kernel + 1;
+    return out;
+}
+
+/* Shape after all of it. */
+static inline struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape in)
+{
+    struct vgg_shape out = vgg_conv_unpooled(conv, in);
+
+    if (conv->pool) {
+        out.h /= 2;
+        out.w /= 2;
+    }
+    return out;
+}
+
+/*
+ * Local response normalisation (Krizhevsky et al., 2012, section 3.3): a / (k + alpha * sum)^beta,
+ * where the sum is of the squares of the channels up to VGG_LRN_SIDE away.
+ */
+enum { VGG_LRN_SIDE = 2, VGG_LRN_CHANNELS = 2 * VGG_LRN_SIDE + 1 };
+#define VGG_LRN_K 2.0
+#define VGG_LRN_ALPHA 1e-4
+#define VGG_LRN_BETA 0.75
+#define VGG_LRN_SLOPE 1.5e-4 /* 2 alpha beta, rounded once */
+
+/* What a value is divided by: a power of 3/4 is two roots. */
+static inline float vgg_lrn_divisor(float sum)
+{
+    float root = sqrtf((float)VGG_LRN_K + (float)VGG_LRN_ALPHA * sum);
+
+    return root * sqrtf(root);
+}
 
 /* One view: a picture of 8 bits, and whether to read its rows backwards; or the input itself. */
 struct vgg_view_pixels {

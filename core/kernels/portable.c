@@ -24,8 +24,7 @@ enum {
     BAND_MIN = 16,           /* pixels */
     BLOCK_ROWS = 128,        /* output channels of one SGEMM call */
     BLOCK_PIXELS = 512,      /* pixels of one SGEMM call */
-    LRN_PIXELS = 256,        /* pixels of one LRN item: its squares stay in L1 */
-    LRN_CHANNELS = 5         /* the window */
+    LRN_PIXELS = 256         /* pixels of one LRN item: its squares stay in L1 */
 };
 
 static float max_float(float a, float b)
@@ -312,31 +311,30 @@ static void lrn_squares(const struct plane_loop *loop, size_t c, size_t first, s
 }
 
 /*
- * Item: LRN_PIXELS pixels of all channels, in place:
- * b = a / (2 + 1e-4 * sum of squares over 5 neighbouring channels)^0.75.
- * A ring of squares holds the window, so that overwriting channel c harms no later sum.
+ * Item: LRN_PIXELS pixels of all channels, in place. A ring of squares holds the window, so that
+ * overwriting channel c harms no later sum.
  */
 static void lrn_pixels(void *context, size_t item, unsigned thread)
 {
     const struct plane_loop *loop = context;
     size_t pixels = pixels_of(loop->shape);
     size_t first = item * LRN_PIXELS, count = vgg_min_size(LRN_PIXELS, pixels - first);
-    float squares[LRN_CHANNELS][LRN_PIXELS] = {{0}};
+    float squares[VGG_LRN_CHANNELS][LRN_PIXELS] = {{0}};
 
     (void)thread;
-    for (size_t c = 0; c < LRN_CHANNELS / 2; c++)
+    for (size_t c = 0; c < VGG_LRN_SIDE; c++)
         lrn_squares(loop, c, first, count, squares[c]);
     for (size_t c = 0; c < loop->shape.c; c++) {
         float *b = loop->out + c * pixels + first;
-        size_t ahead = c + LRN_CHANNELS / 2;
+        size_t ahead = c + VGG_LRN_SIDE;
 
-        lrn_squares(loop, ahead, first, count, squares[ahead % LRN_CHANNELS]);
+        lrn_squares(loop, ahead, first, count, squares[ahead % VGG_LRN_CHANNELS]);
         for (size_t p = 0; p < count; p++) {
-            float sum =
-                squares[0][p] + squares[1][p] + squares[2][p] + squares[3][p] + squares[4][p];
-            float root = sqrtf(2.0F + 1e-4F * sum);
+            float sum = 0;
 
-            b[p] /= root * sqrtf(root); /* x^0.75 */
+            for (size_t i = 0; i < VGG_LRN_CHANNELS; i++)
+                sum += squares[i][p];
+            b[p] /= vgg_lrn_divisor(sum);
         }
     }
 }

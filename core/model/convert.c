@@ -3,10 +3,11 @@
  * are those that every CPU has (GCC makes loops of longer ones); half precision is converted by the
  * CPU's own instructions where there are any.
  */
+#include "model/convert.h"
+
 #include <string.h>
 
 #include "base/half.h"
-#include "model/load.h"
 
 #ifdef __x86_64__
 #include <cpuid.h>

@@ -1,10 +1,11 @@
 /* Class names: ImageNet's built in, one "wnid words" a line. */
+#include "model/labels.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "model/model.h"
 
 /* imagenet_labels.S */
 extern const char vgg_imagenet_labels[], vgg_imagenet_labels_end[];

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "model/convert.h"
 #include "model/names.h"
 #include "model/pipeline.h"
 
@@ -21,8 +22,6 @@ enum {
     CHUNK_BYTES = 1 << 20, /* of the file at a time, or the rows that packing wants together */
     FOLD_ROWS = 32         /* of a convolution, folded and packed at a time */
 };
-
-static const double BN_EPSILON = 1e-5; /* of PyTorch's batch-norm, which the files were made with */
 
 /* A layer's tensors that cannot be packed as they are read. */
 struct pending {
@@ -237,8 +236,8 @@ static bool fold_row(const struct folding *folding, size_t row)
     const struct vgg_layer *layer = folding->layer;
     size_t columns = vgg_layer_weights(layer) / layer->conv.out;
     float *const *v = folding->pending->vectors;
-    double gain =
-        (double)v[VGG_ROLE_BN_WEIGHT][row] / sqrt((double)v[VGG_ROLE_BN_VAR][row] + BN_EPSILON);
+    double gain = (double)v[VGG_ROLE_BN_WEIGHT][row] /
+                  sqrt((double)v[VGG_ROLE_BN_VAR][row] + VGG_BATCH_NORM_EPSILON);
     double bias = ((double)v[VGG_ROLE_BIAS][row] - (double)v[VGG_ROLE_BN_MEAN][row]) * gain +
                   (double)v[VGG_ROLE_BN_BIAS][row];
     float *weights = folding->pending->weights + row * columns;

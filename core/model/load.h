@@ -29,13 +29,4 @@ enum vgg_status vgg_load_predict(const struct vgg_source *source, const struct v
 
 void vgg_loaded_fini(struct vgg_loaded *loaded);
 
-/*
- * Little-endian IEEE bytes -> float; false where an element is NaN or infinite. F32 may be
- * converted in place.
- */
-bool vgg_floats_convert(enum vgg_dtype dtype, const unsigned char *bytes, size_t n, float *out);
-
-/* Is none of them too large for half precision? */
-bool vgg_floats_fit_half(const float *floats, size_t n);
-
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "model/labels.h"
 
 enum { IMAGENET_CLASSES = 1000 };
 

@@ -35,11 +35,4 @@ enum vgg_status vgg_init_predict(const struct vgg_init_options *options,
 /* Pixels of the side that gives one position. */
 uint32_t vgg_net_crop(const struct vgg_net *net);
 
-/* ImageNet's 1000 classes in order, [wnid, words]. Errors: NO_MEMORY. */
-enum vgg_status vgg_labels_imagenet(struct vgg_labels *labels, struct vgg_error *error);
-
-/* Labels from text of one "id label" a line. Errors: NO_MEMORY. */
-enum vgg_status vgg_labels_parse(const char *text, size_t size, struct vgg_labels *labels,
-                                 struct vgg_error *error);
-
 #endif

@@ -5,6 +5,9 @@
 #include "kernels/kernels.h"
 #include "nn/arch.h"
 
+/* Added to a variance by batch normalisation: PyTorch's, with which model files are made. */
+#define VGG_BATCH_NORM_EPSILON 1e-5
+
 struct vgg_layer {
     char name[16]; /* "conv3_1", "fc6" as in the authors' release */
     struct vgg_conv conv;

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "model/load.h"
+#include "model/convert.h"
 #include "model/write.h"
 
 enum { PIECE_BYTES = 1 << 17 }; /* hashed at a time */

@@ -17,7 +17,6 @@
 #include "base/random.h"
 #include "text/utf8.h"
 #include "train/picture.h"
-#include "train/statistics.h"
 #include "vgg_pictures.h"
 
 enum { BLOCK_PER_THREAD = 4, FIRST_EXAMPLES = 64 };

@@ -9,12 +9,7 @@
 #include "base/sha256.h"
 #include "base/team.h"
 #include "image/image.h"
-
-/* Means over one picture's pixels on the 0-1 range: of R, G, B and of their products. */
-struct vgg_moments {
-    double mean[3];
-    double product[6]; /* RR, RG, RB, GG, GB, BB */
-};
+#include "train/moments.h"
 
 struct vgg_example {
     char *path;       /* owned */
@@ -32,7 +27,7 @@ struct vgg_dataset {
     size_t classes_n;
     struct vgg_example *examples; /* by class, then bytewise by path */
     size_t examples_n;
-    /* Filled by vgg_dataset_statistics, on the 0-1 range. */
+    /* Filled by vgg_dataset_statistics (statistics.h), on the 0-1 range. */
     double mean[3], std[3];
     double shift[3][3]; /* [channel][k]: eigenvector k of the colours times its deviation */
 };
@@ -72,12 +67,6 @@ void vgg_dataset_fini(struct vgg_dataset *dataset);
  */
 enum vgg_status vgg_dataset_split(struct vgg_dataset *from, double fraction, uint64_t seed,
                                   struct vgg_dataset *to, struct vgg_error *error);
-
-/*
- * Mean, deviation and principal components of the colours, each picture weighing the same. A
- * deviation is at least 1/255.
- */
-void vgg_dataset_statistics(struct vgg_dataset *dataset);
 
 /* Names the data: SHA-256 of classes, names, labels and sizes, in order, in hexadecimal. */
 void vgg_dataset_digest(const struct vgg_dataset *dataset, char hex[VGG_SHA256_HEX_BYTES]);

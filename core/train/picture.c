@@ -11,8 +11,8 @@
 #include "base/error.h"
 #include "base/mem.h"
 
-/* Sides of a picture at VGG_SCALE_MAX stay below the 2^24 that vgg_image_rescale allows. */
-enum { RATIO_MAX = (1 << 24) / VGG_SCALE_MAX };
+/* The longer side of a picture at VGG_SCALE_MAX stays below VGG_SIDE_MAX. */
+enum { RATIO_MAX = VGG_SIDE_MAX / VGG_SCALE_MAX };
 
 /* Looked at before it is opened, as opening alone may do something, and again when it is open. */
 static enum vgg_status check_kind(const struct stat *info, struct vgg_error *error)

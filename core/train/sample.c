@@ -8,7 +8,6 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "engine/views.h"
 #include "train/picture.h"
 
 struct draw {
@@ -27,7 +26,7 @@ static struct draw draw_sample(const struct vgg_dataset *dataset,
     struct draw draw = {.crop = {.width = crop, .height = crop}};
     uint64_t width, height;
 
-    vgg_view_size(example->width, example->height, scale, &width, &height);
+    vgg_image_scaled_size(example->width, example->height, scale, &width, &height);
     draw.width = (uint32_t)width;
     draw.height = (uint32_t)height;
     draw.crop.x = (uint32_t)vgg_random_below(random, width - crop + 1);

@@ -1,10 +1,14 @@
-/* Sums over the pixels of pictures; what vgg_dataset_statistics makes of them. */
+/* Statistics of the colours of a set. */
 #ifndef VGG_CORE_TRAIN_STATISTICS_H
 #define VGG_CORE_TRAIN_STATISTICS_H
 
 #include "train/dataset.h"
 
-struct vgg_moments vgg_moments_of(const struct vgg_image *image);
+/*
+ * Mean, deviation and principal components of the colours, each picture weighing the same. A
+ * deviation is at least 1/255.
+ */
+void vgg_dataset_statistics(struct vgg_dataset *dataset);
 
 /*
  * Eigenvectors (columns) and eigenvalues, descending, of a symmetric matrix, by Jacobi's rotations.

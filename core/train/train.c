@@ -19,6 +19,7 @@
 #include "train/sample.h"
 #include "train/settings.h"
 #include "train/state.h"
+#include "train/statistics.h"
 #include "train/validate.h"
 
 enum { LINE_BYTES = 512 };

@@ -39,11 +39,14 @@ bool evaluation_params_complete(struct evaluation_params *params, const struct v
 static uint64_t count_view_pixels(const struct vgg_image_info *info,
                                   const struct vgg_request *request)
 {
-    uint64_t shorter = info->width < info->height ? info->width : info->height;
-    uint64_t longer = info->width < info->height ? info->height : info->width, pixels = 0;
+    uint64_t pixels = 0;
 
-    for (size_t i = 0; i < request->scales_n; i++)
-        pixels += request->scales[i] * (request->scales[i] * longer / shorter);
+    for (size_t i = 0; i < request->scales_n; i++) {
+        uint64_t width, height;
+
+        vgg_image_scaled_size(info->width, info->height, request->scales[i], &width, &height);
+        pixels += width * height;
+    }
     return pixels;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer/top.h"
 #include "text/utf8.h"
 
 enum {
@@ -112,24 +113,10 @@ static json_t *ranked_class(const struct vgg_model *model, size_t rank, uint32_t
     return complete(entry, failed);
 }
 
-/* Indices of the best classes, malloc'ed, *k of them. */
-static uint32_t *best_classes(const struct vgg_model *model, const float *posterior, uint32_t top_k,
-                              size_t *k)
-{
-    uint32_t classes = vgg_model_get_info(model)->classes;
-    uint32_t *top;
-
-    *k = top_k < classes ? top_k : classes;
-    top = calloc(*k, sizeof *top);
-    if (top != NULL)
-        vgg_top_k(posterior, classes, *k, top);
-    return top;
-}
-
 static json_t *top_array(const struct vgg_model *model, const float *posterior, uint32_t top_k)
 {
     size_t k;
-    uint32_t *top = best_classes(model, posterior, top_k, &k);
+    uint32_t *top = top_classes(model, posterior, top_k, &k);
     json_t *array = top != NULL ? json_array() : NULL;
     int failed = 0;
 
@@ -209,7 +196,7 @@ static json_t *map_array(const struct json_answer *answer, const struct vgg_job 
 {
     const struct vgg_request *request = &answer->params->request;
     size_t k;
-    uint32_t *top = best_classes(answer->model, vgg_job_posterior(job), answer->params->top_k, &k);
+    uint32_t *top = top_classes(answer->model, vgg_job_posterior(job), answer->params->top_k, &k);
     json_t *array = json_array();
     int failed = array == NULL || top == NULL;
 

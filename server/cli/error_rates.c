@@ -99,18 +99,6 @@ static void combine(struct error_rates *rates, const struct protocol_views views
         rates->posterior[c] = (float)(rates->mean[c] / (protocol == PROTOCOL_BOTH ? 2 : 1));
 }
 
-/* Classes that vgg_top_k puts before `truth`. */
-static size_t rank(const struct error_rates *rates, uint32_t truth)
-{
-    const float *posterior = rates->posterior;
-    size_t before = 0;
-
-    for (uint32_t c = 0; c < rates->classes; c++)
-        before +=
-            posterior[c] > posterior[truth] || (posterior[c] == posterior[truth] && c < truth);
-    return before;
-}
-
 /* ---------------------------------------------------------------- counting ------------------- */
 
 static void count(struct error_rates *rates, uint32_t truth, const struct protocol_views views[2],
@@ -118,10 +106,10 @@ static void count(struct error_rates *rates, uint32_t truth, const struct protoc
 {
     for (size_t scale = 0; scale <= rates->scales_n; scale++) {
         struct error_count *wrong = &rates->wrong[protocol][mirrors][scale];
-        size_t before;
+        uint32_t before;
 
         combine(rates, views, protocol, mirrors, scale);
-        before = rank(rates, truth);
+        before = vgg_class_rank(rates->posterior, rates->classes, truth);
         wrong->top1 += before >= 1;
         wrong->top5 += before >= RATES_TOP;
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "answer/json.h"
+#include "answer/top.h"
 #include "process/terminal.h"
 #include "text/utf8.h"
 
@@ -31,18 +32,6 @@ void report_begin(const struct report *report)
 {
     if (report->format == REPORT_CSV)
         fputs("file,rank,index,id,label,score,error\r\n", stdout);
-}
-
-/* The best classes, malloc'ed; NULL when out of memory. */
-static uint32_t *best(const struct report *report, const struct evaluation *evaluation, size_t *n)
-{
-    uint32_t classes = vgg_model_get_info(report->model)->classes;
-    size_t k = report->params->top_k < classes ? report->params->top_k : classes;
-    uint32_t *top = calloc(k, sizeof *top);
-
-    if (top != NULL)
-        *n = vgg_top_k(vgg_job_posterior(evaluation->job), classes, k, top);
-    return top;
 }
 
 /* ---------------------------------------------------------------- the table ------------------ */
@@ -98,7 +87,7 @@ static bool print_table(const struct report *report, const struct report_file *f
 {
     const float *posterior = vgg_job_posterior(file->evaluation->job);
     size_t n;
-    uint32_t *top = best(report, file->evaluation, &n);
+    uint32_t *top = top_classes(report->model, posterior, report->params->top_k, &n);
     int id_width;
 
     if (top == NULL)
@@ -175,7 +164,8 @@ static bool print_csv(const struct report *report, const struct report_file *fil
         fputs("\r\n", stdout);
         return true;
     }
-    top = best(report, file->evaluation, &n);
+    top = top_classes(report->model, vgg_job_posterior(file->evaluation->job),
+                      report->params->top_k, &n);
     if (top == NULL)
         return false;
     for (size_t i = 0; i < n; i++) {

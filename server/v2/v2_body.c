@@ -7,7 +7,7 @@
 
 #include "v2/v2_tensor.h"
 
-enum { SIDE_MAX = 1 << 24, SCALES_TEXT_MAX = 256, SWITCH_TEXT_MAX = 40 };
+enum { SCALES_TEXT_MAX = 256, SWITCH_TEXT_MAX = 40 };
 
 /* ---------------------------------------------------------------- members -------------------- */
 
@@ -279,9 +279,9 @@ static bool check_shape(struct v2_context *context, struct v2_tensor *tensor)
     tensor->elements = request->n;
     if (!tensor->pixels)
         return true;
-    if (shape[2] > SIDE_MAX || shape[3] > SIDE_MAX) {
+    if (shape[2] > VGG_SIDE_MAX || shape[3] > VGG_SIDE_MAX) {
         problem_set(context->problem, PROBLEM_IMAGE_TOO_LARGE, "a view has sides of at most %d",
-                    SIDE_MAX);
+                    VGG_SIDE_MAX);
         return false;
     }
     request->height = (uint32_t)shape[2];

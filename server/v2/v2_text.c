@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "answer/top.h"
 #include "text/text.h"
 
 enum { FLOAT_DIGITS = 9 }; /* read back as the same float */
@@ -154,27 +155,22 @@ static void write_class(struct writer *writer, const char *separator, float scor
     free(bytes);
 }
 
-static void write_classification(struct writer *writer)
+/* The k best of picture `i`; the first ones say the shape. */
+static void write_classes(struct writer *writer, size_t i)
 {
-    uint32_t classes = vgg_model_get_info(writer->model)->classes, *top;
-    size_t k =
-        writer->output->classification < classes ? (size_t)writer->output->classification : classes;
+    const float *posterior = vgg_job_posterior(writer->evaluations[i].job);
+    size_t k;
+    uint32_t *top = top_classes(writer->model, posterior, writer->output->classification, &k);
 
-    top = malloc(k * sizeof *top);
     if (top == NULL) {
         writer->json.failed = true;
         return;
     }
-    text_print(&writer->json, "\"datatype\":\"BYTES\",\"shape\":[%zu,%zu],", writer->request->n, k);
-    if (!writer->output->binary)
-        text_print(&writer->json, "\"data\":[");
-    for (size_t i = 0; i < writer->request->n; i++) {
-        const float *posterior = vgg_job_posterior(writer->evaluations[i].job);
-
-        vgg_top_k(posterior, classes, k, top);
-        for (size_t rank = 0; rank < k; rank++)
-            write_class(writer, i + rank != 0 ? "," : "", posterior[top[rank]], top[rank]);
-    }
+    if (i == 0)
+        text_print(&writer->json, "\"datatype\":\"BYTES\",\"shape\":[%zu,%zu],%s",
+                   writer->request->n, k, writer->output->binary ? "" : "\"data\":[");
+    for (size_t rank = 0; rank < k; rank++)
+        write_class(writer, i + rank != 0 ? "," : "", posterior[top[rank]], top[rank]);
     free(top);
 }
 
@@ -189,7 +185,8 @@ static void write_output(struct writer *writer)
     if (output->features)
         write_floats(writer, vgg_job_features, info->features);
     else if (output->classification != 0)
-        write_classification(writer);
+        for (size_t i = 0; i < writer->request->n; i++)
+            write_classes(writer, i);
     else
         write_floats(writer, vgg_job_posterior, info->classes);
     if (output->binary)

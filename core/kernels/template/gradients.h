@@ -14,10 +14,9 @@ enum {
 /* A loop over blocks of views. */
 struct sweep {
     struct vgg_blocked map, out_map; /* of y; of what follows it */
-    const float *y, *out_grad, *centre, *scale, *shift;
+    const float *y, *out_grad, *centre, *scale, *shift, *slope, *offset;
     bool relu, pool;
-    float *out; /* or the gradient of u */
-    const float *a, *b, *c;
+    float *out;     /* or the gradient of u, or of y */
     float *partial; /* [n * blocks][2][LANES] */
 };
 
@@ -256,30 +255,32 @@ TARGET static void blend_plane(void *context, size_t item, unsigned thread)
     const struct sweep *sweep = context;
     const struct vgg_blocked *map = &sweep->map;
     size_t n = item / map->blocks, block = item % map->blocks;
-    vec a = vec_load(sweep->a + block * LANES), b = vec_load(sweep->b + block * LANES);
-    vec c = vec_load(sweep->c + block * LANES);
+    vec scale = vec_load(sweep->scale + block * LANES);
+    vec slope = vec_load(sweep->slope + block * LANES);
+    vec offset = vec_load(sweep->offset + block * LANES);
 
     (void)thread;
     for (size_t row = 0; row < map->h; row++) {
         size_t at = vgg_blocked_at(map, n, block, row, 0);
 
         for (size_t x = 0; x < map->w; x++, at += LANES) {
-            vec value = vec_fma(vec_load(sweep->y + at), b, c);
+            vec value = vec_fma(vec_load(sweep->y + at), slope, offset);
 
-            vec_store(sweep->out + at, vec_fma(vec_load(sweep->out + at), a, value));
+            vec_store(sweep->out + at, vec_fma(vec_load(sweep->out + at), scale, value));
         }
     }
 }
 
-static void gradients_blend(struct vgg_team *team, float *map, const float *y,
-                            struct vgg_shape shape, const float *a, const float *b, const float *c)
+static void gradients_blend(struct vgg_team *team, float *grad, const float *y,
+                            struct vgg_shape shape, const float *scale, const float *slope,
+                            const float *offset)
 {
     struct sweep sweep = sweep_of(shape, y);
 
-    sweep.out = map;
-    sweep.a = a;
-    sweep.b = b;
-    sweep.c = c;
+    sweep.out = grad;
+    sweep.scale = scale;
+    sweep.slope = slope;
+    sweep.offset = offset;
     vgg_team_run(team, blend_plane, &sweep, sweep.map.n * sweep.map.blocks);
 }
 

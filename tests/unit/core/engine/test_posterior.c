@@ -122,6 +122,8 @@ static void check_top(const float *posterior, uint32_t classes, size_t step)
         assert_int_equal(vgg_top_k(posterior, classes, k, top), kept);
         assert_memory_equal(top, order, kept * sizeof *top);
         assert_int_equal(top[kept], 0xEEEEEEEE);
+        if (k < classes)
+            assert_int_equal(vgg_class_rank(posterior, classes, order[k]), k);
     }
 }
 

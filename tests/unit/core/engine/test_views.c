@@ -1,4 +1,4 @@
-/* Sizes of views, the checks before anything is decoded, and the predicted cost. */
+/* The checks before anything is decoded, and the predicted cost. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,86 +13,6 @@
 #include "model_maker.h"
 
 static struct vgg_model *model; /* crop 64 */
-
-static void sizes_are_rounded_down(void **state)
-{
-    static const struct {
-        uint32_t width, height, scale;
-        uint64_t view_width, view_height;
-    } cases[] = {
-        {512, 384, 256, 341, 256},
-        {384, 512, 256, 256, 341},
-        {512, 384, 384, 512, 384},
-        {100, 100, 256, 256, 256},
-        {1, 1, 1024, 1024, 1024},
-        {3, 2, 7, 10, 7},
-        {2, 3, 7, 7, 10},
-        {2000, 2, 256, 256000, 256},
-        {2, 2000, 256, 256, 256000},
-        {65500, 65500, 32, 32, 32},
-        {640, 427, 256, 383, 256},
-        {500, 333, 384, 576, 384},
-        {1, 4294967295, 1024, 1024, 4398046510080},
-        {4294967295, 1, 1024, 4398046510080, 1024},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint64_t width = 0, height = 0;
-
-        vgg_view_size(cases[i].width, cases[i].height, cases[i].scale, &width, &height);
-        assert_int_equal(width, cases[i].view_width);
-        assert_int_equal(height, cases[i].view_height);
-    }
-}
-
-static void the_rescaled_picture_has_that_size(void **state)
-{
-    static const uint32_t sides[][2] = {{37, 53}, {53, 37}, {100, 33}, {64, 64}, {2, 9}};
-
-    (void)state;
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
-        for (uint32_t scale = 31; scale < 70; scale += 19) {
-            struct vgg_image *image = vgg_image_create("test", sides[i][0], sides[i][1]), *view;
-            uint64_t width, height;
-
-            assert_non_null(image);
-            memset(image->pixels, 7, (size_t)sides[i][0] * sides[i][1] * 3);
-            assert_int_equal(vgg_image_rescale(image, scale, &view, NULL), VGG_OK);
-            vgg_view_size(sides[i][0], sides[i][1], scale, &width, &height);
-            assert_int_equal(view->info.width, width);
-            assert_int_equal(view->info.height, height);
-            vgg_image_destroy(view);
-            vgg_image_destroy(image);
-        }
-}
-
-static void scales_are_sorted_and_distinct(void **state)
-{
-    static const struct {
-        uint32_t scales[8];
-        size_t n;
-        uint32_t expected[8];
-        size_t kept;
-    } cases[] = {
-        {{256, 384, 512}, 3, {256, 384, 512}, 3},
-        {{512, 256, 384}, 3, {256, 384, 512}, 3},
-        {{256, 256, 256}, 3, {256}, 1},
-        {{2, 1, 2, 1, 3, 3, 2, 1}, 8, {1, 2, 3}, 3},
-        {{4294967295, 0, 2147483648, 2147483647}, 4, {0, 2147483647, 2147483648, 4294967295}, 4},
-        {{5}, 1, {5}, 1},
-        {{5}, 0, {5}, 0},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint32_t scales[8];
-
-        memcpy(scales, cases[i].scales, sizeof scales);
-        assert_int_equal(vgg_scales_normalise(scales, cases[i].n), cases[i].kept);
-        assert_memory_equal(scales, cases[i].expected, cases[i].kept * sizeof *scales);
-    }
-}
 
 /* ---------------------------------------------------------------- checks --------------------- */
 
@@ -263,13 +183,8 @@ static int stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes_are_rounded_down),
-        cmocka_unit_test(the_rescaled_picture_has_that_size),
-        cmocka_unit_test(scales_are_sorted_and_distinct),
-        cmocka_unit_test(cost_is_the_sum_over_views),
-        cmocka_unit_test(scales_outside_the_range),
-        cmocka_unit_test(views_over_the_limit),
-        cmocka_unit_test(views_in_order),
+        cmocka_unit_test(cost_is_the_sum_over_views), cmocka_unit_test(scales_outside_the_range),
+        cmocka_unit_test(views_over_the_limit),       cmocka_unit_test(views_in_order),
         cmocka_unit_test(views_without_memory),
     };
 

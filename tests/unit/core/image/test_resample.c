@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "image/image.h"
-#include "image/resample.h"
+#include "image/resample_kernels.h"
 
 enum { CHANNELS = 3 };
 

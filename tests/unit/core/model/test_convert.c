@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "model/load.h"
+#include "model/convert.h"
 
 static uint32_t bits_of(float value)
 {

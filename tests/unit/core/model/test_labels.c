@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
-#include "model/model.h"
+#include "model/labels.h"
 
 static void the_thousand_of_imagenet(void **state)
 {

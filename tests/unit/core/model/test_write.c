@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
-#include "model/load.h"
+#include "model/convert.h"
 #include "model/model.h"
 #include "model/names.h"
 #include "model/write.h"

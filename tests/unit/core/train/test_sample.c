@@ -6,6 +6,7 @@
 #include "fault.h"
 #include "model_maker.h"
 #include "train/sample.h"
+#include "train/statistics.h"
 
 enum { SIDE = 32, FLOATS = 3 * SIDE * SIDE };
 

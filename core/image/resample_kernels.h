@@ -2,10 +2,10 @@
  * The inner loops of resampling, one table of them per instruction set. They are integer
  * arithmetic, so all tables give the same bits; tests compare them and vgg_resample_part takes
  * the best.
- * Path of a request: image.c -> resample.c -> [this].
+ * Path of a request: rescale.c -> resample.c -> [this].
  */
-#ifndef VGG_CORE_IMAGE_RESAMPLE_H
-#define VGG_CORE_IMAGE_RESAMPLE_H
+#ifndef VGG_CORE_IMAGE_RESAMPLE_KERNELS_H
+#define VGG_CORE_IMAGE_RESAMPLE_KERNELS_H
 
 #include "vgg.h"
 

@@ -1,32 +1,9 @@
-/* Choice of kernels, and the shape arithmetic that all of them share. */
+/* The choice of kernels. */
 #include "kernels/kernels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct vgg_shape vgg_conv_unpooled(const struct vgg_conv *conv, struct vgg_shape in)
-{
-    uint32_t h = in.h + 2 * conv->pad, w = in.w + 2 * conv->pad;
-    struct vgg_shape out = {in.n, conv->out, 0, 0};
-
-    if (h < conv->kernel || w < conv->kernel)
-        return out;
-    out.h = h - conv->kernel + 1;
-    out.w = w - conv->kernel + 1;
-    return out;
-}
-
-struct vgg_shape vgg_conv_output(const struct vgg_conv *conv, struct vgg_shape in)
-{
-    struct vgg_shape out = vgg_conv_unpooled(conv, in);
-
-    if (conv->pool) {
-        out.h /= 2;
-        out.w /= 2;
-    }
-    return out;
-}
 
 size_t vgg_kernels_runnable(const struct vgg_kernels *tables[VGG_KERNELS_MAX])
 {
