@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "commands.h"
-#include "environment.h"
 #include "process/resources.h"
 #include "process/streams.h"
 #include "process/suggestion.h"
@@ -62,8 +61,8 @@ static int run(int argc, char **argv)
         return refuse(argv[1]);
     if (!resources_enter())
         return EXIT_USAGE;
-    if (command->run != command_serve) /* which warns in its log */
-        environment_check(warn);
+    if (!command->has_log)
+        commands_check_environment(warn);
     return command->run(argc - 1, argv + 1);
 }
 

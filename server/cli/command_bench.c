@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "answer/json.h"
-#include "commands.h"
+#include "cli/cli.h"
 #include "models/model_file.h"
 #include "process/resources.h"
 #include "process/terminal.h"

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/cli.h"
 #include "cli/pictures.h"
 #include "cli/progress.h"
 #include "cli/report.h"
-#include "commands.h"
 #include "models/model_file.h"
 #include "process/clock.h"
 #include "process/resources.h"

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "answer/evaluation.h"
+#include "cli/cli.h"
 #include "cli/eval_report.h"
 #include "cli/progress.h"
-#include "commands.h"
 #include "models/model_file.h"
 #include "process/resources.h"
 #include "process/terminal.h"

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "commands.h"
+#include "cli/cli.h"
 #include "net/endpoint.h"
 #include "process/clock.h"
 #include "process/terminal.h"

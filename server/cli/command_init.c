@@ -1,7 +1,7 @@
 /* vgg init: an untrained model. */
 #include <stddef.h>
 
-#include "commands.h"
+#include "cli/cli.h"
 #include "process/resources.h"
 #include "process/terminal.h"
 

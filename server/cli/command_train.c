@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/left_out.h"
 #include "cli/progress.h"
-#include "commands.h"
 #include "ops/signals.h"
 #include "process/memory_room.h"
 #include "process/resources.h"

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "environment.h"
 #include "models/reload.h"
 #include "ops/notify.h"
 #include "ops/signals.h"
@@ -17,6 +15,7 @@
 #include "process/resources.h"
 #include "process/terminal.h"
 #include "serve/drain.h"
+#include "serve/serve.h"
 #include "serve/startup.h"
 
 enum {
@@ -192,7 +191,7 @@ static int serve(const struct serve_options *given)
     return quiet ? 0 : 1;
 }
 
-int command_serve(int argc, char **argv)
+int command_serve(int argc, char **argv, void (*check)(environment_warn_fn *warn))
 {
     struct serve_options given = defaults;
     struct operands operands;
@@ -209,6 +208,6 @@ int command_serve(int argc, char **argv)
         given.threads = vgg_threads_default();
     given.connections_max = fit_connections(given.connections_max);
     log_init(given.log);
-    environment_check(warn_of_variable);
+    check(warn_of_variable);
     return serve(&given);
 }

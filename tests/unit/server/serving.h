@@ -41,7 +41,7 @@ static inline void *serving_main(void *argument)
 
     if (serving->before != NULL)
         serving->before(serving->context);
-    serving->status = command_serve(serving->argc, serving->argv);
+    serving->status = command_find("serve")->run(serving->argc, serving->argv);
     dprintf(serving->pipe[1], "ended\n");
     return NULL;
 }

@@ -1,10 +1,9 @@
 /* Variables that nobody reads. */
-#include "environment.h"
+#include "process/environment.h"
 
 #include <ctype.h>
 #include <string.h>
 
-#include "commands.h"
 #include "process/suggestion.h"
 
 enum { NAME_BYTES = 128, PREFIX = 4 }; /* "VGG_" */
@@ -36,30 +35,33 @@ static bool is_service_link(const char *name, const char *value)
 }
 
 /* Is it an option's? If not, the nearest one is kept. */
-static bool is_option(const char *name, struct suggestion *suggestion)
+static bool is_option(const struct command_usage *usage, const char *name,
+                      struct suggestion *suggestion)
 {
-    for (size_t i = 0; i < COMMANDS; i++)
-        for (size_t j = 0; j < commands[i].usage->options_n; j++) {
-            const char *option = commands[i].usage->options[j].name;
-            char variable[ENVIRONMENT_BYTES];
+    for (size_t i = 0; i < usage->options_n; i++) {
+        const char *option = usage->options[i].name;
+        char variable[ENVIRONMENT_BYTES];
 
-            option_variable(option, variable);
-            if (strcmp(variable, name) == 0)
-                return true;
-            suggestion_offer(suggestion, option, strlen(option));
-        }
+        option_variable(option, variable);
+        if (strcmp(variable, name) == 0)
+            return true;
+        suggestion_offer(suggestion, option, strlen(option));
+    }
     return false;
 }
 
-static void check(const char *name, const char *value,
-                  void (*warn)(const char *variable, const char *proposal))
+static void check(const char *name, const char *value, const struct command_usage *const *usages,
+                  size_t usages_n, environment_warn_fn *warn)
 {
     struct suggestion suggestion;
     char proposal[SUGGESTION_BYTES], variable[ENVIRONMENT_BYTES];
 
-    suggestion_begin(&suggestion, name + PREFIX, strlen(name + PREFIX));
-    if (is_other(name) || is_service_link(name, value) || is_option(name, &suggestion))
+    if (is_other(name) || is_service_link(name, value))
         return;
+    suggestion_begin(&suggestion, name + PREFIX, strlen(name + PREFIX));
+    for (size_t i = 0; i < usages_n; i++)
+        if (is_option(usages[i], name, &suggestion))
+            return;
     if (suggestion.best != NULL) {
         option_variable(suggestion.best, variable);
         suggestion.best = variable;
@@ -68,7 +70,8 @@ static void check(const char *name, const char *value,
     warn(name, suggestion_text(&suggestion, "", proposal));
 }
 
-void environment_check(void (*warn)(const char *variable, const char *proposal))
+void environment_check(const struct command_usage *const *usages, size_t usages_n,
+                       environment_warn_fn *warn)
 {
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
         const char *equals = strchr(*entry, '=');
@@ -80,6 +83,6 @@ void environment_check(void (*warn)(const char *variable, const char *proposal))
             continue;
         memcpy(name, *entry, length);
         name[length] = '\0';
-        check(name, equals + 1, warn);
+        check(name, equals + 1, usages, usages_n, warn);
     }
 }
