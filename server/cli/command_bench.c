@@ -8,6 +8,7 @@
 #include "answer/json.h"
 #include "cli/cli.h"
 #include "models/model_file.h"
+#include "process/option_rows.h"
 #include "process/resources.h"
 #include "process/terminal.h"
 #include "vgg_footprint.h"
@@ -23,17 +24,16 @@ struct bench_options {
 #define FIELD(name) offsetof(struct bench_options, name)
 
 static const struct option options[] = {
-    {"arch", "ARCH", OPTION_STRING, FIELD(arch), 0, 0,
+    {"arch", "ARCH", OPTION_STRING, FIELD(arch), 0, 0, NULL,
      "a full-size untrained A, A-LRN, B, C, D or E [D]"},
-    {"model", "FILE", OPTION_STRING, FIELD(model), 0, 0, "a model file instead"},
-    {"sizes", "LIST", OPTION_STRING, FIELD(sizes), 0, 0, "WIDTHxHEIGHT,... [224x224,512x512]"},
-    {"batch", "N", OPTION_COUNT, FIELD(batch), 1, 16, "views that go through together [1]"},
-    {"fc-weights", "f32|f16", OPTION_WEIGHTS, FIELD(fc_half), 0, 0,
-     "how FC weights are held; f16 takes half the memory [f32]"},
-    {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
-     "compute threads [the CPUs this process may use]"},
-    {"repeats", "N", OPTION_COUNT, FIELD(repeats), 1, 1000, "passes, of which the best counts [7]"},
-    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "one JSON object instead of text"},
+    {"model", "FILE", OPTION_STRING, FIELD(model), 0, 0, NULL, "a model file instead"},
+    {"sizes", "LIST", OPTION_STRING, FIELD(sizes), 0, 0, "224x224,512x512", "WIDTHxHEIGHT,..."},
+    {"batch", "N", OPTION_COUNT, FIELD(batch), 1, 16, "1", "views that go through together"},
+    ROW_FC_WEIGHTS(FIELD(fc_half)),
+    ROW_THREADS(FIELD(threads), "compute threads"),
+    {"repeats", "N", OPTION_COUNT, FIELD(repeats), 1, 1000, "7",
+     "passes, of which the best counts"},
+    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object instead of text"},
 };
 
 const struct command_usage bench_usage = {
@@ -185,7 +185,7 @@ static enum vgg_status open_model(const struct bench_options *given, const struc
 
 int command_bench(int argc, char **argv)
 {
-    struct bench_options given = {.sizes = "224x224,512x512", .batch = 1, .repeats = 7};
+    struct bench_options given = {0};
     struct json_run runs[RUNS_MAX] = {0};
     struct vgg_model *model = NULL;
     struct vgg_error error = {0};

@@ -9,6 +9,7 @@
 #include "cli/report.h"
 #include "models/model_file.h"
 #include "process/clock.h"
+#include "process/option_rows.h"
 #include "process/resources.h"
 #include "process/terminal.h"
 
@@ -26,24 +27,20 @@ struct classify_options {
 #define FIELD(name) offsetof(struct classify_options, name)
 
 static const struct option options[] = {
-    {"model", "FILE", OPTION_STRING, FIELD(model), 0, 0, "model (safetensors) [the embedded one]"},
-    {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0,
-     "shorter sides in pixels [the model's, else 256,384,512]"},
-    {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "evaluate mirror images too [on]"},
-    {"top-k", "N", OPTION_COUNT, FIELD(top_k), 1, UINT32_MAX, "classes to show [5]"},
-    {"fc-weights", "f32|f16", OPTION_WEIGHTS, FIELD(fc_half), 0, 0,
-     "how FC weights are held; f16 takes half the memory [f32]"},
-    {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
-     "compute threads [the CPUs this process may use]"},
-    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "one JSON object a line"},
-    {"csv", NULL, OPTION_FLAG, FIELD(csv), 0, 0, "comma-separated values, one line a class"},
-    {"views", NULL, OPTION_FLAG, FIELD(views), 0, 0, "with --json: the classes of each view"},
-    {"map", NULL, OPTION_FLAG, FIELD(map), 0, 0, "with --json: the class score maps"},
-    {"features", NULL, OPTION_FLAG, FIELD(features), 0, 0, "with --json: the image features"},
-    {"max-body", "SIZE", OPTION_SIZE, FIELD(body_max), 1, UINT32_MAX, "bytes of a file [16MiB]"},
-    {"max-pixels", "N", OPTION_SIZE, FIELD(pixels_max), 1, UINT32_MAX, "pixels of a picture [64M]"},
-    {"max-view-pixels", "N", OPTION_SIZE, FIELD(view_pixels_max), 1, 1 << 28,
-     "pixels of a rescaled picture [1M]"},
+    ROW_MODEL(FIELD(model)),
+    ROW_SCALES(FIELD(scales), "shorter sides in pixels"),
+    ROW_FLIP(FIELD(flip)),
+    ROW_TOP_K(FIELD(top_k), "classes to show"),
+    ROW_FC_WEIGHTS(FIELD(fc_half)),
+    ROW_THREADS(FIELD(threads), "compute threads"),
+    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object a line"},
+    {"csv", NULL, OPTION_FLAG, FIELD(csv), 0, 0, NULL, "comma-separated values, one line a class"},
+    {"views", NULL, OPTION_FLAG, FIELD(views), 0, 0, NULL, "with --json: the classes of each view"},
+    {"map", NULL, OPTION_FLAG, FIELD(map), 0, 0, NULL, "with --json: the class score maps"},
+    {"features", NULL, OPTION_FLAG, FIELD(features), 0, 0, NULL, "with --json: the image features"},
+    ROW_MAX_BODY(FIELD(body_max), "bytes of a file"),
+    ROW_MAX_PIXELS(FIELD(pixels_max)),
+    ROW_MAX_VIEW_PIXELS(FIELD(view_pixels_max)),
 };
 
 const struct command_usage classify_usage = {
@@ -198,11 +195,7 @@ static int run(const struct classify_options *given, const struct operands *oper
 
 int command_classify(int argc, char **argv)
 {
-    struct classify_options given = {.flip = true,
-                                     .top_k = 5,
-                                     .body_max = 16 << 20,
-                                     .pixels_max = 64 << 20,
-                                     .view_pixels_max = 1 << 20};
+    struct classify_options given = {0};
     struct operands operands;
     enum options_result result = options_parse(&classify_usage, argc, argv, &given, &operands);
 

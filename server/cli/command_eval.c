@@ -9,6 +9,7 @@
 #include "cli/eval_report.h"
 #include "cli/progress.h"
 #include "models/model_file.h"
+#include "process/option_rows.h"
 #include "process/resources.h"
 #include "process/terminal.h"
 
@@ -29,23 +30,19 @@ struct eval_options {
 #define FIELD(name) offsetof(struct eval_options, name)
 
 static const struct option options[] = {
-    {"model", "FILE", OPTION_STRING, FIELD(model), 0, 0, "model (safetensors) [the embedded one]"},
-    {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0,
-     "shorter sides in pixels [the model's, else 256,384,512]"},
-    {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "evaluate mirror images too [on]"},
-    {"protocol", EVAL_PROTOCOLS, OPTION_CHOICE, FIELD(protocol), 0, 0,
-     "whole pictures, a 5x5 grid of crops of each scale, or both and their average [dense]"},
-    {"fc-weights", "f32|f16", OPTION_WEIGHTS, FIELD(fc_half), 0, 0,
-     "how FC weights are held; f16 takes half the memory [f32]"},
-    {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
-     "compute threads [the CPUs this process may use]"},
-    {"errors", NULL, OPTION_FLAG, FIELD(errors), 0, 0,
+    ROW_MODEL(FIELD(model)),
+    ROW_SCALES(FIELD(scales), "shorter sides in pixels"),
+    ROW_FLIP(FIELD(flip)),
+    {"protocol", EVAL_PROTOCOLS, OPTION_CHOICE, FIELD(protocol), 0, 0, "dense",
+     "whole pictures, a 5x5 grid of crops of each scale, or both and their average"},
+    ROW_FC_WEIGHTS(FIELD(fc_half)),
+    ROW_THREADS(FIELD(threads), "compute threads"),
+    {"errors", NULL, OPTION_FLAG, FIELD(errors), 0, 0, NULL,
      "also list misclassified files; the confusion matrix of up to 20 classes"},
-    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "one JSON object instead of tables"},
-    {"max-body", "SIZE", OPTION_SIZE, FIELD(body_max), 1, UINT32_MAX, "bytes of a file [16MiB]"},
-    {"max-pixels", "N", OPTION_SIZE, FIELD(pixels_max), 1, UINT32_MAX, "pixels of a picture [64M]"},
-    {"max-view-pixels", "N", OPTION_SIZE, FIELD(view_pixels_max), 1, 1 << 28,
-     "pixels of a rescaled picture [1M]"},
+    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object instead of tables"},
+    ROW_MAX_BODY(FIELD(body_max), "bytes of a file"),
+    ROW_MAX_PIXELS(FIELD(pixels_max)),
+    ROW_MAX_VIEW_PIXELS(FIELD(view_pixels_max)),
 };
 
 const struct command_usage eval_usage = {
@@ -281,8 +278,7 @@ static void close_session(struct session *session)
 
 int command_eval(int argc, char **argv)
 {
-    struct eval_options given = {
-        .flip = true, .body_max = 16 << 20, .pixels_max = 64 << 20, .view_pixels_max = 1 << 20};
+    struct eval_options given = {0};
     struct session session = {.options = &given};
     struct operands operands;
     enum options_result result = options_parse(&eval_usage, argc, argv, &given, &operands);

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "net/endpoint.h"
 #include "process/clock.h"
+#include "process/option_rows.h"
 #include "process/terminal.h"
 
 struct health_options {
@@ -18,13 +19,14 @@ struct health_options {
     uint64_t timeout_ns;
 };
 
+#define FIELD(name) offsetof(struct health_options, name)
+
 static const struct option options[] = {
-    {"listen", "ADDR:PORT", OPTION_STRING, offsetof(struct health_options, listen), 0, 0,
-     "where it listens [0.0.0.0:8080]"},
-    {"tls-cert", "FILE", OPTION_STRING, offsetof(struct health_options, tls_cert), 0, 0,
+    ROW_LISTEN(FIELD(listen), "where it listens"),
+    {"tls-cert", "FILE", OPTION_STRING, FIELD(tls_cert), 0, 0, NULL,
      "set where it speaks TLS: then it only has to accept a connection"},
-    {"timeout", "TIME", OPTION_DURATION, offsetof(struct health_options, timeout_ns), NS_PER_MS,
-     600 * NS_PER_S, "for each step of the exchange [3s]"},
+    {"timeout", "TIME", OPTION_DURATION, FIELD(timeout_ns), NS_PER_MS, 600 * NS_PER_S, "3s",
+     "for each step of the exchange"},
 };
 
 const struct command_usage health_usage = {
@@ -73,7 +75,7 @@ static int check_health(const struct health_options *given)
 
 int command_health(int argc, char **argv)
 {
-    struct health_options given = {.listen = "0.0.0.0:8080", .timeout_ns = 3 * NS_PER_S};
+    struct health_options given = {0};
     struct operands operands;
     enum options_result result = options_parse(&health_usage, argc, argv, &given, &operands);
 

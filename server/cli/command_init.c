@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "cli/cli.h"
+#include "process/option_rows.h"
 #include "process/resources.h"
 #include "process/terminal.h"
 
@@ -14,14 +15,13 @@ struct init_options {
 #define FIELD(name) offsetof(struct init_options, name)
 
 static const struct option options[] = {
-    {"arch", "ARCH", OPTION_STRING, FIELD(arch), 0, 0, "A, A-LRN, B, C, D or E [D]"},
-    {"width", "N", OPTION_COUNT, FIELD(width), 1, 1 << 16, "channels of the first layer [64]"},
-    {"fc", "N", OPTION_COUNT, FIELD(fc), 1, 1 << 16, "units of the hidden FC layers [4096]"},
-    {"classes", "N", OPTION_COUNT, FIELD(classes), 1, 1 << 16, "classes [1000]"},
-    {"crop", "PIXELS", OPTION_COUNT, FIELD(crop), 32, VGG_SCALE_MAX,
-     "side of a training crop, a multiple of 32 [224]"},
-    {"seed", "N", OPTION_SEED, FIELD(seed), 0, 0, "seed of the weights [1]"},
-    {"output", "FILE", OPTION_STRING, FIELD(output), 0, 0, "the file to write; also -o FILE"},
+    ROW_ARCH(FIELD(arch)),
+    ROW_WIDTH(FIELD(width)),
+    ROW_FC(FIELD(fc)),
+    {"classes", "N", OPTION_COUNT, FIELD(classes), 1, 1 << 16, "1000", "classes"},
+    ROW_CROP(FIELD(crop)),
+    {"seed", "N", OPTION_SEED, FIELD(seed), 0, 0, "1", "seed of the weights"},
+    {"output", "FILE", OPTION_STRING, FIELD(output), 0, 0, NULL, "the file to write; also -o FILE"},
 };
 
 const struct command_usage init_usage = {
@@ -36,7 +36,7 @@ const struct command_usage init_usage = {
 
 int command_init(int argc, char **argv)
 {
-    struct init_options given = {.seed = 1};
+    struct init_options given = {0};
     struct vgg_error error = {0};
     struct operands operands;
     enum options_result result;

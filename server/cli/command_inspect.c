@@ -15,7 +15,7 @@ struct inspect_options {
 };
 
 static const struct option options[] = {
-    {"json", NULL, OPTION_FLAG, offsetof(struct inspect_options, json), 0, 0,
+    {"json", NULL, OPTION_FLAG, offsetof(struct inspect_options, json), 0, 0, NULL,
      "one JSON object instead of text"},
 };
 

@@ -9,7 +9,7 @@ function text(line) {
     return (line ~ /^[.']/ ? "\\\&" : "") line
 }
 
-# "  --flip on|off      help [on]": the name, its value, the help, which may be on the next line.
+# "  --flip on|off      help [on]": the name, its value, the help, which may be on the next lines.
 function print_option(line,    head, value) {
     sub(/^ +--/, "", line)
     head = line

@@ -12,72 +12,71 @@
 #include "ops/notify.h"
 #include "ops/signals.h"
 #include "process/clock.h"
+#include "process/option_rows.h"
 #include "process/resources.h"
 #include "process/terminal.h"
 #include "serve/drain.h"
 #include "serve/serve.h"
 #include "serve/startup.h"
 
-enum {
-    CONNECTIONS_MAX = 4096, /* where so many descriptors may be open */
-    CONNECTIONS_LEAST = 64,
-    MAPPED_BYTES = 64 << 10,
-    ARENAS = 2
-};
+enum { CONNECTIONS_LEAST = 64, MAPPED_BYTES = 64 << 10, ARENAS = 2 };
+
+/* Where so many descriptors may be open. */
+#define CONNECTIONS_MAX 4096
+#define CONNECTIONS_TEXT OPTION_TEXT(CONNECTIONS_MAX)
 
 #define FIELD(name) offsetof(struct serve_options, name)
 
 static const struct option options[] = {
-    {"model", "FILE", OPTION_STRING, FIELD(model), 0, 0, "model (safetensors) [the embedded one]"},
-    {"listen", "ADDR:PORT", OPTION_STRING, FIELD(listen), 0, 0,
-     "address for clients; port 0 picks one [0.0.0.0:8080]"},
-    {"admin-listen", "ADDR:PORT", OPTION_STRING, FIELD(admin_listen), 0, 0,
-     "address for operators [127.0.0.1:8081]"},
-    {"tls-cert", "FILE", OPTION_STRING, FIELD(secrets.tls_cert), 0, 0,
+    ROW_MODEL(FIELD(model)),
+    ROW_LISTEN(FIELD(listen), "address for clients; port 0 picks one"),
+    {"admin-listen", "ADDR:PORT", OPTION_STRING, FIELD(admin_listen), 0, 0, "127.0.0.1:8081",
+     "address for operators"},
+    {"tls-cert", "FILE", OPTION_STRING, FIELD(secrets.tls_cert), 0, 0, NULL,
      "certificate chain (PEM) of the main listener [plain HTTP]"},
-    {"tls-key", "FILE", OPTION_STRING, FIELD(secrets.tls_key), 0, 0, "its key (PEM)"},
-    {"api-token-file", "FILE", OPTION_STRING, FIELD(secrets.tokens[0]), 0, 0,
+    {"tls-key", "FILE", OPTION_STRING, FIELD(secrets.tls_key), 0, 0, NULL, "its key (PEM)"},
+    {"api-token-file", "FILE", OPTION_STRING, FIELD(secrets.tokens[0]), 0, 0, NULL,
      "bearer token that clients must send [none]"},
-    {"admin-token-file", "FILE", OPTION_STRING, FIELD(secrets.tokens[1]), 0, 0,
+    {"admin-token-file", "FILE", OPTION_STRING, FIELD(secrets.tokens[1]), 0, 0, NULL,
      "bearer token that operators must send [none]"},
-    {"scales", "LIST", OPTION_SCALES, FIELD(work.scales), 0, 0,
-     "default scales of a request [the model's, else 256,384,512]"},
-    {"flip", "on|off", OPTION_SWITCH, FIELD(work.flip), 0, 0, "evaluate mirror images too [on]"},
-    {"top-k", "N", OPTION_COUNT, FIELD(work.top_k), 1, UINT32_MAX,
-     "default top_k of a request [5]"},
-    {"fc-weights", "f32|f16", OPTION_WEIGHTS, FIELD(fc_half), 0, 0,
-     "how FC weights are held; f16 takes half the memory [f32]"},
-    {"threads", "N", OPTION_COUNT, FIELD(threads), 1, 1024,
-     "compute threads [the CPUs this process may use]"},
-    {"max-body", "SIZE", OPTION_SIZE, FIELD(body_max), 1, UINT32_MAX, "bytes of a body [16MiB]"},
-    {"max-pixels", "N", OPTION_SIZE, FIELD(work.pixels_max), 1, UINT32_MAX,
-     "pixels of a picture [64M]"},
-    {"max-view-pixels", "N", OPTION_SIZE, FIELD(work.view_pixels_max), 1, 1 << 28,
-     "pixels of a rescaled picture [1M]"},
-    {"max-images", "N", OPTION_COUNT, FIELD(images_max), 1, 1024, "images of a request [16]"},
-    {"max-cost", "GMAC", OPTION_GMAC, FIELD(work.cost_max), 0, 0,
-     "1e9 multiply-accumulates of a request [four square photographs]"},
-    {"max-queue", "TIME", OPTION_DURATION, FIELD(queue_ns), 0, 3600 * NS_PER_S,
-     "predicted work ahead of a request [5s]"},
+    ROW_SCALES(FIELD(work.scales), "default scales of a request"),
+    ROW_FLIP(FIELD(work.flip)),
+    ROW_TOP_K(FIELD(work.top_k), "default top_k of a request"),
+    ROW_FC_WEIGHTS(FIELD(fc_half)),
+    ROW_THREADS(FIELD(threads), "compute threads"),
+    ROW_MAX_BODY(FIELD(body_max), "bytes of a request body, as it comes and inflated"),
+    ROW_MAX_PIXELS(FIELD(work.pixels_max)),
+    ROW_MAX_VIEW_PIXELS(FIELD(work.view_pixels_max)),
+    {"max-images", "N", OPTION_COUNT, FIELD(images_max), 1, 1024, "16", "images of a request"},
+    {"max-cost", "GMAC", OPTION_GMAC, FIELD(work.cost_max), 0, 0, NULL,
+     "predicted cost of a request, in 1e9 multiply-accumulates [four square photographs at the "
+     "default scales]"},
+    {"max-queue", "TIME", OPTION_DURATION, FIELD(queue_ns), 0, 3600 * NS_PER_S, "5s",
+     "predicted work ahead of a request; with more it is answered 503"},
     {"deadline", "TIME", OPTION_DURATION, FIELD(deadline_ns), NS_PER_MS, 24 * 3600 * NS_PER_S,
-     "from the request line to the answer [30s]"},
-    {"max-connections", "N", OPTION_COUNT, FIELD(connections_max), 1, 1 << 16,
-     "open connections of clients [4096, or what the open files allow]"},
+     "30s", "from the first byte of a request to its answer"},
+    {"max-connections", "N", OPTION_COUNT, FIELD(connections_max), 1, 1 << 16, NULL,
+     "open connections of clients; more are closed at once [" CONNECTIONS_TEXT
+     ", or what the open files (ulimit -n) allow]"},
     {"max-connections-per-address", "N", OPTION_COUNT, FIELD(connections_per_address), 0, 1 << 16,
-     "of one client address, an IPv6 /64 being one; 0: any [0]"},
-    {"max-header", "SIZE", OPTION_SIZE, FIELD(header_max), 1 << 10, 1 << 20,
-     "bytes of request line and headers [16KiB]"},
-    {"header-timeout", "TIME", OPTION_DURATION, FIELD(header_ns), NS_PER_MS, 3600 * NS_PER_S,
-     "for a first byte, and then for request line and headers [10s]"},
+     "0", "of one client address, an IPv6 /64 being one; 0: any number"},
+    {"max-header", "SIZE", OPTION_SIZE, FIELD(header_max), 1 << 10, 1 << 20, "16KiB",
+     "bytes of request line and headers; more are answered 414 or 431"},
+    {"header-timeout", "TIME", OPTION_DURATION, FIELD(header_ns), NS_PER_MS, 3600 * NS_PER_S, "10s",
+     "for the first byte of a connection (and the TLS handshake), and then for request line and "
+     "headers"},
     {"idle-timeout", "TIME", OPTION_DURATION, FIELD(idle_ns), NS_PER_MS, 24 * 3600 * NS_PER_S,
-     "between requests of a connection, and to read an answer [75s]"},
-    {"drain-delay", "TIME", OPTION_DURATION, FIELD(drain_delay_ns), 0, 3600 * NS_PER_S,
-     "from SIGTERM to the closing of the listener [0s]"},
-    {"drain-timeout", "TIME", OPTION_DURATION, FIELD(drain_timeout_ns), 0, 3600 * NS_PER_S,
-     "for what was accepted, after that [30s]"},
-    {"cors-origin", "LIST", OPTION_STRING, FIELD(cors_origins), 0, 0,
+     "75s",
+     "between requests of a connection, and for a client to read an answer; a load balancer "
+     "must keep its connections for less (60s is common, but Google's keeps them for 600s), or "
+     "there are sporadic 502"},
+    {"drain-delay", "TIME", OPTION_DURATION, FIELD(drain_delay_ns), 0, 3600 * NS_PER_S, "0s",
+     "from SIGTERM to the closing of the listener"},
+    {"drain-timeout", "TIME", OPTION_DURATION, FIELD(drain_timeout_ns), 0, 3600 * NS_PER_S, "30s",
+     "for what was accepted, after that"},
+    {"cors-origin", "LIST", OPTION_STRING, FIELD(cors_origins), 0, 0, NULL,
      "origins whose scripts may use the main listener, by commas; * is any [none]"},
-    {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, "format of the log on stderr [text]"},
+    {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, "text", "format of the log on stderr"},
 };
 
 const struct command_usage serve_usage = {
@@ -87,20 +86,6 @@ const struct command_usage serve_usage = {
     .options = options,
     .options_n = sizeof options / sizeof *options,
     .footer = "Sizes take K, M and G (powers of 1024), times ms, s and m.\n",
-};
-
-static const struct serve_options defaults = {
-    .listen = "0.0.0.0:8080",
-    .admin_listen = "127.0.0.1:8081",
-    .work = {.flip = true, .top_k = 5, .pixels_max = 64 << 20, .view_pixels_max = 1 << 20},
-    .images_max = 16,
-    .body_max = 16 << 20,
-    .queue_ns = 5 * NS_PER_S,
-    .header_max = 16 << 10,
-    .header_ns = 10 * NS_PER_S,
-    .idle_ns = 75 * NS_PER_S,
-    .deadline_ns = 30 * NS_PER_S,
-    .drain_timeout_ns = 30 * NS_PER_S,
 };
 
 /* ---------------------------------------------------------------- the command ---------------- */
@@ -193,7 +178,7 @@ static int serve(const struct serve_options *given)
 
 int command_serve(int argc, char **argv, void (*check)(environment_warn_fn *warn))
 {
-    struct serve_options given = defaults;
+    struct serve_options given = {0};
     struct operands operands;
     enum options_result result;
 

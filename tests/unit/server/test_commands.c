@@ -1,6 +1,7 @@
 /* The table of commands: what its rows promise, and that each command is in it. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +53,36 @@ static void no_option_is_warned_of(void **state)
     assert_int_equal(warnings, 1);
 }
 
+/* options_parse takes that for granted; the help shows a preset in brackets of its own. */
+static void every_preset_can_be_read(void **state)
+{
+    static _Alignas(max_align_t) char target[4096]; /* any command's options */
+    size_t presets = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COMMANDS; i++)
+        for (size_t j = 0; j < commands[i].usage->options_n; j++) {
+            const struct option *option = &commands[i].usage->options[j];
+            char reason[OPTION_REASON_BYTES];
+
+            assert_true(option->offset + sizeof(struct option_scales) <= sizeof target);
+            if (option->preset == NULL)
+                continue;
+            presets++;
+            if (!option_set(option, option->preset, target, reason))
+                fail_msg("vgg %s --%s %s: %s", commands[i].name, option->name, option->preset,
+                         reason);
+            assert_null(strchr(option->help, '['));
+        }
+    assert_true(presets > COMMANDS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_are_found_by_name),
         cmocka_unit_test(no_option_is_warned_of),
+        cmocka_unit_test(every_preset_can_be_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

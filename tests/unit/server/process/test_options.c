@@ -26,20 +26,21 @@ struct target {
 #define FIELD(name) offsetof(struct target, name)
 
 static const struct option options[] = {
-    {"text", "TEXT", OPTION_STRING, FIELD(text), 0, 0, "some text [none]"},
-    {"output", "FILE", OPTION_STRING, FIELD(output), 0, 0, "where to write [nowhere]"},
-    {"count", "N", OPTION_COUNT, FIELD(count), 2, 1000, "a count [0]"},
-    {"seed", "N", OPTION_SEED, FIELD(seed), 0, 0, "a seed [0]"},
-    {"a-size", "SIZE", OPTION_SIZE, FIELD(size), 0, 0, "a size [0]"},
-    {"max-cost", "GMAC", OPTION_GMAC, FIELD(gmac), 0, 0, "a cost [0]"},
-    {"time", "TIME", OPTION_DURATION, FIELD(duration), NS_PER_MS, 3600 * NS_PER_S, "a time [0]"},
-    {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "a switch [off]"},
-    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, "a flag"},
-    {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0, "some scales [none]"},
-    {"real", "X", OPTION_REAL, FIELD(real), 0, 0, "a number [0]"},
-    {"above", "X", OPTION_POSITIVE, FIELD(positive), 0, 0, "another [0]"},
-    {"way", "to|fro|to-and-fro", OPTION_CHOICE, FIELD(way), 0, 0, "a word [to]"},
-    {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, "a format [text]"},
+    {"text", "TEXT", OPTION_STRING, FIELD(text), 0, 0, NULL, "some text [none]"},
+    {"output", "FILE", OPTION_STRING, FIELD(output), 0, 0, NULL, "where to write [nowhere]"},
+    {"count", "N", OPTION_COUNT, FIELD(count), 2, 1000, NULL, "a count [0]"},
+    {"seed", "N", OPTION_SEED, FIELD(seed), 0, 0, NULL, "a seed [0]"},
+    {"a-size", "SIZE", OPTION_SIZE, FIELD(size), 0, 0, NULL, "a size [0]"},
+    {"max-cost", "GMAC", OPTION_GMAC, FIELD(gmac), 0, 0, NULL, "a cost [0]"},
+    {"time", "TIME", OPTION_DURATION, FIELD(duration), NS_PER_MS, 3600 * NS_PER_S, NULL,
+     "a time [0]"},
+    {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, NULL, "a switch [off]"},
+    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "a flag"},
+    {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0, NULL, "some scales [none]"},
+    {"real", "X", OPTION_REAL, FIELD(real), 0, 0, NULL, "a number [0]"},
+    {"above", "X", OPTION_POSITIVE, FIELD(positive), 0, 0, NULL, "another [0]"},
+    {"way", "to|fro|to-and-fro", OPTION_CHOICE, FIELD(way), 0, 0, NULL, "a word [to]"},
+    {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, NULL, "a format [text]"},
 };
 
 static const struct command_usage usage = {
@@ -364,6 +365,73 @@ static void environment(void **state)
     unsetenv("VGG_TEXT");
 }
 
+/* What neither flags nor the environment say, the rows do: by the same reading, before both. */
+static void presets(void **state)
+{
+    static const struct option rows[] = {
+        {"a-size", "SIZE", OPTION_SIZE, FIELD(size), 1, UINT32_MAX, "16MiB", "a size"},
+        {"time", "TIME", OPTION_DURATION, FIELD(duration), 0, 0, "250ms", "a time"},
+        {"flip", "on|off", OPTION_SWITCH, FIELD(flip), 0, 0, "on", "a switch"},
+        {"way", "to|fro", OPTION_CHOICE, FIELD(way), 0, 0, "fro", "a word"},
+        {"text", "TEXT", OPTION_STRING, FIELD(text), 0, 0, "a text", "some text"},
+        {"count", "N", OPTION_COUNT, FIELD(count), 0, 0, NULL, "a count [as many as there are]"},
+    };
+    static const struct command_usage with_presets = {
+        .command = "vgg try", .operands = "", .summary = "", .options = rows, .options_n = 6};
+    char *argv[] = {(char *)"try", (char *)"--time=1s", NULL};
+    struct target target = {0};
+    struct operands operands;
+
+    (void)state;
+    setenv("VGG_WAY", "to", 1);
+    assert_int_equal(options_parse(&with_presets, 2, argv, &target, &operands), OPTIONS_RUN);
+    unsetenv("VGG_WAY");
+    assert_int_equal(target.size, 16 << 20);
+    assert_int_equal(target.duration, NS_PER_S);
+    assert_true(target.flip);
+    assert_int_equal(target.way, 0);
+    assert_string_equal(target.text, "a text");
+    assert_int_equal(target.count, 0);
+}
+
+static void help_of(const struct option *rows, size_t n, struct capture *out)
+{
+    const struct command_usage some = {
+        .command = "vgg try", .operands = "", .summary = "", .options = rows, .options_n = n};
+    char *argv[] = {(char *)"try", (char *)"--help", NULL};
+    struct target target = {0};
+    struct operands operands;
+
+    capture_begin(out, STDOUT_FILENO);
+    assert_int_equal(options_parse(&some, 2, argv, &target, &operands), OPTIONS_HELP);
+    capture_end(out);
+}
+
+/* The preset in brackets after the meaning, in lines of at most 80 below each other. */
+static void help_is_as_wide_as_a_terminal(void **state)
+{
+    static const struct option rows[] = {
+        {"long", "N", OPTION_COUNT, FIELD(count), 0, 0, "7",
+         "a meaning with so many words that no line of eighty holds them, and neither do two of "
+         "them, beside the names"},
+        {"exact", "N", OPTION_COUNT, FIELD(count), 0, 0, "7",
+         "48 letters, and four more with the default: 52 ."},
+        {"word", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL,
+         "one-word-that-is-longer-than-the-whole-column-of-help-can-be-at-most"},
+    };
+    struct capture out;
+
+    (void)state;
+    help_of(rows, 3, &out);
+    assert_non_null(strstr(
+        out.text,
+        "  --long N                  a meaning with so many words that no line of eighty\n"
+        "                            holds them, and neither do two of them, beside the\n"
+        "                            names [7]\n"
+        "  --exact N                 48 letters, and four more with the default: 52 . [7]\n"));
+    assert_non_null(strstr(out.text, rows[2].help));
+}
+
 /* Help wins over everything else on the line, and over a bad environment. */
 static void help_lists_every_option(void **state)
 {
@@ -409,6 +477,8 @@ int main(void)
         cmocka_unit_test(values_and_operands),
         cmocka_unit_test(unknown_options),
         cmocka_unit_test(environment),
+        cmocka_unit_test(presets),
+        cmocka_unit_test(help_is_as_wide_as_a_terminal),
         cmocka_unit_test(help_lists_every_option),
     };
 
