@@ -316,6 +316,11 @@ format:
 format-check:
 	$(Q)clang-format --dry-run -Werror $(sources)
 
+## option-table: write the table of options in server/README.md anew, from what --help says
+option-table: $(BUILD)/vgg
+	$(Q)awk -v vgg=$(BUILD)/vgg -f server/cli/option_table.awk server/README.md >$(BUILD)/README.md
+	$(Q)cp $(BUILD)/README.md server/README.md
+
 ## compile_commands.json: how each source is compiled, for editors and clang-tidy
 compile_commands.json: FORCE
 	$(Q)$(MAKE) --no-print-directory -Bn V=1 test_programs | /usr/bin/python3 tests/lint/commands.py >$@
@@ -375,7 +380,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all run test_programs test check-long page-check clients-check docker-check neon-check bench bench-peers load asan ubsan tsan \
-    fuzz fuzzers format format-check help list install deb deb-check test-one test-all uninstall clean FORCE
+    fuzz fuzzers format format-check option-table help list install deb deb-check test-one test-all uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -141,6 +141,7 @@ posteriors)
     ;;
 checks)
     run "layers of the sources" "$python" tests/layers.py
+    run "options in server/README.md" sh tests/install/check_options.sh "$build/vgg"
     run "downloading a model" "$python" tests/hub/test_fetch.py
     run "what make run says of a bare machine" sh tests/install/check_setup.sh
     run "installation" bash tests/install/check.sh "$build"

@@ -27,20 +27,20 @@ struct classify_options {
 #define FIELD(name) offsetof(struct classify_options, name)
 
 static const struct option options[] = {
-    ROW_MODEL(FIELD(model)),
-    ROW_SCALES(FIELD(scales), "shorter sides in pixels"),
-    ROW_FLIP(FIELD(flip)),
-    ROW_TOP_K(FIELD(top_k), "classes to show"),
-    ROW_FC_WEIGHTS(FIELD(fc_half)),
-    ROW_THREADS(FIELD(threads), "compute threads"),
+    {ROW_MODEL(FIELD(model))},
+    {ROW_SCALES(FIELD(scales), "shorter sides in pixels")},
+    {ROW_FLIP(FIELD(flip))},
+    {ROW_TOP_K(FIELD(top_k), "classes to show")},
+    {ROW_FC_WEIGHTS(FIELD(fc_half))},
+    {ROW_THREADS(FIELD(threads), "compute threads")},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object a line"},
     {"csv", NULL, OPTION_FLAG, FIELD(csv), 0, 0, NULL, "comma-separated values, one line a class"},
     {"views", NULL, OPTION_FLAG, FIELD(views), 0, 0, NULL, "with --json: the classes of each view"},
     {"map", NULL, OPTION_FLAG, FIELD(map), 0, 0, NULL, "with --json: the class score maps"},
     {"features", NULL, OPTION_FLAG, FIELD(features), 0, 0, NULL, "with --json: the image features"},
-    ROW_MAX_BODY(FIELD(body_max), "bytes of a file"),
-    ROW_MAX_PIXELS(FIELD(pixels_max)),
-    ROW_MAX_VIEW_PIXELS(FIELD(view_pixels_max)),
+    {ROW_MAX_BODY(FIELD(body_max), "bytes of a file")},
+    {ROW_MAX_PIXELS(FIELD(pixels_max))},
+    {ROW_MAX_VIEW_PIXELS(FIELD(view_pixels_max))},
 };
 
 const struct command_usage classify_usage = {

@@ -30,19 +30,19 @@ struct eval_options {
 #define FIELD(name) offsetof(struct eval_options, name)
 
 static const struct option options[] = {
-    ROW_MODEL(FIELD(model)),
-    ROW_SCALES(FIELD(scales), "shorter sides in pixels"),
-    ROW_FLIP(FIELD(flip)),
+    {ROW_MODEL(FIELD(model))},
+    {ROW_SCALES(FIELD(scales), "shorter sides in pixels")},
+    {ROW_FLIP(FIELD(flip))},
     {"protocol", EVAL_PROTOCOLS, OPTION_CHOICE, FIELD(protocol), 0, 0, "dense",
      "whole pictures, a 5x5 grid of crops of each scale, or both and their average"},
-    ROW_FC_WEIGHTS(FIELD(fc_half)),
-    ROW_THREADS(FIELD(threads), "compute threads"),
+    {ROW_FC_WEIGHTS(FIELD(fc_half))},
+    {ROW_THREADS(FIELD(threads), "compute threads")},
     {"errors", NULL, OPTION_FLAG, FIELD(errors), 0, 0, NULL,
      "also list misclassified files; the confusion matrix of up to 20 classes"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object instead of tables"},
-    ROW_MAX_BODY(FIELD(body_max), "bytes of a file"),
-    ROW_MAX_PIXELS(FIELD(pixels_max)),
-    ROW_MAX_VIEW_PIXELS(FIELD(view_pixels_max)),
+    {ROW_MAX_BODY(FIELD(body_max), "bytes of a file")},
+    {ROW_MAX_PIXELS(FIELD(pixels_max))},
+    {ROW_MAX_VIEW_PIXELS(FIELD(view_pixels_max))},
 };
 
 const struct command_usage eval_usage = {

@@ -22,7 +22,7 @@ struct health_options {
 #define FIELD(name) offsetof(struct health_options, name)
 
 static const struct option options[] = {
-    ROW_LISTEN(FIELD(listen), "where it listens"),
+    {ROW_LISTEN(FIELD(listen), "where it listens")},
     {"tls-cert", "FILE", OPTION_STRING, FIELD(tls_cert), 0, 0, NULL,
      "set where it speaks TLS: then it only has to accept a connection"},
     {"timeout", "TIME", OPTION_DURATION, FIELD(timeout_ns), NS_PER_MS, 600 * NS_PER_S, "3s",

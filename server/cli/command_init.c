@@ -15,11 +15,11 @@ struct init_options {
 #define FIELD(name) offsetof(struct init_options, name)
 
 static const struct option options[] = {
-    ROW_ARCH(FIELD(arch)),
-    ROW_WIDTH(FIELD(width)),
-    ROW_FC(FIELD(fc)),
+    {ROW_ARCH(FIELD(arch))},
+    {ROW_WIDTH(FIELD(width))},
+    {ROW_FC(FIELD(fc))},
     {"classes", "N", OPTION_COUNT, FIELD(classes), 1, 1 << 16, "1000", "classes"},
-    ROW_CROP(FIELD(crop)),
+    {ROW_CROP(FIELD(crop))},
     {"seed", "N", OPTION_SEED, FIELD(seed), 0, 0, "1", "seed of the weights"},
     {"output", "FILE", OPTION_STRING, FIELD(output), 0, 0, NULL, "the file to write; also -o FILE"},
 };

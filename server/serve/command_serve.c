@@ -28,8 +28,8 @@ enum { CONNECTIONS_LEAST = 64, MAPPED_BYTES = 64 << 10, ARENAS = 2 };
 #define FIELD(name) offsetof(struct serve_options, name)
 
 static const struct option options[] = {
-    ROW_MODEL(FIELD(model)),
-    ROW_LISTEN(FIELD(listen), "address for clients; port 0 picks one"),
+    {ROW_MODEL(FIELD(model))},
+    {ROW_LISTEN(FIELD(listen), "address for clients; port 0 picks one")},
     {"admin-listen", "ADDR:PORT", OPTION_STRING, FIELD(admin_listen), 0, 0, "127.0.0.1:8081",
      "address for operators"},
     {"tls-cert", "FILE", OPTION_STRING, FIELD(secrets.tls_cert), 0, 0, NULL,
@@ -39,14 +39,14 @@ static const struct option options[] = {
      "bearer token that clients must send [none]"},
     {"admin-token-file", "FILE", OPTION_STRING, FIELD(secrets.tokens[1]), 0, 0, NULL,
      "bearer token that operators must send [none]"},
-    ROW_SCALES(FIELD(work.scales), "default scales of a request"),
-    ROW_FLIP(FIELD(work.flip)),
-    ROW_TOP_K(FIELD(work.top_k), "default top_k of a request"),
-    ROW_FC_WEIGHTS(FIELD(fc_half)),
-    ROW_THREADS(FIELD(threads), "compute threads"),
-    ROW_MAX_BODY(FIELD(body_max), "bytes of a request body, as it comes and inflated"),
-    ROW_MAX_PIXELS(FIELD(work.pixels_max)),
-    ROW_MAX_VIEW_PIXELS(FIELD(work.view_pixels_max)),
+    {ROW_SCALES(FIELD(work.scales), "default scales of a request")},
+    {ROW_FLIP(FIELD(work.flip))},
+    {ROW_TOP_K(FIELD(work.top_k), "default top_k of a request")},
+    {ROW_FC_WEIGHTS(FIELD(fc_half))},
+    {ROW_THREADS(FIELD(threads), "compute threads")},
+    {ROW_MAX_BODY(FIELD(body_max), "bytes of a request body, as it comes and inflated")},
+    {ROW_MAX_PIXELS(FIELD(work.pixels_max))},
+    {ROW_MAX_VIEW_PIXELS(FIELD(work.view_pixels_max))},
     {"max-images", "N", OPTION_COUNT, FIELD(images_max), 1, 1024, "16", "images of a request"},
     {"max-cost", "GMAC", OPTION_GMAC, FIELD(work.cost_max), 0, 0, NULL,
      "predicted cost of a request, in 1e9 multiply-accumulates [four square photographs at the "
