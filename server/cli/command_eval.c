@@ -4,45 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer/evaluation.h"
 #include "cli/cli.h"
-#include "cli/eval_report.h"
-#include "cli/progress.h"
-#include "models/model_file.h"
+#include "cli/error_report.h"
+#include "cli/flights.h"
 #include "process/option_rows.h"
-#include "process/resources.h"
 #include "process/terminal.h"
 
-/*
- * Enough for the engine to batch, and for the next pictures to be decoded meanwhile; each holds its
- * rescaled pictures, some megabytes. Crops are many views of one shape, and held twice with `both`.
- */
-enum { FLIGHTS_MAX = 16, FLIGHTS_OF_CROPS = 4 };
+/* Fewer than FLIGHTS_MAX: crops are many views of one shape, and held twice with `both`. */
+enum { FLIGHTS_OF_CROPS = 4 };
 
 struct eval_options {
-    const char *model;
-    struct option_scales scales;
-    bool flip, fc_half, json, errors;
-    uint32_t protocol, threads;
-    uint64_t body_max, pixels_max, view_pixels_max;
+    struct flight_options flight;
+    bool json, errors;
+    uint32_t protocol;
 };
 
 #define FIELD(name) offsetof(struct eval_options, name)
 
 static const struct option options[] = {
-    {ROW_MODEL(FIELD(model))},
-    {ROW_SCALES(FIELD(scales), "shorter sides in pixels")},
-    {ROW_FLIP(FIELD(flip))},
-    {"protocol", EVAL_PROTOCOLS, OPTION_CHOICE, FIELD(protocol), 0, 0, "dense",
+    {ROW_MODEL(FIELD(flight.model))},
+    {ROW_SCALES(FIELD(flight.scales), "shorter sides in pixels")},
+    {ROW_FLIP(FIELD(flight.flip))},
+    {"protocol", PROTOCOL_WORDS, OPTION_CHOICE, FIELD(protocol), 0, 0, "dense",
      "whole pictures, a 5x5 grid of crops of each scale, or both and their average"},
-    {ROW_FC_WEIGHTS(FIELD(fc_half))},
-    {ROW_THREADS(FIELD(threads), "compute threads")},
+    {ROW_FC_WEIGHTS(FIELD(flight.fc_half))},
+    {ROW_THREADS(FIELD(flight.threads), "compute threads")},
     {"errors", NULL, OPTION_FLAG, FIELD(errors), 0, 0, NULL,
      "also list misclassified files; the confusion matrix of up to 20 classes"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object instead of tables"},
-    {ROW_MAX_BODY(FIELD(body_max), "bytes of a file")},
-    {ROW_MAX_PIXELS(FIELD(pixels_max))},
-    {ROW_MAX_VIEW_PIXELS(FIELD(view_pixels_max))},
+    {ROW_MAX_BODY(FIELD(flight.body_max), "bytes of a file")},
+    {ROW_MAX_PIXELS(FIELD(flight.pixels_max))},
+    {ROW_MAX_VIEW_PIXELS(FIELD(flight.view_pixels_max))},
 };
 
 const struct command_usage eval_usage = {
@@ -64,75 +56,38 @@ const struct command_usage eval_usage = {
 
 struct session {
     const struct eval_options *options;
-    struct vgg_model *model;
-    struct vgg_engine *engine;
-    struct evaluation_params params[2]; /* TALLY_DENSE, TALLY_CROPS */
+    struct flights flights;
+    struct evaluation_params params[2]; /* PROTOCOL_DENSE, PROTOCOL_CROPS */
     struct class_folders folders;
-    struct eval_outcome *outcomes;
+    struct error_outcome *outcomes;
     size_t skipped;
     struct left_out left_out;
-    struct tally tally;
+    struct error_rates rates;
+    bool no_memory; /* for an outcome */
 };
 
-/* ---------------------------------------------------------------- the files in flight -------- */
+/* ---------------------------------------------------------------- measuring ------------------ */
 
-/* A picture between its submission and its count. */
-struct flight {
-    struct evaluation evaluations[2];
-};
-
-/* Read; by each protocol decode and submit. */
-static void take_off(struct session *session, size_t number, struct flight *flight)
+static struct protocol_views views_of(const struct vgg_job *job)
 {
-    const struct vgg_image_limits limits = {.pixels_max = session->options->pixels_max};
-    struct problem problem = {0};
-    uint8_t *bytes;
-    size_t size;
-    bool whole = picture_read(&session->folders.pictures.items[number], session->options->body_max,
-                              &bytes, &size, &problem);
-
-    *flight = (struct flight){0};
-    for (unsigned i = TALLY_DENSE; i <= TALLY_CROPS; i++) {
-        struct evaluation *evaluation = &flight->evaluations[i];
-
-        if (!tally_takes(&session->tally, i))
-            continue;
-        evaluation->failed = !whole;
-        evaluation->problem = problem;
-        if (!whole)
-            continue;
-        evaluation->bytes = bytes;
-        evaluation->size = size;
-        evaluation_check(evaluation, session->model, &session->params[i], &limits,
-                         session->options->view_pixels_max);
-        evaluation_begin(evaluation, session->engine, session->model, &session->params[i], &limits,
-                         NULL);
-        evaluation->bytes = NULL;
-    }
-    free(bytes);
-}
-
-static struct tally_views views_of(const struct vgg_job *job)
-{
-    struct tally_views views = {.answer = vgg_job_posterior(job), .n = vgg_job_view_count(job)};
+    struct protocol_views views = {.answer = vgg_job_posterior(job), .n = vgg_job_view_count(job)};
 
     for (size_t i = 0; i < views.n; i++)
         views.views[i] = vgg_job_view_posterior(job, i);
     return views;
 }
 
-/* Wait for the posteriors; why the picture cannot be counted, or NULL. */
-static const char *await(struct session *session, struct flight *flight,
-                         struct tally_views views[2])
+/* The posteriors by each protocol; why the picture cannot be counted, or NULL. */
+static const char *get_views(const struct session *session, const struct flight *flight,
+                             struct protocol_views views[2])
 {
     const char *reason = NULL;
 
-    for (unsigned i = TALLY_DENSE; i <= TALLY_CROPS; i++) {
-        struct evaluation *evaluation = &flight->evaluations[i];
+    for (unsigned i = PROTOCOL_DENSE; i <= PROTOCOL_CROPS; i++) {
+        const struct evaluation *evaluation = &flight->evaluations[i];
 
-        if (!tally_takes(&session->tally, i))
+        if (!error_rates_takes(&session->rates, i))
             continue;
-        evaluation_end(evaluation);
         if (evaluation->failed)
             reason = evaluation->problem.detail;
         else
@@ -141,50 +96,40 @@ static const char *await(struct session *session, struct flight *flight,
     return reason;
 }
 
-/* Count a picture, or say why not. False when out of memory. */
-static bool land(struct session *session, size_t number, struct flight *flight,
-                 struct progress *progress)
+/* Count a picture, or say why not. */
+static bool land(void *user, const struct flight *flight)
 {
-    struct eval_outcome *outcome = &session->outcomes[number];
-    struct tally_views views[2];
-    const char *reason = await(session, flight, views);
+    struct session *session = user;
+    struct error_outcome *outcome = &session->outcomes[flight->number];
+    struct protocol_views views[2];
+    const char *reason = get_views(session, flight, views);
 
-    if (reason == NULL)
-        outcome->answer = tally_add(&session->tally, session->folders.classes[number], views);
-    else {
-        outcome->skipped = strdup(reason);
-        session->skipped++;
-        progress_hide(progress);
-        left_out_lose(&session->left_out, session->folders.pictures.items[number].path, reason);
+    if (reason == NULL) {
+        outcome->answer =
+            error_rates_add(&session->rates, session->folders.classes[flight->number], views);
+        return true;
     }
-    progress_step(progress, reason != NULL);
-    progress_show(progress);
-    for (unsigned i = TALLY_DENSE; i <= TALLY_CROPS; i++)
-        evaluation_fini(&flight->evaluations[i]);
-    return reason == NULL || outcome->skipped != NULL;
+    outcome->skipped = strdup(reason);
+    session->no_memory = session->no_memory || outcome->skipped == NULL;
+    session->skipped++;
+    progress_hide(&session->flights.progress);
+    left_out_lose(&session->left_out, flight->picture->path, reason);
+    return false;
 }
 
-/* In order, with several at the engine at a time. */
+/* False when out of memory. */
 static bool measure(struct session *session)
 {
-    struct flight flights[FLIGHTS_MAX];
-    struct progress progress;
-    size_t n = session->folders.pictures.n;
-    size_t ahead = tally_takes(&session->tally, TALLY_CROPS) ? FLIGHTS_OF_CROPS : FLIGHTS_MAX;
-    bool good = true;
+    struct flights *flights = &session->flights;
 
-    progress_init(&progress, n);
-    progress_show(&progress);
-    for (size_t i = 0; i < n + ahead; i++) {
-        struct flight *flight = &flights[i % ahead];
-
-        if (i >= ahead && i - ahead < n)
-            good = land(session, i - ahead, flight, &progress) && good;
-        if (i < n)
-            take_off(session, i, flight);
-    }
-    progress_hide(&progress);
-    return good;
+    for (unsigned i = PROTOCOL_DENSE; i <= PROTOCOL_CROPS; i++)
+        if (error_rates_takes(&session->rates, i))
+            flights->ways[i] = &session->params[i];
+    flights->ahead = flights->ways[PROTOCOL_CROPS] != NULL ? FLIGHTS_OF_CROPS : FLIGHTS_MAX;
+    flights->land = land;
+    flights->user = session;
+    (void)flights_run(flights, &session->folders.pictures); /* skipped ones are counted */
+    return !session->no_memory;
 }
 
 /* ---------------------------------------------------------------- the command ---------------- */
@@ -192,50 +137,36 @@ static bool measure(struct session *session)
 /* The model, the engine, the checked parameters. */
 static bool open_session(struct session *session)
 {
-    const struct eval_options *given = session->options;
-    const struct vgg_engine_options engine = {.threads = given->threads,
-                                              .view_pixels_max = given->view_pixels_max};
-    const struct vgg_load_options load = {.threads = given->threads, .fc_half = given->fc_half};
-    struct vgg_error error = {0};
-    struct problem problem = {0};
+    struct evaluation_params *params = session->params;
 
-    if (model_open(given->model, &load, &engine, &session->model, &error) != VGG_OK ||
-        vgg_engine_create(&engine, &session->engine, &error) != VGG_OK) {
-        resources_explain(&error);
-        terminal_say("%s", error.text);
+    if (!flights_open(&session->flights, &session->options->flight, &params[PROTOCOL_DENSE]))
         return false;
-    }
-    session->params[TALLY_DENSE].request.flip = given->flip;
-    if (!evaluation_params_complete(&session->params[TALLY_DENSE], session->model,
-                                    given->scales.scales, given->scales.n, &problem)) {
-        terminal_say("%s", problem.detail);
-        return false;
-    }
-    session->params[TALLY_CROPS] = session->params[TALLY_DENSE];
-    session->params[TALLY_CROPS].grid = TALLY_GRID;
+    params[PROTOCOL_CROPS] = params[PROTOCOL_DENSE];
+    params[PROTOCOL_CROPS].grid = RATES_GRID;
     return true;
 }
 
 /* Its pictures, and room for what becomes of them. */
 static bool open_pictures(struct session *session, const char *directory)
 {
-    const struct vgg_request *request = &session->params[TALLY_DENSE].request;
+    const struct vgg_request *request = &session->params[PROTOCOL_DENSE].request;
+    const struct vgg_model *model = session->flights.model;
 
-    if (!class_folders_open(&session->folders, directory, session->model, &session->left_out))
+    if (!class_folders_open(&session->folders, directory, model, &session->left_out))
         return false;
     session->outcomes = calloc(session->folders.pictures.n, sizeof *session->outcomes);
     if (session->outcomes != NULL &&
-        tally_init(&session->tally, session->options->protocol,
-                   vgg_model_get_info(session->model)->classes, request->scales_n, request->flip))
+        error_rates_init(&session->rates, session->options->protocol,
+                         vgg_model_get_info(model)->classes, request->scales_n, request->flip))
         return true;
     terminal_say("out of memory");
     return false;
 }
 
-static bool print_json(const struct eval_result *result)
+static bool print_json(const struct error_report *report)
 {
     size_t size = 0;
-    char *json = eval_report_json(result, &size);
+    char *json = error_report_json(report, &size);
 
     if (json != NULL)
         fwrite(json, 1, size, stdout);
@@ -244,21 +175,21 @@ static bool print_json(const struct eval_result *result)
 }
 
 /* The exit status. */
-static int report(const struct session *session)
+static int print_report(const struct session *session)
 {
-    const struct eval_result result = {.model = session->model,
-                                       .request = &session->params[TALLY_DENSE].request,
-                                       .folders = &session->folders,
-                                       .outcomes = session->outcomes,
-                                       .skipped = session->skipped,
-                                       .tally = &session->tally,
-                                       .errors = session->options->errors};
+    const struct error_report report = {.model = session->flights.model,
+                                        .request = &session->params[PROTOCOL_DENSE].request,
+                                        .folders = &session->folders,
+                                        .outcomes = session->outcomes,
+                                        .skipped = session->skipped,
+                                        .rates = &session->rates,
+                                        .errors = session->options->errors};
     bool written = true;
 
     if (session->options->json)
-        written = print_json(&result);
-    else if (session->tally.pictures != 0)
-        eval_report_tables(&result);
+        written = print_json(&report);
+    else if (session->rates.pictures != 0)
+        error_report_print(&report);
     if (!written)
         terminal_say("out of memory");
     return written && session->skipped == 0 ? 0 : 1;
@@ -270,10 +201,9 @@ static void close_session(struct session *session)
     for (size_t i = 0; session->outcomes != NULL && i < session->folders.pictures.n; i++)
         free(session->outcomes[i].skipped);
     free(session->outcomes);
-    tally_fini(&session->tally);
+    error_rates_fini(&session->rates);
     class_folders_fini(&session->folders);
-    vgg_engine_destroy(session->engine);
-    vgg_model_release(session->model);
+    flights_close(&session->flights);
 }
 
 int command_eval(int argc, char **argv)
@@ -292,7 +222,7 @@ int command_eval(int argc, char **argv)
     }
     if (open_session(&session) && open_pictures(&session, operands.items[0])) {
         if (measure(&session))
-            status = report(&session);
+            status = print_report(&session);
         else {
             terminal_say("out of memory");
             status = 1;

@@ -6,17 +6,17 @@
 
 #include <cmocka.h>
 
-#include "cli/tally.h"
+#include "cli/error_rates.h"
 #include "fault.h"
 #include "model_maker.h"
 
 enum { SIX = 6, CLASSES_MAX = 9, SCALES = 3, PICTURES = 200 };
 
-static void expect_wrong(const struct tally *tally, enum tally_protocol protocol, bool mirrors,
+static void expect_wrong(const struct error_rates *rates, enum test_protocol protocol, bool mirrors,
                          size_t scale, size_t top1, size_t top5)
 {
-    assert_int_equal(tally->wrong[protocol][mirrors][scale].top1, top1);
-    assert_int_equal(tally->wrong[protocol][mirrors][scale].top5, top5);
+    assert_int_equal(rates->wrong[protocol][mirrors][scale].top1, top1);
+    assert_int_equal(rates->wrong[protocol][mirrors][scale].top5, top5);
 }
 
 /* Two scales with mirrors, each of which leans elsewhere; class 5 is last everywhere. */
@@ -29,7 +29,7 @@ static void by_hand(void **state)
         {0, 0, 0.9F, 0.1F, 0, 0}, /* with it: 2 */
     };
     static const float answer[SIX] = {0.2F, 0.1F, 0.1F, 0.1F, 0.4F, 0.1F};
-    const struct tally_views dense[2] = {
+    const struct protocol_views dense[2] = {
         {.answer = answer, .views = {views[0], views[1], views[2], views[3]}, .n = 4}};
     /* Truth, then right (top-1) by: scale 0, 1, both; the same with mirrors. */
     static const bool right[SIX][6] = {
@@ -39,71 +39,72 @@ static void by_hand(void **state)
 
     (void)state;
     for (uint32_t truth = 0; truth < SIX; truth++) {
-        struct tally tally;
-        struct tally_answer best;
+        struct error_rates rates;
+        struct protocol_answer best;
 
-        assert_true(tally_init(&tally, TALLY_DENSE, SIX, 2, true));
-        best = tally_add(&tally, truth, dense);
+        assert_true(error_rates_init(&rates, PROTOCOL_DENSE, SIX, 2, true));
+        best = error_rates_add(&rates, truth, dense);
         assert_int_equal(best.class, 4);
         assert_true(best.score == 0.4F);
         for (size_t i = 0; i < 6; i++)
-            expect_wrong(&tally, TALLY_DENSE, i >= 3, i % 3, !right[truth][i], truth == 5);
-        expect_wrong(&tally, TALLY_CROPS, true, 2, 0, 0);
-        expect_wrong(&tally, TALLY_BOTH, true, 2, 0, 0);
-        assert_int_equal(tally.pictures, 1);
-        assert_int_equal(tally.class_pictures[truth], 1);
-        assert_int_equal(tally.class_wrong[truth], truth != 4);
-        assert_int_equal(tally.confusion[truth * SIX + 4], 1);
-        tally_fini(&tally);
+            expect_wrong(&rates, PROTOCOL_DENSE, i >= 3, i % 3, !right[truth][i], truth == 5);
+        expect_wrong(&rates, PROTOCOL_CROPS, true, 2, 0, 0);
+        expect_wrong(&rates, PROTOCOL_BOTH, true, 2, 0, 0);
+        assert_int_equal(rates.pictures, 1);
+        assert_int_equal(rates.class_pictures[truth], 1);
+        assert_int_equal(rates.class_wrong[truth], truth != 4);
+        assert_int_equal(rates.confusion[truth * SIX + 4], 1);
+        error_rates_fini(&rates);
     }
 }
 
 static void ties_go_to_the_lower_index(void **state)
 {
     static const float equal[SIX] = {0.25F, 0.25F, 0.25F, 0.25F, 0.25F, 0.25F};
-    const struct tally_views dense[2] = {{.answer = equal, .views = {equal}, .n = 1}};
-    struct tally tally;
+    const struct protocol_views dense[2] = {{.answer = equal, .views = {equal}, .n = 1}};
+    struct error_rates rates;
 
     (void)state;
-    assert_true(tally_init(&tally, TALLY_DENSE, SIX, 1, false));
+    assert_true(error_rates_init(&rates, PROTOCOL_DENSE, SIX, 1, false));
     for (uint32_t truth = 0; truth < SIX; truth++)
-        assert_int_equal(tally_add(&tally, truth, dense).class, 0);
-    expect_wrong(&tally, TALLY_DENSE, false, 0, 5, 1);
-    expect_wrong(&tally, TALLY_DENSE, false, 1, 5, 1);
-    expect_wrong(&tally, TALLY_DENSE, true, 1, 0, 0);
+        assert_int_equal(error_rates_add(&rates, truth, dense).class, 0);
+    expect_wrong(&rates, PROTOCOL_DENSE, false, 0, 5, 1);
+    expect_wrong(&rates, PROTOCOL_DENSE, false, 1, 5, 1);
+    expect_wrong(&rates, PROTOCOL_DENSE, true, 1, 0, 0);
     for (uint32_t truth = 0; truth < SIX; truth++)
-        assert_int_equal(tally.confusion[truth * SIX], 1);
-    tally_fini(&tally);
+        assert_int_equal(rates.confusion[truth * SIX], 1);
+    error_rates_fini(&rates);
 }
 
 static void one_class(void **state)
 {
     static const float certain[1] = {1};
-    const struct tally_views crops[2] = {{.n = 0}, {.answer = certain, .views = {certain}, .n = 1}};
-    struct tally tally;
+    const struct protocol_views crops[2] = {{.n = 0},
+                                            {.answer = certain, .views = {certain}, .n = 1}};
+    struct error_rates rates;
 
     (void)state;
-    assert_true(tally_init(&tally, TALLY_CROPS, 1, 1, false));
-    assert_false(tally_has_top5(&tally));
-    assert_int_equal(tally_add(&tally, 0, crops).class, 0);
-    expect_wrong(&tally, TALLY_CROPS, false, 1, 0, 0);
-    assert_int_equal(tally.confusion[0], 1);
-    tally_fini(&tally);
+    assert_true(error_rates_init(&rates, PROTOCOL_CROPS, 1, 1, false));
+    assert_false(error_rates_has_top5(&rates));
+    assert_int_equal(error_rates_add(&rates, 0, crops).class, 0);
+    expect_wrong(&rates, PROTOCOL_CROPS, false, 1, 0, 0);
+    assert_int_equal(rates.confusion[0], 1);
+    error_rates_fini(&rates);
 }
 
 static void many_classes(void **state)
 {
-    struct tally tally;
+    struct error_rates rates;
 
     (void)state;
-    assert_true(tally_init(&tally, TALLY_DENSE, TALLY_CONFUSION_MAX, 1, false));
-    assert_non_null(tally.confusion);
-    assert_true(tally_has_top5(&tally));
-    tally_fini(&tally);
-    assert_true(tally_init(&tally, TALLY_DENSE, TALLY_CONFUSION_MAX + 1, 1, false));
-    assert_null(tally.confusion);
-    tally_fini(&tally);
-    assert_true(tally_percent(1, 8) == 12.5);
+    assert_true(error_rates_init(&rates, PROTOCOL_DENSE, RATES_CONFUSION_MAX, 1, false));
+    assert_non_null(rates.confusion);
+    assert_true(error_rates_has_top5(&rates));
+    error_rates_fini(&rates);
+    assert_true(error_rates_init(&rates, PROTOCOL_DENSE, RATES_CONFUSION_MAX + 1, 1, false));
+    assert_null(rates.confusion);
+    error_rates_fini(&rates);
+    assert_true(error_percent(1, 8) == 12.5);
 }
 
 /* ---------------------------------------------------------------- against plain loops -------- */
@@ -111,7 +112,7 @@ static void many_classes(void **state)
 /* Posteriors of one protocol: [scale][position][mirror]. */
 struct said {
     size_t positions;
-    float views[SCALES * TALLY_GRID * TALLY_GRID * 2][CLASSES_MAX];
+    float views[SCALES * RATES_GRID * RATES_GRID * 2][CLASSES_MAX];
     float answer[CLASSES_MAX];
 };
 
@@ -130,9 +131,9 @@ static void mean_of(const struct said *said, size_t begin, size_t end, bool mirr
         mean[c] /= n;
 }
 
-static struct tally_views say(struct said *said, size_t positions, uint64_t *seed)
+static struct protocol_views say(struct said *said, size_t positions, uint64_t *seed)
 {
-    struct tally_views views = {.answer = said->answer, .n = SCALES * positions * 2};
+    struct protocol_views views = {.answer = said->answer, .n = SCALES * positions * 2};
     double mean[CLASSES_MAX];
 
     said->positions = positions;
@@ -148,9 +149,9 @@ static struct tally_views say(struct said *said, size_t positions, uint64_t *see
 }
 
 static void count_plainly(const struct said said[2], uint32_t truth,
-                          struct tally_wrong wrong[TALLY_PROTOCOLS][2][SCALES + 1])
+                          struct error_count wrong[PROTOCOLS][2][SCALES + 1])
 {
-    for (unsigned i = 0; i < TALLY_PROTOCOLS * 2 * (SCALES + 1); i++) {
+    for (unsigned i = 0; i < PROTOCOLS * 2 * (SCALES + 1); i++) {
         size_t protocol = i / (2 * (SCALES + 1)), scale = i % (SCALES + 1), better = 0;
         size_t begin = scale == SCALES ? 0 : scale, end = scale == SCALES ? SCALES : scale + 1;
         bool mirrors = i / (SCALES + 1) % 2 == 1;
@@ -160,7 +161,7 @@ static void count_plainly(const struct said said[2], uint32_t truth,
             mean_of(&said[p], begin, end, mirrors, means[p]);
         for (size_t c = 0; c < CLASSES_MAX; c++)
             score[c] =
-                protocol == TALLY_BOTH ? (means[0][c] + means[1][c]) / 2 : means[protocol][c];
+                protocol == PROTOCOL_BOTH ? (means[0][c] + means[1][c]) / 2 : means[protocol][c];
         for (size_t c = 0; c < CLASSES_MAX; c++)
             better += score[c] > score[truth];
         wrong[protocol][mirrors][scale].top1 += better > 0;
@@ -171,29 +172,29 @@ static void count_plainly(const struct said said[2], uint32_t truth,
 static void agrees_with_plain_loops(void **state)
 {
     static struct said said[2];
-    struct tally_wrong wrong[TALLY_PROTOCOLS][2][SCALES + 1] = {0};
-    struct tally tally;
+    struct error_count wrong[PROTOCOLS][2][SCALES + 1] = {0};
+    struct error_rates rates;
     uint64_t seed = 7;
 
     (void)state;
-    assert_true(tally_init(&tally, TALLY_BOTH, CLASSES_MAX, SCALES, true));
+    assert_true(error_rates_init(&rates, PROTOCOL_BOTH, CLASSES_MAX, SCALES, true));
     for (unsigned i = 0; i < PICTURES; i++) {
         uint32_t truth = i % CLASSES_MAX;
-        const struct tally_views views[2] = {say(&said[0], 1, &seed),
-                                             say(&said[1], i % 2 == 0 ? 25 : 3, &seed)};
+        const struct protocol_views views[2] = {say(&said[0], 1, &seed),
+                                                say(&said[1], i % 2 == 0 ? 25 : 3, &seed)};
 
-        tally_add(&tally, truth, views);
+        error_rates_add(&rates, truth, views);
         count_plainly(said, truth, wrong);
     }
-    for (unsigned protocol = 0; protocol < TALLY_PROTOCOLS; protocol++)
+    for (unsigned protocol = 0; protocol < PROTOCOLS; protocol++)
         for (unsigned mirrors = 0; mirrors < 2; mirrors++)
             for (size_t scale = 0; scale <= SCALES; scale++) {
-                const struct tally_wrong *expected = &wrong[protocol][mirrors][scale];
+                const struct error_count *expected = &wrong[protocol][mirrors][scale];
 
                 assert_in_range(expected->top1, PICTURES / 2, PICTURES - 1);
-                expect_wrong(&tally, protocol, mirrors == 1, scale, expected->top1, expected->top5);
+                expect_wrong(&rates, protocol, mirrors == 1, scale, expected->top1, expected->top5);
             }
-    tally_fini(&tally);
+    error_rates_fini(&rates);
 }
 
 static void out_of_memory(void **state)
@@ -203,15 +204,15 @@ static void out_of_memory(void **state)
 
     (void)state;
     for (unsigned long n = 1; fired; n++) {
-        struct tally tally;
+        struct error_rates rates;
         bool made;
 
         fault_arm(n);
-        made = tally_init(&tally, TALLY_BOTH, SIX, 1, true);
+        made = error_rates_init(&rates, PROTOCOL_BOTH, SIX, 1, true);
         fired = fault_disarm();
         assert_int_equal(made, !fired);
         if (made)
-            tally_fini(&tally);
+            error_rates_fini(&rates);
         assert_int_equal(fault_outstanding(), before);
     }
 }
