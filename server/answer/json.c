@@ -437,61 +437,6 @@ char *json_inspect(const struct vgg_model *model, size_t *size)
     return finish(root, failed, size);
 }
 
-/* ---------------------------------------------------------------- benchmarks ----------------- */
-
-/* Four significant digits are more than a noisy machine gives. */
-static json_t *rounded(double value)
-{
-    double scale = value != 0 ? pow(10, 3 - floor(log10(fabs(value)))) : 1;
-
-    return json_real(round(value * scale) / scale);
-}
-
-static json_t *bench_layers(const struct vgg_bench *bench)
-{
-    json_t *array = json_array();
-    int failed = array == NULL;
-
-    for (size_t i = 0; i < bench->layers_n && failed == 0; i++)
-        failed += json_array_append_new(
-            array, json_pack("{s:s, s:s, s:o, s:o}", "name", bench->layers[i].name, "algorithm",
-                             bench->layers[i].algorithm, "ms", rounded(bench->layers[i].ms),
-                             "effective_gflops",
-                             rounded(bench->layers[i].gflop / bench->layers[i].ms * 1e3)));
-    return complete(array, failed);
-}
-
-static json_t *bench_run(const struct json_run *run)
-{
-    char size[32];
-
-    snprintf(size, sizeof size, "%ux%u", run->width, run->height);
-    return json_pack("{s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "arch", run->arch,
-                     "size", size, "batch", (json_int_t)run->batch, "conv_ms",
-                     rounded(run->bench.conv_ms), "fc_ms", rounded(run->bench.fc_ms), "total_ms",
-                     rounded(run->bench.total_ms), "conv_effective_gflops",
-                     rounded(run->conv_gflops), "conv_vs_peak", rounded(run->conv_vs_peak),
-                     "fc_vs_peak", rounded(run->fc_vs_peak), "fc_vs_bandwidth",
-                     rounded(run->fc_vs_bandwidth), "layers", bench_layers(&run->bench));
-}
-
-char *json_bench(const struct vgg_machine *machine, const struct json_run *runs, size_t runs_n,
-                 size_t *size)
-{
-    json_t *root = json_object(), *array = json_array();
-    int failed = 0;
-
-    for (size_t i = 0; i < runs_n; i++)
-        failed += json_array_append_new(array, bench_run(&runs[i]));
-    failed += json_object_set_new(root, "machine",
-                                  json_pack("{s:s, s:I, s:o, s:o}", "isa", machine->isa, "threads",
-                                            (json_int_t)machine->threads, "fma_gflops",
-                                            rounded(machine->fma_gflops), "read_gbps",
-                                            rounded(machine->read_gbps)));
-    failed += json_object_set_new(root, "runs", array);
-    return finish(root, failed, size);
-}
-
 /* ---------------------------------------------------------------- log ------------------------ */
 
 /* An empty one is left out too. */

@@ -4,7 +4,6 @@
 #define JSON_H
 
 #include "answer/evaluation.h"
-#include "vgg_bench.h"
 
 /* Each returns a malloc'ed line that ends in "\n", its length in *size; NULL when out of memory. */
 
@@ -34,17 +33,6 @@ char *json_model(const struct vgg_model *model, const uint32_t *scales, size_t s
 
 /* vgg inspect --json: all of a model. */
 char *json_inspect(const struct vgg_model *model, size_t *size);
-
-/* vgg bench --json: the machine and each run. */
-struct json_run {
-    const char *arch;
-    uint32_t width, height, batch;
-    struct vgg_bench bench;
-    double conv_gflops, conv_vs_peak, fc_vs_peak, fc_vs_bandwidth;
-};
-
-char *json_bench(const struct vgg_machine *machine, const struct json_run *runs, size_t runs_n,
-                 size_t *size);
 
 /* {"status": text} */
 char *json_status(const char *text, size_t *size);

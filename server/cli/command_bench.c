@@ -1,16 +1,18 @@
 /* vgg bench: the network layer by layer, beside what the machine could do at most. */
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer/json.h"
 #include "cli/cli.h"
 #include "models/model_file.h"
 #include "process/option_rows.h"
 #include "process/resources.h"
 #include "process/terminal.h"
+#include "text/text.h"
+#include "vgg_bench.h"
 #include "vgg_footprint.h"
 
 enum { RUNS_MAX = 16, SIDE_MAX = 4096 };
@@ -46,7 +48,15 @@ const struct command_usage bench_usage = {
     .options_n = sizeof options / sizeof *options,
 };
 
-static bool parse_sizes(const char *text, struct json_run *runs, size_t *n)
+/* A network at one size. */
+struct run {
+    const char *arch;
+    uint32_t width, height, batch;
+    struct vgg_bench bench;
+    double conv_gflops, conv_vs_peak, fc_vs_peak, fc_vs_bandwidth;
+};
+
+static bool parse_sizes(const char *text, struct run *runs, size_t *n)
 {
     for (*n = 0; *n < RUNS_MAX;) {
         unsigned width, height;
@@ -67,7 +77,9 @@ static bool parse_sizes(const char *text, struct json_run *runs, size_t *n)
     return false;
 }
 
-static void compare(struct json_run *run, const struct vgg_machine *machine)
+/* ---------------------------------------------------------------- text ----------------------- */
+
+static void compare(struct run *run, const struct vgg_machine *machine)
 {
     double conv_gflop = 0, fc_gflop = 0, fc_bytes = 0;
 
@@ -85,7 +97,7 @@ static void compare(struct json_run *run, const struct vgg_machine *machine)
     run->fc_vs_bandwidth = fc_bytes / run->bench.fc_ms / 1e6 / machine->read_gbps;
 }
 
-static void print_run(const struct json_run *run, const struct vgg_machine *machine)
+static void print_run(const struct run *run, const struct vgg_machine *machine)
 {
     printf("\n%s %" PRIu32 "x%" PRIu32 ", batch %" PRIu32 "\n%-9s %-20s %9s %14s %8s\n", run->arch,
            run->width, run->height, run->batch, "layer", "algorithm", "ms", "eff. GFLOP/s",
@@ -103,21 +115,75 @@ static void print_run(const struct json_run *run, const struct vgg_machine *mach
            run->fc_vs_bandwidth, run->bench.total_ms);
 }
 
-static bool print_json(const struct vgg_machine *machine, const struct json_run *runs, size_t n)
-{
-    size_t size = 0;
-    char *json = json_bench(machine, runs, n, &size);
+/* ---------------------------------------------------------------- JSON ----------------------- */
 
-    if (json == NULL)
-        return false;
-    fwrite(json, 1, size, stdout);
-    free(json);
-    return true;
+/* ,"KEY":VALUE with four significant digits, more than a noisy machine gives; a real number. */
+static void print_real(struct text *text, const char *key, double value)
+{
+    double scale = value != 0 ? pow(10, 3 - floor(log10(fabs(value)))) : 1;
+    char number[32];
+
+    snprintf(number, sizeof number, "%.9g", round(value * scale) / scale);
+    text_print(text, ",\"%s\":%s%s", key, number, strpbrk(number, ".e") == NULL ? ".0" : "");
 }
+
+static void print_json_layers(struct text *text, const struct vgg_bench *bench)
+{
+    text_print(text, ",\"layers\":[");
+    for (size_t i = 0; i < bench->layers_n; i++) {
+        text_print(text, "%s{\"name\":\"%s\",\"algorithm\":\"%s\"", i != 0 ? "," : "",
+                   bench->layers[i].name, bench->layers[i].algorithm);
+        print_real(text, "ms", bench->layers[i].ms);
+        print_real(text, "effective_gflops", bench->layers[i].gflop / bench->layers[i].ms * 1e3);
+        text_print(text, "}");
+    }
+    text_print(text, "]");
+}
+
+static void print_json_run(struct text *text, const struct run *run)
+{
+    text_print(text, "{\"arch\":\"%s\",\"size\":\"%" PRIu32 "x%" PRIu32 "\",\"batch\":%" PRIu32,
+               run->arch, run->width, run->height, run->batch);
+    print_real(text, "conv_ms", run->bench.conv_ms);
+    print_real(text, "fc_ms", run->bench.fc_ms);
+    print_real(text, "total_ms", run->bench.total_ms);
+    print_real(text, "conv_effective_gflops", run->conv_gflops);
+    print_real(text, "conv_vs_peak", run->conv_vs_peak);
+    print_real(text, "fc_vs_peak", run->fc_vs_peak);
+    print_real(text, "fc_vs_bandwidth", run->fc_vs_bandwidth);
+    print_json_layers(text, &run->bench);
+    text_print(text, "}");
+}
+
+/* False when out of memory. */
+static bool print_json(const struct vgg_machine *machine, const struct run *runs, size_t n)
+{
+    struct text text = {0};
+    size_t size = 0;
+    char *json;
+
+    text_print(&text, "{\"machine\":{\"isa\":\"%s\",\"threads\":%u", machine->isa,
+               machine->threads);
+    print_real(&text, "fma_gflops", machine->fma_gflops);
+    print_real(&text, "read_gbps", machine->read_gbps);
+    text_print(&text, "},\"runs\":[");
+    for (size_t i = 0; i < n; i++) {
+        text_print(&text, "%s", i != 0 ? "," : "");
+        print_json_run(&text, &runs[i]);
+    }
+    text_print(&text, "]}\n");
+    json = text_take(&text, &size);
+    if (json != NULL)
+        fwrite(json, 1, size, stdout);
+    free(json);
+    return json != NULL;
+}
+
+/* ---------------------------------------------------------------- the command ---------------- */
 
 /* Measure the machine, then every run. */
 static enum vgg_status bench(const struct bench_options *given, const struct vgg_model *model,
-                             struct json_run *runs, size_t n, struct vgg_error *error)
+                             struct run *runs, size_t n, struct vgg_error *error)
 {
     struct vgg_machine machine;
     enum vgg_status status = vgg_machine_measure(given->threads, &machine, error);
@@ -142,8 +208,8 @@ static enum vgg_status bench(const struct bench_options *given, const struct vgg
 }
 
 /* What an engine for the largest of the runs would take is about what they do. */
-static struct vgg_engine_options largest(const struct bench_options *given,
-                                         const struct json_run *runs, size_t n)
+static struct vgg_engine_options largest(const struct bench_options *given, const struct run *runs,
+                                         size_t n)
 {
     struct vgg_engine_options engine = {.threads = given->threads};
 
@@ -173,7 +239,7 @@ static enum vgg_status make_model(const struct bench_options *given,
     return status == VGG_OK ? vgg_model_init(&init, load, model, error) : status;
 }
 
-static enum vgg_status open_model(const struct bench_options *given, const struct json_run *runs,
+static enum vgg_status open_model(const struct bench_options *given, const struct run *runs,
                                   size_t n, struct vgg_model **model, struct vgg_error *error)
 {
     const struct vgg_load_options load = {.threads = given->threads, .fc_half = given->fc_half};
@@ -186,7 +252,7 @@ static enum vgg_status open_model(const struct bench_options *given, const struc
 int command_bench(int argc, char **argv)
 {
     struct bench_options given = {0};
-    struct json_run runs[RUNS_MAX] = {0};
+    struct run runs[RUNS_MAX] = {0};
     struct vgg_model *model = NULL;
     struct vgg_error error = {0};
     struct operands operands;

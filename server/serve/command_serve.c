@@ -23,6 +23,7 @@ enum { CONNECTIONS_LEAST = 64, MAPPED_BYTES = 64 << 10, ARENAS = 2 };
 
 /* Where so many descriptors may be open. */
 #define CONNECTIONS_MAX 4096
+#define CONNECTIONS_TEXT OPTION_TEXT(CONNECTIONS_MAX)
 
 #define FIELD(name) offsetof(struct serve_options, name)
 
@@ -55,9 +56,8 @@ static const struct option options[] = {
     {"deadline", "TIME", OPTION_DURATION, FIELD(deadline_ns), NS_PER_MS, 24 * 3600 * NS_PER_S,
      "30s", "from the first byte of a request to its answer"},
     {"max-connections", "N", OPTION_COUNT, FIELD(connections_max), 1, 1 << 16, NULL,
-     "open connections of clients; more are closed at once [" OPTION_TEXT(
-         CONNECTIONS_MAX) ", or "
-                          "what the open files (ulimit -n) allow]"},
+     "open connections of clients; more are closed at once [" CONNECTIONS_TEXT
+     ", or what the open files (ulimit -n) allow]"},
     {"max-connections-per-address", "N", OPTION_COUNT, FIELD(connections_per_address), 0, 1 << 16,
      "0", "of one client address, an IPv6 /64 being one; 0: any number"},
     {"max-header", "SIZE", OPTION_SIZE, FIELD(header_max), 1 << 10, 1 << 20, "16KiB",
