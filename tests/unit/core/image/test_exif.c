@@ -1,10 +1,8 @@
 /* EXIF orientation: both byte orders, and every way in which a segment can be broken. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 #include "jpeg_maker.h"

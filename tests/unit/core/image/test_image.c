@@ -1,12 +1,9 @@
 /* The format-independent part: telling formats apart, limits, creation, sizes of a rescale. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 #include "jpeg_maker.h"

@@ -2,13 +2,11 @@
  * The JPEG decoder on files that are cut, damaged, of a kind it does not read, or made to cost
  * much: each gets the status it deserves and a text, and what is only untidy still decodes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 #include "jpeg_maker.h"

@@ -1,12 +1,11 @@
 /* What a file holds arrives in the packed weights, and what is wrong with a file is said. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <nettle/sha2.h>
 
 #include "blas/gemm.h"

@@ -1,13 +1,12 @@
 /* JSON read in place: what is valid, what is not, and never a byte past the end. */
+#include "check.h"
+
 #include <float.h>
 #include <locale.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "text/json_reader.h"

@@ -1,17 +1,16 @@
 /* Checkpoints: back to the bit, or refused in one line that names the file. */
+#include "check.h"
+
 #include <fcntl.h>
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <nettle/sha2.h>
 
 #include "fault.h"

@@ -1,12 +1,9 @@
 /* Compressed bodies: every form of them, every beginning of one, bombs, and too little memory. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <zlib.h>
 
 #include "fault.h"

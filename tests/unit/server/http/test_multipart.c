@@ -1,14 +1,10 @@
 /* Files of a multipart body, and what is not one. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "http/multipart.h"
 

@@ -1,14 +1,11 @@
 /* The watch list: who is cut and when, who counts as busy. */
+#include "check.h"
+
 #include <netinet/in.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "net/connections.h"

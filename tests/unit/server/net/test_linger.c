@@ -1,12 +1,9 @@
 /* The last bytes of connections that are closed early. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "net/linger.h"

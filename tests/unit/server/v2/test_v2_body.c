@@ -1,11 +1,9 @@
 /* Bodies of infer requests: what is read, cut anywhere, damaged anywhere, without memory. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "v2/v2_body.h"
