@@ -2,15 +2,13 @@
  * What the public headers promise of bad arguments: each function is called with those that its
  * comment names, and answers with the status that it names; none ends the process.
  */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "vgg.h"
 #include "vgg_bench.h"

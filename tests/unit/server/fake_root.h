@@ -2,15 +2,14 @@
 #ifndef VGG_TESTS_FAKE_ROOT_H
 #define VGG_TESTS_FAKE_ROOT_H
 
+#include "check.h"
+
 #include <ftw.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define MIB(n) ((uint64_t)(n) << 20)
 #define V2 "sys/fs/cgroup"

@@ -5,16 +5,13 @@
 #ifndef VGG_TESTS_JSON_FIXTURE_H
 #define VGG_TESTS_JSON_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "answer/json.h"

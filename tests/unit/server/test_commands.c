@@ -1,12 +1,8 @@
 /* The table of commands: what its rows promise, and that each command is in it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "commands.h"
 

@@ -3,19 +3,15 @@
  * the statistics of the batch, gradients against central differences of that in double; running
  * statistics and what is folded; and that threads do not change a bit.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "backprop/convolution.h"
 #include "core/kernels/layer.h"
 #include "core/teams.h"
 #include "core/train/tables.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 #define STEP 1e-5   /* of the differences */
 #define MARGIN 5e-5 /* from every kink: far more than single precision errs here */
@@ -373,7 +369,7 @@ static void assert_close(const struct vgg_convolution *layer, size_t i, const ch
 static void forward_agrees_with_the_oracle(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct data data;
         struct model model = model_make(&cases[i], &data);
         size_t n = shape_floats(model.out);
@@ -426,7 +422,7 @@ static void assert_gradient(const struct fixture *fixture, size_t i, enum array 
 static void gradients_are_the_slopes_of_the_oracle(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct data data;
         struct model model = model_make(&cases[i], &data);
         struct slopes slopes[ARRAYS];
@@ -507,7 +503,7 @@ static void assert_same(const struct fixture *fixture, const struct fixture *alo
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct data data;
         struct model model = model_make(&cases[i], &data);
 
@@ -533,7 +529,7 @@ static void threads_do_not_change_a_bit(void **state)
 static void running_statistics_follow_the_batches(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct data data;
         struct model model = model_make(&cases[i], &data);
         double n = (double)(shape_floats(model.unpooled) / model.unpooled.c);
@@ -628,7 +624,7 @@ static double *expect_inference(const struct train_case *layer, const struct vgg
 static void folded_layers_infer_the_same(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct train_case layer = cases[i];
         struct data data;
         struct model model = model_make(&cases[i], &data);

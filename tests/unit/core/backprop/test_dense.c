@@ -2,20 +2,16 @@
  * Fully-connected layers in training: products and their gradients against double, dropout by what
  * it leaves, and that threads do not change a bit.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "backprop/dense.h"
 #include "blas/gemm.h"
 #include "core/kernels/layer.h"
 #include "core/teams.h"
 #include "fault.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const uint64_t some_key[3] = {3, 5, 7};
 
@@ -88,7 +84,7 @@ static void assert_close(const float *values, const double *expected, size_t n, 
 static void affine_maps(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2 * COUNT(sizes); i++) {
+    for (size_t i = 0; i < 2 * COUNT_OF(sizes); i++) {
         struct fixture fixture;
         size_t n = sizes[i / 2].batch * sizes[i / 2].out;
         double *expected;
@@ -202,7 +198,7 @@ static void gradients_are_slopes(void **state)
     static const struct sizes small[] = {{1, 1, 1}, {3, 5, 7}, {4, 9, 70}, {2, 66, 3}};
 
     (void)state;
-    for (size_t i = 0; i < COUNT(small); i++) {
+    for (size_t i = 0; i < COUNT_OF(small); i++) {
         check_gradients(&small[i], false, 0);
         check_gradients(&small[i], true, 0);
         check_gradients(&small[i], true, 0.5);
@@ -214,7 +210,7 @@ static void gradients_are_slopes(void **state)
 static void gradients_are_sums(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < COUNT(sizes); s++) {
+    for (size_t s = 0; s < COUNT_OF(sizes); s++) {
         const struct sizes *size = &sizes[s];
         struct fixture fixture;
         double *weight = layer_block(size->in * size->out, sizeof *weight);
@@ -271,7 +267,7 @@ static void dropout_leaves_out_its_part(void **state)
     enum { BATCH = 20, OUT = 1000 };
 
     (void)state;
-    for (size_t i = 0; i < COUNT(parts); i++) {
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
         bool *kept = mask(parts[i], some_key, BATCH, OUT, 2);
         double deviation = sqrt(parts[i] * (1 - parts[i]) / (BATCH * OUT)), dropped = 0;
 
@@ -319,7 +315,7 @@ static void the_key_decides_who_is_dropped(void **state)
 static void threads_do_not_change_a_bit(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < COUNT(sizes); s++) {
+    for (size_t s = 0; s < COUNT_OF(sizes); s++) {
         const struct sizes *size = &sizes[s];
         struct fixture fixtures[THREADS_MAX];
         float *x_grads[THREADS_MAX];

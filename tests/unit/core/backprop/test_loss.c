@@ -1,12 +1,10 @@
 /* The loss and its gradient, against its slope in double and at the ends of the range. */
+#include "check.h"
+
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "backprop/loss.h"
 #include "model_maker.h"

@@ -3,14 +3,12 @@
  * double, how weights begin, what a shallower net gives, that pictures can be learnt by heart, that
  * threads do not change a bit, and every allocation that fails.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "backprop/network.h"
 #include "blas/gemm.h"
@@ -18,8 +16,6 @@
 #include "core/teams.h"
 #include "core/train/tables.h"
 #include "fault.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 enum { CROP = 32, FC = 9, CLASSES = 5, BATCH = 3 };
 
@@ -242,7 +238,7 @@ static void check_slope(struct model *model, size_t i)
 static void gradients_are_slopes_of_the_loss(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(nets); i++) {
+    for (size_t i = 0; i < COUNT_OF(nets); i++) {
         const struct vgg_kernels *kernels = tables[i % tables_n];
         struct vgg_network *network = make(kernels, &nets[i]);
         struct pictures pictures = pictures_make(&nets[i]);
@@ -444,7 +440,7 @@ static void the_first_four_convolutions_and_the_fc_layers_are_copied(void **stat
     write_shallow(&maker);
     assert_int_equal(vgg_network_copy(network, path, &copied, &error), VGG_OK);
     assert_int_equal(copied, 4 + 3);
-    for (size_t i = 0; i < COUNT(sources); i++)
+    for (size_t i = 0; i < COUNT_OF(sources); i++)
         assert_conv(&maker, sources[i], &network->convs[i], &as_it_was->convs[i]);
     for (unsigned i = 0; i < VGG_FCS; i++) {
         assert_true(is_from(&maker, "classifier", 3 * i, "weight", &network->dense[i].weight));
@@ -520,7 +516,7 @@ static void threads_do_not_change_a_bit(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < COUNT(specs) * tables_n; i++) {
+    for (size_t i = 0; i < COUNT_OF(specs) * tables_n; i++) {
         const struct spec *spec = &specs[i / tables_n];
         struct pictures pictures = pictures_make(spec);
         struct vgg_network *alone = trained(tables[i % tables_n], spec, &pictures, 1);
@@ -553,10 +549,10 @@ static void dropout_is_of_seed_and_step(void **state)
     static const uint64_t keys[][2] = {{1, 1}, {1, 1}, {1, 2}, {2, 1}};
     struct vgg_network *network = make(tables[0], &spec);
     struct pictures pictures = pictures_make(&spec);
-    double losses[COUNT(keys)];
+    double losses[COUNT_OF(keys)];
 
     (void)state;
-    for (size_t i = 0; i < COUNT(keys); i++)
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
         losses[i] = vgg_network_step(network, teams[2], pictures.crops, pictures.labels, keys[i][0],
                                      keys[i][1])
                         .loss;
@@ -607,7 +603,7 @@ static void without_memory(void **state)
     (void)state;
     if (!fault_available())
         skip();
-    for (size_t i = 0; i < COUNT(specs); i++) {
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
         bool fired = true;
 
         for (unsigned long n = 1; fired; n++) {

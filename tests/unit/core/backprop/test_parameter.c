@@ -1,11 +1,9 @@
 /* Descent with momentum and decay: the formula of parameter.h, value by value. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "backprop/parameter.h"
 #include "core/teams.h"

@@ -1,10 +1,10 @@
 /* How many threads a process may keep busy: rounding, affinity, and control groups of a fake /sys.
  */
+#include "check.h"
+
 #include <fcntl.h>
 #include <math.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/cpus.h"
 #include "vgg.h"

@@ -1,10 +1,7 @@
 /* Half precision: every one of its numbers, and the rounding between each two of them. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <math.h>
 
 #include "base/half.h"
 

@@ -1,10 +1,8 @@
 /* The bounded heap: its bound, blocks freed in any order, steps that are left, real exhaustion. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/heap.h"
 #include "fault.h"

@@ -1,10 +1,8 @@
 /* Checked allocation: overflow, alignment, zero sizes, exhaustion. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "fault.h"

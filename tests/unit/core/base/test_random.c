@@ -1,10 +1,8 @@
 /* Random numbers: published sequences, the distributions, streams by keys. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <math.h>
+#include <string.h>
 
 #include "base/random.h"
 

@@ -1,10 +1,8 @@
 /* SHA-256 against the examples of FIPS 180, in one piece and in many. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/sha256.h"
 

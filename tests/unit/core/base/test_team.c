@@ -1,13 +1,11 @@
 /* Every item exactly once, whatever the numbers of items and threads. */
+#include "check.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "base/team.h"
 #include "fault.h"

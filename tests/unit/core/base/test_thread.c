@@ -1,13 +1,9 @@
 /* Threads have the stack that they need, also where the process's default is the least. */
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "base/team.h"
 #include "base/thread.h"

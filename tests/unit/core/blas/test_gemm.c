@@ -1,19 +1,15 @@
 /* Products by OpenBLAS where there is next to no memory: refused, or right, but never waited for.
  */
+#include "check.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "blas/gemm.h"
 

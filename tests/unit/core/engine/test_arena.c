@@ -1,10 +1,8 @@
 /* Working memory: it grows, keeps what it has where it cannot, and is sized for any batch. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/mem.h"
 #include "core/engine/evaluate.h"

@@ -1,10 +1,8 @@
 /* Which views share the next pass: one shape, one model, in order, within the limits. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "engine/batch.h"
 #include "image/image.h"

@@ -2,12 +2,10 @@
  * Whose turn it is: a small job does not wait for a large one, which does not starve. No pictures
  * are computed; time is the work done.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "engine/batch.h"
 #include "image/image.h"

@@ -1,13 +1,11 @@
 /* Multi-crop evaluation: where the crops lie, which coincide, and that each is a view of its own.
  */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/engine/evaluate.h"
 #include "fault.h"

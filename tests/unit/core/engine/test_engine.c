@@ -1,12 +1,10 @@
 /* Right answers from the engine, and the same bytes whatever the threads and the company. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/engine/evaluate.h"
 #include "core/nn/reference.h"

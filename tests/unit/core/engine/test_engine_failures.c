@@ -1,14 +1,12 @@
 /* What an engine refuses, drops or cannot do: limits, deadlines, broken models, no memory. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include <cmocka.h>
 
 #include "base/clock.h"
 #include "core/engine/evaluate.h"

@@ -1,12 +1,10 @@
 /* The order in which jobs leave an engine, and what it tells of them on the way. */
+#include "check.h"
+
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/engine/evaluate.h"
 

@@ -1,11 +1,9 @@
 /* Image features of a job: the oracle's values, averaged over views, alone and beside others. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/engine/jobs.h"
 #include "core/nn/reference.h"

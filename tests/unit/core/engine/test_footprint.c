@@ -1,15 +1,11 @@
 /* What is predicted of memory, beside what is taken. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "model_maker.h"
 #include "vgg_footprint.h"

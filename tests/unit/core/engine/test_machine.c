@@ -2,11 +2,9 @@
  * The peaks of `vgg bench`: the loops that are timed count what they do in the numbers they compute
  * with, so a wrong count of operations or lanes, or work that the compiler left out, shows.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <stdlib.h>
 
 #include "base/mem.h"
 #include "kernels/kernels.h"

@@ -1,11 +1,9 @@
 /* Class score maps of a job: the oracle's values, mirrored ones turned back, and where they lie. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/engine/jobs.h"
 #include "core/nn/reference.h"

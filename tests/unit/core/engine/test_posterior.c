@@ -1,11 +1,9 @@
 /* Soft-max and mean against the oracle's, top-k against a sort. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "engine/posterior.h"
 #include "model_maker.h"

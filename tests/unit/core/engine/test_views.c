@@ -1,11 +1,9 @@
 /* The checks before anything is decoded, and the predicted cost. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "engine/views.h"
 #include "fault.h"

@@ -1,12 +1,10 @@
 /* Views that somebody else has prepared: the same bytes as from pixels, by every table of kernels.
  */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/engine/evaluate.h"
 #include "fault.h"

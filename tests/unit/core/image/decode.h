@@ -2,13 +2,11 @@
 #ifndef VGG_TESTS_CORE_IMAGE_DECODE_H
 #define VGG_TESTS_CORE_IMAGE_DECODE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "image/image.h"

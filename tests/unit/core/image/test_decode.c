@@ -1,12 +1,9 @@
 /* The choice of a decoder: telling formats apart, and the limits where none are given. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 #include "jpeg_maker.h"

@@ -1,9 +1,7 @@
 /* Creation of pictures. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "image/image.h"
 

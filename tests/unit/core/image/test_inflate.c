@@ -1,10 +1,9 @@
 /* Inflating in pieces of any size, to the end, to the end of the input, and no further. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <zlib.h>
 
 #include "fault.h"

@@ -2,13 +2,12 @@
  * The JPEG decoder on good files: pixels against libjpeg called plainly, against the picture that
  * was encoded and against formulas; orientation; and memory that runs out at every allocation.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jpeglib.h>
 
 #include "fault.h"

@@ -1,10 +1,8 @@
 /* The eight orientations, against the words of the EXIF standard. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 

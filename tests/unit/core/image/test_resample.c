@@ -2,14 +2,12 @@
  * Resampling: every table of inner loops against hashes of what Pillow 9.4 gives, against the
  * filter's definition in double precision, and against each other for all small sizes.
  */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 #include "image/resample_kernels.h"

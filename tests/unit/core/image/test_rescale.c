@@ -1,9 +1,7 @@
 /* Rescaling to a scale: sizes, limits, bands. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "image/image.h"
 

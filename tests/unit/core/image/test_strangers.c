@@ -1,12 +1,9 @@
 /* What is said of bytes that are no picture, and what their sender is told to do. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 #include "image/strangers.h"

@@ -3,15 +3,13 @@
  * and broken pictures. Each must decode or be refused with a status of the contract and a text, and
  * peek must not contradict decode.
  */
+#include "check.h"
+
 #include <dirent.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 

@@ -2,13 +2,11 @@
  * The convolution of every table of kernels against the oracle, and its independence of threads and
  * neighbours.
  */
+#include "check.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/half.h"
 #include "blas/gemm.h"

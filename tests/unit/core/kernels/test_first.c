@@ -2,12 +2,10 @@
  * The first layer straight from pictures, of every table that has one: the bits of input() and then
  * conv(), for any number of threads; and whole frames around what either writes.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/kernels/layer.h"
 #include "core/teams.h"

@@ -2,18 +2,14 @@
  * The kernels of training (kernels/gradients.h) of every table, in guarded memory, against plain
  * loops in double; and that threads do not change a bit of them.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/kernels/layer.h"
 #include "core/teams.h"
 #include "kernels/gradients.h"
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const uint32_t channels[] = {1, 3, 5, 8, 17, 33};
 static const uint32_t sides[][2] = {{1, 1}, {2, 3}, {1, 9}, {7, 5}, {8, 6}, {20, 37}, {13, 2}};
@@ -86,8 +82,8 @@ static double at(const float *plain, struct vgg_shape shape, size_t n, size_t c,
 /* The first sizes, all channel counts by all: maps and batches take turns. */
 static struct layer_case weights_case(uint32_t kernel, size_t i)
 {
-    uint32_t in = channels[i / COUNT(channels)], out = channels[i % COUNT(channels)];
-    size_t size = (i * 3 + kernel) % COUNT(sides);
+    uint32_t in = channels[i / COUNT_OF(channels)], out = channels[i % COUNT_OF(channels)];
+    size_t size = (i * 3 + kernel) % COUNT_OF(sides);
 
     return (struct layer_case){{in, out, kernel, kernel / 2, false, false, false, false},
                                {(uint32_t)(1 + i * 2 % 5), in, sides[size][0], sides[size][1]}};
@@ -218,7 +214,7 @@ static void check_weights(const struct vgg_kernels *kernels, const struct layer_
 static void weights_are_the_sums_of_their_definition(void **state)
 {
     for (uint32_t kernel = 1; kernel <= 3; kernel += 2)
-        for (size_t i = 0; i < COUNT(channels) * COUNT(channels); i++) {
+        for (size_t i = 0; i < COUNT_OF(channels) * COUNT_OF(channels); i++) {
             struct layer_case layer = weights_case(kernel, i);
 
             check_weights(*state, &layer, expect_weights);
@@ -235,7 +231,7 @@ static void weights_are_the_slopes_of_the_oracle(void **state)
         {{33, 1, 1, 0, false, false, false, false}, {5, 33, 1, 2}},
     };
 
-    for (size_t i = 0; i < COUNT(cases); i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_weights(*state, &cases[i], differences);
 }
 
@@ -262,9 +258,9 @@ static float *grid(size_t n, double unit, int steps, uint64_t seed)
 static struct after after_make(const struct vgg_kernels *kernels, size_t i, bool relu, bool pool)
 {
     struct after after = {.kernels = kernels, .relu = relu, .pool = pool};
-    size_t size = (i * 5 + 3) % COUNT(sides);
+    size_t size = (i * 5 + 3) % COUNT_OF(sides);
 
-    after.shape = (struct vgg_shape){(uint32_t)(1 + i % 4), channels[i % COUNT(channels)],
+    after.shape = (struct vgg_shape){(uint32_t)(1 + i % 4), channels[i % COUNT_OF(channels)],
                                      sides[size][0], sides[size][1]};
     after.out = after.shape;
     after.out.h /= pool ? 2 : 1;
@@ -425,7 +421,7 @@ static void run_post_back(unsigned threads, const struct after *after, bool in_p
 /* The data are such that nothing is ever rounded: any number of threads gives exactly this. */
 static void what_follows_and_its_gradient(void **state)
 {
-    for (size_t i = 0; i < 2 * COUNT(channels) * COUNT(sides); i++)
+    for (size_t i = 0; i < 2 * COUNT_OF(channels) * COUNT_OF(sides); i++)
         for (unsigned kind = 0; kind < 4; kind++) {
             struct after after = after_make(*state, i, kind % 2 != 0, kind / 2 != 0);
             unsigned threads = (unsigned)(1 + i % THREADS_MAX);
@@ -443,8 +439,8 @@ static void the_first_of_equals_takes_the_gradient(void **state)
 {
     static const float levels[] = {0.5, 0, -0.5};
 
-    for (size_t i = 0; i < COUNT(channels); i++)
-        for (unsigned kind = 0; kind < 2 * COUNT(levels); kind++) {
+    for (size_t i = 0; i < COUNT_OF(channels); i++)
+        for (unsigned kind = 0; kind < 2 * COUNT_OF(levels); kind++) {
             struct after after = after_make(*state, i, kind % 2 != 0, true);
 
             for (size_t j = 0; j < shape_floats(after.shape); j++)
@@ -503,11 +499,11 @@ static void moments_of_each_channel(void **state)
 {
     const struct vgg_kernels *kernels = *state;
 
-    for (size_t i = 0; i < COUNT(channels) * COUNT(sides); i++) {
-        const uint32_t *side = sides[i / COUNT(channels)];
+    for (size_t i = 0; i < COUNT_OF(channels) * COUNT_OF(sides); i++) {
+        const uint32_t *side = sides[i / COUNT_OF(channels)];
         uint32_t views =
             side[0] == 1 ? 80 : (uint32_t)(1 + i % 5); /* 80: sums are most of scratch */
-        struct vgg_shape shape = {views, channels[i % COUNT(channels)], side[0], side[1]};
+        struct vgg_shape shape = {views, channels[i % COUNT_OF(channels)], side[0], side[1]};
         size_t lanes = padded(kernels, shape.c);
         float *y = layer_random(shape_floats(shape), 3, i);
         float *centre = layer_random(shape.c, 1, i + 1);
@@ -575,11 +571,11 @@ static void check_blend(unsigned threads, const struct vgg_kernels *kernels, str
 
 static void blends_of_each_channel(void **state)
 {
-    for (size_t i = 0; i < COUNT(channels) * COUNT(sides); i++) {
-        const uint32_t *side = sides[i / COUNT(channels)];
+    for (size_t i = 0; i < COUNT_OF(channels) * COUNT_OF(sides); i++) {
+        const uint32_t *side = sides[i / COUNT_OF(channels)];
 
         check_blend((unsigned)(1 + i % THREADS_MAX), *state,
-                    (struct vgg_shape){(uint32_t)(1 + i % 5), channels[i % COUNT(channels)],
+                    (struct vgg_shape){(uint32_t)(1 + i % 5), channels[i % COUNT_OF(channels)],
                                        side[0], side[1]});
     }
 }

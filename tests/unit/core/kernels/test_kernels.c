@@ -1,10 +1,8 @@
 /* Shape arithmetic, and a complete table for this machine. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/kernels/layer.h"
 

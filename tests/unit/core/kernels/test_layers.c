@@ -2,13 +2,11 @@
  * Every layer of the published networks, with all its channels, by every table of kernels against
  * the oracle; `test_layers bench` times the same layers at 224x224 instead.
  */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/clock.h"
 #include "blas/gemm.h"

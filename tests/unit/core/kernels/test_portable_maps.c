@@ -1,10 +1,8 @@
 /* The portable kernels apart from the product: input, ReLU, LRN, pool and spatial mean. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "blas/gemm.h"
 #include "core/kernels/layer.h"

@@ -2,10 +2,10 @@
 #ifndef VGG_TESTS_CORE_MODEL_PLAIN_H
 #define VGG_TESTS_CORE_MODEL_PLAIN_H
 
+#include "check.h"
+
 #include <math.h>
 #include <stdio.h>
-
-#include <cmocka.h>
 
 #include "core/nn/reference.h"
 #include "nn/net.h"

@@ -1,11 +1,9 @@
 /* Every bit pattern of the short formats against its definition, and the finiteness check. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "model/convert.h"
 

@@ -1,11 +1,9 @@
 /* safetensors headers and the lists in their metadata: good ones and bad ones. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "model/header.h"

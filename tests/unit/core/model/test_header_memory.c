@@ -1,11 +1,9 @@
 /* Headers and lists while memory ends: all of it or NO_MEMORY, and no complaint about good text. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "model/header.h"

@@ -1,11 +1,9 @@
 /* Class names: the built-in ones of ImageNet, and their text format. */
+#include "check.h"
+
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "model/labels.h"

@@ -3,10 +3,10 @@
  * pread goes through this program, so that it can come up short, be interrupted, fail, or find the
  * file changed at any of its calls.
  */
+#include "check.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +15,6 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "model_maker.h"

@@ -1,14 +1,12 @@
 /* What a model says of itself, its metadata, and its reference count. */
+#include "check.h"
+
 #include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "model/model.h"

@@ -1,11 +1,9 @@
 /* Recognising the six configurations by their tensors, under both namings. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/model/bound.h"
 

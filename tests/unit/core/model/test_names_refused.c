@@ -1,11 +1,9 @@
 /* Tensors that make none of the six configurations, each refused by name or cause. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "core/model/bound.h"
 

@@ -1,12 +1,10 @@
 /* Every chunk read once, in order, stored once; the first failure in that order wins. */
+#include "check.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "model/pipeline.h"

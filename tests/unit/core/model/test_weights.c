@@ -1,12 +1,10 @@
 /* Plain weights of model files, whatever the kernels that serve. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "core/model/plain.h"
 #include "fault.h"

@@ -1,14 +1,12 @@
 /* Written files: every value rounded as its dtype asks, or refused by name. */
+#include "check.h"
+
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "model/convert.h"

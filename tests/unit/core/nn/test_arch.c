@@ -1,11 +1,9 @@
 /* Table 1 of the paper, written here as the paper has it. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "nn/arch.h"
 

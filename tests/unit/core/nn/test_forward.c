@@ -1,11 +1,9 @@
 /* Whole small networks, pixels to mean logits, against the oracle's layers. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "blas/gemm.h"
 #include "core/kernels/guard.h"

@@ -1,11 +1,9 @@
 /* Layers, parameters (the paper's table 2) and multiply-accumulates of full-size networks. */
+#include "check.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "nn/net.h"

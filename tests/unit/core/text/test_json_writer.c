@@ -1,10 +1,8 @@
 /* JSON as it is written: escapes, order, and what an allocation that fails leaves. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "text/json_reader.h"

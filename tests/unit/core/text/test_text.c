@@ -1,13 +1,9 @@
 /* Growing text: all of it, or none. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "text/text.h"

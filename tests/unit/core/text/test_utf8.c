@@ -1,10 +1,7 @@
 /* UTF-8: every first byte, the edges of the ranges, and what is cut. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "text/utf8.h"
 

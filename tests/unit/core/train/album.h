@@ -2,16 +2,14 @@
 #ifndef VGG_TESTS_CORE_TRAIN_ALBUM_H
 #define VGG_TESTS_CORE_TRAIN_ALBUM_H
 
+#include "check.h"
+
 #include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "jpeg_maker.h"
 #include "png_maker.h"

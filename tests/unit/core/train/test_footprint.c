@@ -1,13 +1,9 @@
 /* The memory that training is predicted to take, beside what its network takes. */
-#include <malloc.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <malloc.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "backprop/network.h"
 #include "base/team.h"

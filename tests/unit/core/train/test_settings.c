@@ -1,12 +1,10 @@
 /* The options of a training: defaults, what is refused and how, and their text. */
+#include "check.h"
+
 #include <float.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "train/settings.h"
 

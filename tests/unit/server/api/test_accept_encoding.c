@@ -1,10 +1,5 @@
 /* Who gets gzip. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "check.h"
 
 #include "api/accept_encoding.h"
 

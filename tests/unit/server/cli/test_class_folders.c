@@ -1,13 +1,11 @@
 /* Which class a folder's name stands for, and the pictures below it. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "cli/class_folders.h"
 #include "fault.h"

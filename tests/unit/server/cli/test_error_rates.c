@@ -1,10 +1,8 @@
 /* Known posteriors give known error rates; random ones those of plain loops. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "cli/error_rates.h"
 #include "fault.h"

@@ -1,11 +1,8 @@
 /* What was left out is counted by reason, and named as far as a line goes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "cli/left_out.h"
 #include "fault.h"

@@ -1,14 +1,12 @@
 /* Finding pictures below a directory and reading them, also where memory ends on the way. */
+#include "check.h"
+
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "cli/pictures.h"
 #include "fault.h"

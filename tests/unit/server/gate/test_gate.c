@@ -2,22 +2,16 @@
  * The gate as a stream: whatever pieces the bytes come in, and whatever room there is for them, the
  * same goes on, all of it that may, before the next piece comes.
  */
+#include "check.h"
+
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "fault.h"
 #include "gate/gate.h"
-
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 #define HOST "Host: x\r\n"
 #define GET "GET / HTTP/1.1\r\n" HOST "\r\n"

@@ -1,18 +1,13 @@
 /* Heads of requests: each fault by its status, and what is handed on of good ones. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "gate/head.h"
 
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 #define HOST "Host: x\r\n"
 #define GET "GET / HTTP/1.1\r\n" HOST
 

@@ -1,16 +1,13 @@
 /* Whose recv is called, and which descriptors go through a gate. */
+#include "check.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cmocka.h>
 #include <dlfcn.h>
 
 #include "gate/interpose.h"

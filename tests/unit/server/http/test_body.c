@@ -1,13 +1,9 @@
 /* Bodies within their common budget. */
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
 
 #include "fault.h"
 #include "http/body.h"

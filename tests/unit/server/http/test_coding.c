@@ -1,14 +1,12 @@
 /* Compressed bodies: every form of them, every beginning of one, bombs, and too little memory. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <zlib.h>
 
+#include "damage.h"
 #include "fault.h"
 #include "http/coding.h"
 
@@ -218,13 +216,21 @@ static void every_beginning_is_bad(void **state)
 
     (void)state;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        struct body whole;
+        struct damage damage;
+
         repack(kinds[k].window_bits, "a picture a picture a picture");
-        for (size_t size = packed.size - 1; size > 0; size--) {
-            packed.size = size;
-            /* Two bytes of zlib's look like a bare stream of any kind; both are bad. */
-            assert_int_equal(undo(kinds[k].coding), CODING_CORRUPT);
-            assert_non_null(error);
-        }
+        whole = packed;
+        damage = damage_of(whole.bytes, whole.size);
+        while (damage_cut(&damage))
+            if (damage.size != 0) {
+                packed.bytes = damage.bytes;
+                packed.size = damage.size;
+                /* Two bytes of zlib's look like a bare stream of any kind; both are bad. */
+                assert_int_equal(undo(kinds[k].coding), CODING_CORRUPT);
+                assert_non_null(error);
+            }
+        packed = whole;
     }
     repack(GZIP, "a picture");
     packed.size -= 4;

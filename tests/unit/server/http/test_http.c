@@ -1,13 +1,10 @@
 /* Bodies as they arrive: however the network cuts them, the same parts come out. */
+#include "check.h"
+
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-
-#include <cmocka.h>
 
 #include "http/http.h"
 #include "process/clock.h"

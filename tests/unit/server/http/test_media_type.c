@@ -1,9 +1,5 @@
 /* Which Content-Type names which media type. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
+#include "check.h"
 
 #include "http/media_type.h"
 

@@ -1,10 +1,7 @@
 /* Every pair of a state and an event, and what every state means. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "net/connection_state.h"
 

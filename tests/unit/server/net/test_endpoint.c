@@ -1,11 +1,8 @@
 /* Addresses, good and bad, and their sockets. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <stdbool.h>
+#include <stdio.h>
 
 #include "net/endpoint.h"
 #include "server/http_client.h"

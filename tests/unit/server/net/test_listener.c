@@ -1,13 +1,10 @@
 /* The promise that whoever was let in is served. */
+#include "check.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/resource.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "net/listener.h"

@@ -1,15 +1,12 @@
 /* Certificate files: what is refused and why, and that the pair that serves survives all of it. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "certificate_maker.h"
 #include "fault.h"

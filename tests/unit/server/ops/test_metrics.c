@@ -1,13 +1,10 @@
 /* The exposition: well-formed, complete from the start, and counted right. */
+#include "check.h"
+
 #include <math.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "http/http.h"
@@ -73,8 +70,6 @@ static const char *const codes[] = {"200", "204", "304", "400", "401", "403", "4
                                     "431", "500", "501", "503", "504", "505", "other"};
 static const char *const stages[] = {"queue", "decode", "rescale", "infer", "encode"};
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
 /* A histogram of which nothing has been observed. */
 static void check_empty_histogram(const char *family, const char *label)
 {
@@ -98,17 +93,17 @@ static void all_series_exist_at_zero(void **state)
 
     (void)state;
     expose(metrics);
-    for (size_t i = 0; i < COUNT(routes); i++) {
-        for (size_t k = 0; k < COUNT(codes); k++) {
+    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+        for (size_t k = 0; k < COUNT_OF(codes); k++) {
             snprintf(labels, sizeof labels, "route=\"%s\",code=\"%s\"", routes[i], codes[k]);
             check_zero("vgg_http_requests_total", labels);
         }
-        for (size_t k = 0; k < COUNT(classes); k++) {
+        for (size_t k = 0; k < COUNT_OF(classes); k++) {
             snprintf(labels, sizeof labels, "route=\"%s\",code=\"%s\"", routes[i], classes[k]);
             check_empty_histogram("vgg_http_request_duration_seconds", labels);
         }
     }
-    for (size_t i = 0; i < COUNT(stages); i++) {
+    for (size_t i = 0; i < COUNT_OF(stages); i++) {
         snprintf(labels, sizeof labels, "stage=\"%s\"", stages[i]);
         check_empty_histogram("vgg_stage_duration_seconds", labels);
     }

@@ -1,16 +1,13 @@
 /* Tokens and certificates that are replaced while requests come in. */
+#include "check.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "certificate_maker.h"
 #include "ops/log.h"

@@ -1,10 +1,9 @@
 /* What Triton's statistics say of requests that were counted. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <jansson.h>
 
 #include "fault.h"

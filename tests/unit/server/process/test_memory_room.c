@@ -1,13 +1,10 @@
 /* The tightest of the limits, read from a tree that looks like /proc and /sys. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-
-#include <cmocka.h>
 
 #include "process/memory_room.h"
 #include "server/fake_root.h"

@@ -1,12 +1,9 @@
 /* Flags, values and environment variables; what is wrong is told in exactly one line. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "process/clock.h"
 #include "process/options.h"

@@ -1,10 +1,7 @@
 /* Which known word is near enough to be proposed. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "process/suggestion.h"
 

@@ -1,12 +1,9 @@
 /* What reaches a terminal of names and messages from outside. */
-#include <setjmp.h>
-#include <stdarg.h>
+#include "check.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "process/terminal.h"
 #include "server/capture.h"

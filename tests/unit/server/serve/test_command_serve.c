@@ -2,17 +2,13 @@
  * Starting the server with something missing: memory, threads, event descriptors, one at a time.
  * It ends with one line of explanation and status 2, and leaves nothing behind; or it copes.
  */
+#include "check.h"
+
 #include <dlfcn.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "server/http_client.h"

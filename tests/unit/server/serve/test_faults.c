@@ -2,13 +2,10 @@
  * Every allocation on the way of a request fails once: the client gets its answer or a 503, the
  * next one is served, and nothing leaks.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <stdbool.h>
+
 #include <jansson.h>
 #include <zlib.h>
 

@@ -1,10 +1,7 @@
 /* Names in the paths of the v2 protocol. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <string.h>
+#include "check.h"
 
-#include <cmocka.h>
+#include <string.h>
 
 #include "v2/v2.h"
 

@@ -1,13 +1,10 @@
 /* A budget is never exceeded but by someone alone, and nobody waits for ever. */
+#include "check.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "work/budget.h"
 

@@ -1,13 +1,10 @@
 /* Parsers: every item once, a bound on those that wait, an end in which nothing is lost. */
+#include "check.h"
+
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "fault.h"
 #include "work/parsers.h"
