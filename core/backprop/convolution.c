@@ -340,14 +340,17 @@ static void lrn_back_row(void *context, size_t item, unsigned thread)
 /* Where LRN stands between them, ReLU and pool are two steps: this is the first, or all. */
 static struct vgg_post activation_of(const struct vgg_convolution *layer)
 {
-    return (struct vgg_post){layer->scale, layer->shift, .relu = true,
+    return (struct vgg_post){.scale = layer->scale,
+                             .shift = layer->shift,
+                             .relu = true,
                              .pool = layer->conv.pool && !layer->conv.lrn};
 }
 
 /* The second step. LRN comes without batch normalisation, so scale is 1. */
 static struct vgg_post pool_of(const struct vgg_convolution *layer)
 {
-    return (struct vgg_post){layer->scale, layer->zeros, .relu = false, .pool = layer->conv.pool};
+    return (struct vgg_post){
+        .scale = layer->scale, .shift = layer->zeros, .pool = layer->conv.pool};
 }
 
 void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
