@@ -294,10 +294,15 @@ fuzz:
 bench: $(BUILD)/vgg
 	$(Q)$(BUILD)/vgg bench --sizes 224x224,384x384,512x512
 
-## bench-peers: VGG-16 beside PyTorch and ONNX Runtime, in turn (minutes, 6 GiB of memory)
+## bench-peers: VGG-16 beside PyTorch, ONNX Runtime, OpenVINO, ncnn (minutes, 12 GiB of memory)
 bench-peers: $(BUILD)/vgg
-	$(Q)sh docker/deps.sh peers
+	$(Q)sh docker/deps.sh peers || echo "bench-peers: going on with what is there"
 	$(Q)sh tests/peers/run.sh $(BUILD)
+
+## bench-readme: measure all of that, write core/kernels/BENCHMARKS.md and the README's table
+bench-readme: $(BUILD)/vgg
+	$(Q)sh docker/deps.sh test peers || echo "bench-readme: going on with what is there"
+	$(Q)/usr/bin/python3 tests/bench/readme.py $(BUILD)
 
 ## load: photographs under wrk, as a table (MODEL=, LOAD_ARGS='--connections 1,8 --seconds 20')
 load:
@@ -379,7 +384,7 @@ deb-check: deb
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run test_programs test check-long page-check clients-check docker-check neon-check bench bench-peers load asan ubsan tsan \
+.PHONY: all run test_programs test check-long page-check clients-check docker-check neon-check bench bench-peers bench-readme load asan ubsan tsan \
     fuzz fuzzers format format-check option-table help list install deb deb-check test-one test-all uninstall clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

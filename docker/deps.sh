@@ -16,7 +16,7 @@ fuzz_packages='clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev p
 deb_packages='dpkg-dev debhelper fakeroot lintian git'
 fetch_packages='curl ca-certificates'
 long_packages='prometheus' # not for tests: where there is systemd, it starts a daemon
-peers_packages='python3-torch python3-numpy python3-pil nodejs'
+peers_packages='python3-torch python3-numpy python3-pil python3-venv'
 page_packages='chromium fonts-liberation nodejs'
 clients_packages='python3 python3-venv nodejs
     default-jre-headless|openjdk-17-jre-headless'
@@ -48,7 +48,7 @@ packages_of() {
         long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
         page) printf '%s ' "$build_packages $page_packages $(npm_package)" ;;
         clients) printf '%s ' "$build_packages $clients_packages $(npm_package)" ;;
-        peers) printf '%s ' "$peers_packages $(npm_package)" ;;
+        peers) printf '%s ' "$peers_packages" ;;
         neon) printf '%s ' "$neon_packages" ;;
         docker) printf '%s ' "$docker_packages" ;;
         *)

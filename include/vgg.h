@@ -316,11 +316,12 @@ struct vgg_engine_options {
 };
 
 /*
- * The executor: its threads work together on one batch of views of equal shape, taken from all
- * submitted jobs. The first job of up to twice the least predicted work has the next pass, which
- * may come between two layers of a larger one's; but the oldest has a fifth of the work: a job ends
- * within five times the work up to it and four times its last pass. For any number of models and
- * of submitting threads.
+ * The executor: its threads work together on one pass at a time, a batch of views of equal shape
+ * from any of the submitted jobs. Of the jobs whose predicted work is at most twice the least, the
+ * one that was submitted first has the next pass; it may be computed between two layers of a larger
+ * pass. A fifth of the work goes to the oldest job whatever its size. So a job ends before the
+ * engine has done five times the work submitted up to it and four times the job's last pass. For
+ * any number of models and of submitting threads.
  */
 struct vgg_engine;
 

@@ -81,8 +81,8 @@ struct vgg_train_options {
     size_t scales_n;
 
     /* Called by the caller's thread; may be NULL. */
-    /* What is, or might be, a picture is left out; what directories hold beside, and empty classes.
-     */
+    /* on_skip: a picture, or what might be one, is left out. on_ignore: so is anything else that
+     * the directories hold, and a class without pictures. */
     void (*on_skip)(void *user, const char *path, const char *reason);
     void (*on_ignore)(void *user, const char *path, const char *reason);
     void (*on_step)(void *user, const struct vgg_train_progress *progress);

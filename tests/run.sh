@@ -140,6 +140,7 @@ posteriors)
     exit 0
     ;;
 checks)
+    run "what the documents name" "$python" tests/lint/readme_paths.py
     run "layers of the sources" "$python" tests/layers.py --objects "$build"
     run "options in server/README.md" sh tests/install/check_options.sh "$build/vgg"
     run "downloading a model" "$python" tests/hub/test_fetch.py

@@ -44,15 +44,15 @@ void evaluation_check(struct evaluation *evaluation, const struct vgg_model *mod
                       uint64_t view_pixels_max);
 
 /*
- * Decode, rescale and submit; less of it where the deadline of `options` passes meanwhile, or they
- * say that nobody waits (PROBLEM_DEADLINE, PROBLEM_DRAINING). Does nothing where it has failed
- * already.
+ * Decode, rescale and submit. Gives up where the deadline of `options` passes meanwhile
+ * (PROBLEM_DEADLINE), or where `options` say that nobody waits any more (PROBLEM_DRAINING). Does
+ * nothing where the evaluation has failed already.
  */
 void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
                       struct vgg_model *model, const struct evaluation_params *params,
                       const struct vgg_image_limits *limits, const struct vgg_job_options *options);
 
-/* Wait for the result. Does nothing where it has failed already. */
+/* Wait for the result. Does nothing where the evaluation has failed already. */
 void evaluation_end(struct evaluation *evaluation);
 
 void evaluation_fini(struct evaluation *evaluation);

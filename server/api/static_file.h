@@ -11,7 +11,8 @@ struct static_file {
 };
 
 /*
- * Answer with the form that the request prefers, or with 304 where it has that one. `headers` as in
+ * Answer with the form that the request prefers, plain or compressed, or with 304 where its client
+ * has that form already. `headers` as in
  * struct http_response.
  */
 void static_file_respond(struct server *server, struct http_request *request,

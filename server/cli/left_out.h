@@ -19,12 +19,12 @@ struct left_out {
 /* Without memory a name is only counted. */
 void left_out_add(struct left_out *left_out, const char *path, const char *reason);
 
-/* What is, or might be, a picture: a line of its own at once, of the first LEFT_OUT_LOST. */
+/* A picture, or what might be one, has a line of its own at once (the first LEFT_OUT_LOST). */
 void left_out_lose(struct left_out *left_out, const char *path, const char *reason);
 
 /*
- * On standard error a line a reason, "vgg: 7 left out (hidden): a/.b, c/.d ...", and how many had a
- * line or would have had one; forget them.
+ * Say on standard error, a line for each reason, "vgg: 7 left out (hidden): a/.b, c/.d ...", then
+ * how many were lost, and forget all of them.
  */
 void left_out_say(struct left_out *left_out);
 

@@ -1,9 +1,9 @@
 /*
  * The gate before libmicrohttpd: it sees the bytes of a connection first, follows requests by the
  * length or the chunks of their bodies, and hands on only heads that have one reading (head.h).
- * A head is held until it is whole; everything else goes on at once. In the place of a bad head it
- * puts one of its own, in the place of a bad chunk the end of the body, and after either nothing
- * more: whoever gets that request asks gate_fault and refuses it. Chunks are handed on without
+ * A head is held until it is whole; everything else goes on at once. In the place of a bad head the
+ * gate hands on a head of its own, in the place of a bad chunk the end of the body, and nothing
+ * after that: whoever gets the request asks gate_fault and refuses it. Chunks are handed on without
  * extensions, and without trailers.
  *
  * libmicrohttpd knows nothing of it (interpose.h); a gate belongs to its connection's thread.

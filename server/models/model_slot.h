@@ -25,7 +25,7 @@ struct vgg_model *model_slot_get(struct model_slot *slot);
 /* The same, and how long it took to load. */
 struct vgg_model *model_slot_get_timed(struct model_slot *slot, double *load_s);
 
-/* Let another one serve; takes over its reference. What has the old one keeps it to its end. */
+/* Let another model serve; takes over its reference. Whoever has the old one keeps it. */
 void model_slot_replace(struct model_slot *slot, struct vgg_model *model, double load_s);
 
 /* Identifies a model's weights, also in a copy loaded later: the beginning of its version. */

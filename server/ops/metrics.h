@@ -6,7 +6,7 @@
 
 struct http_counts;
 
-/* X(name, label). The first is what a request has that is on no route, or not known to be yet. */
+/* X(name, label). A request has the first where its path is no route, or was not read yet. */
 #define METRICS_ROUTES(X)                                                                          \
     X(OTHER, "other")                                                                              \
     X(CLASSIFY, "/classify")                                                                       \

@@ -17,9 +17,8 @@ enum vgg_status signals_init(struct vgg_error *error);
 bool signals_ended(void);
 
 /*
- * Where nobody waits for signals, as while a server starts or stops, the second one to end ends the
- * process at once; while they are attended to, that is for who waits to decide. At first they are
- * not.
+ * Does somebody wait for signals? Nobody does at first, and while a server starts or stops: the
+ * second signal to end then ends the process at once. Where somebody waits, the waiter decides.
  */
 void signals_attend(bool attend);
 

@@ -1,6 +1,6 @@
 /*
- * What the model that serves has done since it does, as Triton's statistics extension tells it:
- * requests by their end, their time by its stages, and the pictures of a request as its batch.
+ * What the model has done since it began to serve, as Triton's statistics extension tells it:
+ * requests by how they ended, their time by stage, and the pictures of a request as its batch.
  */
 #ifndef STATISTICS_H
 #define STATISTICS_H
@@ -26,7 +26,7 @@ void statistics_destroy(struct statistics *statistics);
 /* Another model serves, or the same one loaded again: all counts are 0. */
 void statistics_restart(struct statistics *statistics, uint64_t model);
 
-/* What the model before had still to answer is left out. */
+/* Requests that the model before this one still answers are left out. */
 void statistics_count(struct statistics *statistics, const struct statistics_sample *sample);
 
 /* What GET /v2/models/{model}/stats answers, malloc'ed; NULL when out of memory. */

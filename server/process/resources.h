@@ -24,8 +24,8 @@ struct resources_need {
 bool resources_enter(void);
 
 /*
- * Of malloc at most so many arenas, 0 being as many as it likes; where the address space is
- * limited one, since each takes 64 MiB of it.
+ * Let malloc have at most so many arenas (0: as many as it likes), but only one where the address
+ * space is limited, since each takes 64 MiB of it.
  */
 void resources_arenas(int most);
 

@@ -2,7 +2,7 @@
 """Photographs under wrk at several numbers of connections, beside what the machine can do.
 
     load.py VGG --model FILE [--query Q] [--connections LIST] [--seconds N] [--rounds N]
-            [--photos DIR]
+            [--photos DIR] [--json]
 
 The photographs are those of DIR, else of $VGG_SHARED/data/trashnet, else made here. Connections ask
 again as soon as they are answered, so the queue is as long as there are connections; the server
@@ -156,6 +156,10 @@ class Row:
                 f"{self.views_per_s * bench.gflop_per_view / bench.machine['fma_gflops']:.2f}")
 
 
+TITLES = ("connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "views a pass",
+          "of bench", "of FMA peak")
+
+
 def print_row(cells):
     widths = (11, 10, 8, 8, 8, 6, 12, 8, 11)
     print(" | ".join(str(cell).rjust(width) for cell, width in zip(cells, widths)), flush=True)
@@ -178,6 +182,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--photos", type=pathlib.Path)
+    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     arguments.query = arguments.query and "?" + arguments.query.lstrip("?")
     server = Server(arguments.vgg, arguments.model)
@@ -197,11 +202,15 @@ def main():
     ended_well = server.stop() == 0
     for batch in {max(1, round(row.batch)) for row in rows} - set(bench.total_ms):
         bench.run(batch)
-    describe(answer, bench, photos)
-    print_row(("connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "views a pass",
-               "of bench", "of FMA peak"))
-    for row in rows:
-        print_row(row.cells(arguments, bench))
+    if arguments.json:
+        print(json.dumps({"model": answer["model"], "scales": answer["scales"],
+                          "seconds": arguments.seconds, "rounds": arguments.rounds, "rows": [
+                              dict(zip(TITLES, row.cells(arguments, bench))) for row in rows]}))
+    else:
+        describe(answer, bench, photos)
+        print_row(TITLES)
+        for row in rows:
+            print_row(row.cells(arguments, bench))
     return 0 if ended_well and not any(row.errors for row in rows) else 1
 
 

@@ -1,136 +1,83 @@
 #!/usr/bin/python3
-"""Inference beside PyTorch and ONNX Runtime: peers.py VGG DIRECTORY (it has onnxruntime-node).
+"""VGG-16 in other libraries beside ours: peers.py VGG HOME [--rounds N] [--seconds S] [--json]
 
-VGG-16 with the same seeded weights in F32, on as many threads as this process may use CPUs, in turn,
-ROUNDS times; of each the least time of a pass counts. First all must agree about a picture. A peer
-gets the form that suits it: a session or a frozen trace for each shape and, where there is one
-position, matrix products for the FC layers.
+Home has what run.sh installed: a Python of its own with the packages of PyPI that could be had. All
+compute on as many threads as this process may use CPUs, with the same seeded weights, in turn, N
+rounds, but once S seconds have passed only one round for each size; of each peer the least time of a
+pass counts. First the posteriors of all must agree, to a part in a thousand in F32; of 8 and 16 bits
+the logits have to correlate with ours. A peer gets the form that suits it: a network for each shape
+alone and, where there is one position, matrix products for the fully connected layers.
+
+Memory is the peak of a process that loads the network and computes one view of 224x224. Installed bytes
+are the libraries' without Python.
 """
+import argparse
 import json
 import os
 import pathlib
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
 import numpy
-import torch
 from PIL import Image
 
-CROP = 224
-CONFIGURATION_D = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M",
-                   512, 512, 512, "M"]
+HERE = pathlib.Path(__file__).resolve().parent
 ROWS = [(224, 1), (224, 8), (384, 1), (512, 1)]  # side, views
-ROUNDS, REPEATS = 3, 5
+REPEATS = 5
 TOP_K = 100
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-DEVIATION_MAX = 1e-3  # relative, of a posterior
+DEVIATION_MAX = 1e-3  # relative, of a posterior in F32
+CORRELATION_MIN = 0.9  # of the logits of fewer bits with those of F32
+
+# Name for people, what export.py has to write for it, and whether it computes in F32.
+PEERS = {"pytorch": ("PyTorch", [], True), "onnxruntime": ("ONNX Runtime", ["onnx"], True),
+         "openvino": ("OpenVINO", ["onnx"], True), "ncnn": ("ncnn", ["ncnn"], True),
+         "openvino16": ("OpenVINO, BF16", ["onnx"], False),
+         "ncnn16": ("ncnn, F16", ["ncnn"], False),
+         "onnxruntime8": ("ONNX Runtime, 8 bits", ["onnx", "onnx8"], False),
+         "openvino8": ("OpenVINO, 8 bits", ["onnx", "onnx8"], False)}
 
 
-class Mean(torch.nn.Module):
-    def forward(self, x):
-        return x.mean((2, 3))
+class Unavailable(Exception):
+    pass
 
 
-def read_weights(path):
-    with open(path, "rb") as file:
-        size, = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(size))
-    data = numpy.memmap(path, numpy.uint8, "r", 8 + size)
-    return {name: torch.from_numpy(numpy.array(
-        data[slice(*entry["data_offsets"])]).view(numpy.float32).reshape(entry["shape"]))
-        for name, entry in header.items() if name != "__metadata__"}
-
-
-def make_network(weights, one_position):
-    """torchvision's layers; for more than one position the FC layers are convolutions."""
-    features, channels = [], 3
-    for width in CONFIGURATION_D:
-        if width == "M":
-            features.append(torch.nn.MaxPool2d(2))
-        else:
-            features += [torch.nn.Conv2d(channels, width, 3, padding=1), torch.nn.ReLU(inplace=True)]
-            channels = width
-    classes = len(weights["classifier.6.bias"])
-    sizes = [(channels, 4096, CROP // 32), (4096, 4096, 1), (4096, classes, 1)]
-    full = [torch.nn.Linear(n * side * side, m) if one_position else torch.nn.Conv2d(n, m, side)
-            for n, m, side in sizes]
-    relu, dropout = torch.nn.ReLU(inplace=True), torch.nn.Dropout()
-    network = torch.nn.Module()
-    network.features = torch.nn.Sequential(*features)
-    network.classifier = torch.nn.Sequential(full[0], relu, dropout, full[1], relu, dropout, full[2])
-    network.load_state_dict({name: weights[name].reshape(like.shape)
-                             for name, like in network.state_dict().items()})
-    if one_position:
-        stages = network.features, torch.nn.Flatten(), network.classifier
-    else:
-        stages = network.features, network.classifier, Mean()
-    return torch.nn.Sequential(*stages).eval()
-
-
-def export(network, one_position, path):
-    side = CROP if one_position else CROP + 32
-    torch.onnx.export(network, torch.zeros(1, 3, side, side), path, input_names=["x"],
-                      output_names=["y"], dynamic_axes={"x": {0: "batch"} if one_position else
-                                                        {0: "batch", 2: "height", 3: "width"}})
-
-
-class PyTorch:
-    name = "PyTorch"
-
-    def __init__(self, networks):
-        self.networks = networks
-        self.version = torch.__version__
-
-    def load(self, x):
-        network = self.networks[x.shape[-1] == CROP]
-        self.x = torch.from_numpy(x)
-        self.trace = torch.jit.freeze(torch.jit.trace(network, self.x))
-        self.run(2)
-
-    def run(self, repeats):
-        least = float("inf")
-        for _ in range(repeats):
-            start = time.perf_counter()
-            y = self.trace(self.x)
-            least = min(least, (time.perf_counter() - start) * 1e3)
-        return least, y.numpy()
-
-
-class OnnxRuntime:
-    name = "ONNX Runtime"
-
-    def __init__(self, directory, files, input_file):
-        self.files, self.input = files, input_file
-        program = pathlib.Path(__file__).with_name("onnx.mjs")
-        self.process = subprocess.Popen(["node", program, directory, str(torch.get_num_threads())],
-                                        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.version = self.ask(version=True)["version"]
+class Peer:
+    def __init__(self, key, python, threads, work):
+        self.name, _, self.exact = PEERS[key]
+        self.input, self.ms = work / "input.f32", {}
+        self.process = subprocess.Popen([python, HERE / "peer.py", key, str(threads), work], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, **request):
-        print(json.dumps(request), file=self.process.stdin, flush=True)
+        try:
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            pass
         answer = self.process.stdout.readline()
         if not answer:
-            raise SystemExit("peers: ONNX Runtime ended")
+            raise Unavailable(f"it ended with status {self.process.wait()}")
         return json.loads(answer)
 
     def load(self, x):
         x.tofile(self.input)
-        self.ask(load=str(self.files[x.shape[-1] == CROP]), shape=x.shape, input=str(self.input))
-        self.run(2)
+        self.ask(load=str(self.input), shape=x.shape)
 
-    def run(self, repeats):
-        answer = self.ask(repeats=repeats)
-        return answer["ms"], numpy.array(answer["output"]).reshape(-1, answer["classes"])
+    def run(self, row):
+        self.ms[row] = min(self.ask(repeats=REPEATS)["ms"], self.ms.get(row, float("inf")))
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
 
 
-def bench(vgg, model, side, batch):
-    answer = json.loads(subprocess.run(
-        [vgg, "bench", "--model", model, "--sizes", f"{side}x{side}", "--batch", str(batch),
-         "--repeats", str(REPEATS), "--json"], check=True, stdout=subprocess.PIPE).stdout)
-    return answer["runs"][0]["total_ms"], answer["machine"]
+def say(text):
+    print(f"peers: {text}", file=sys.stderr, flush=True)
+
+
+# ---------------------------------------------------------------- pictures and agreement
 
 
 def make_picture(side):
@@ -151,49 +98,134 @@ def posteriors_of(vgg, model, picture, side):
     return [(entry["index"], entry["score"]) for entry in answer["top"]]
 
 
-def deviation(expected, scores):
-    posteriors = torch.softmax(torch.tensor(scores, dtype=torch.float64), 1).numpy()
-    return max(abs(own[index] / score - 1) for own in posteriors for index, score in expected)
+def check_agreement(peer, expected):
+    """Against our posteriors, of which the logits are known up to a constant."""
+    logits = numpy.array(peer.ask(repeats=1)["logits"])
+    index, scores = (numpy.array(column) for column in zip(*expected))
+    if peer.exact:
+        powers = numpy.exp(logits - logits.max(1, keepdims=True))
+        posteriors = powers / powers.sum(1, keepdims=True)
+        apart = abs(posteriors[:, index] / scores - 1).max()
+        if not apart <= DEVIATION_MAX:
+            raise SystemExit(f"peers: {peer.name}'s posteriors differ by {apart:.1e}")
+        return
+    correlation = min(numpy.corrcoef(row[index], numpy.log(scores))[0, 1] for row in logits)
+    if not correlation >= CORRELATION_MIN:
+        raise SystemExit(f"peers: {peer.name}'s logits correlate with ours by {correlation:.2f}")
 
 
-def main(vgg, directory):
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    torch.set_grad_enabled(False)
-    with tempfile.TemporaryDirectory() as work:
-        where = pathlib.Path(work)
-        model, picture_file = where / "D.safetensors", where / "picture.png"
-        subprocess.run([vgg, "init", "--arch", "D", "-o", model], check=True)
-        weights = read_weights(model)
-        networks = [make_network(weights, one_position) for one_position in (False, True)]
-        files = [where / "dense.onnx", where / "one.onnx"]
-        for one_position, (network, file) in enumerate(zip(networks, files)):
-            export(network, one_position, file)
-        peers = [PyTorch(networks), OnnxRuntime(directory, files, where / "input.f32")]
-        print(f"{torch.get_num_threads()} threads;", ", ".join(
-            f"{peer.name} {peer.version}" for peer in peers))
-        print("size    views        vgg" + "".join(f"{peer.name:>15} times" for peer in peers) +
-              "   FMA peak")
-        for side, batch in ROWS:
-            picture = make_picture(side)
-            picture.save(picture_file)
-            expected = posteriors_of(vgg, model, picture_file, side)
-            for peer in peers:
-                peer.load(input_of(picture, batch))
-                apart = deviation(expected, peer.run(1)[1])
-                if apart > DEVIATION_MAX:
-                    raise SystemExit(f"peers: {peer.name}'s posteriors differ by {apart:.1e}")
-            ours, theirs, peak = [], [[] for _ in peers], 0
-            for _ in range(ROUNDS):
-                ms, machine = bench(vgg, model, side, batch)
-                ours.append(ms)
-                peak = max(peak, machine["fma_gflops"])
-                for times, peer in zip(theirs, peers):
-                    times.append(peer.run(REPEATS)[0])
-            print(f"{side}x{side} {batch:5} {min(ours):7.1f} ms" + "".join(
-                f"{min(times):12.1f} ms {min(times) / min(ours):5.2f}" for times in theirs) +
-                f"   {peak:.0f} GFLOP/s", flush=True)
+# ---------------------------------------------------------------- ours
+
+
+def peak_memory(command):
+    """Bytes, of a process of its own, whose parent is small."""
+    small = ("import os, subprocess, sys; process = subprocess.Popen(sys.argv[1:], stdout=-3); "
+             "print(os.wait4(process.pid, 0)[2].ru_maxrss)")
+    return 1024 * int(subprocess.run([sys.executable, "-S", "-c", small, *command], check=True,
+                                     stdout=subprocess.PIPE).stdout)
+
+
+class Ours:
+    def __init__(self, vgg, model, fc_weights):
+        self.name = "vgg" if fc_weights == "f32" else "vgg, FC layers F16"
+        self.vgg, self.options = vgg, ["--model", model, "--fc-weights", fc_weights]
+        self.ms, self.machine = {}, {}
+
+    def run(self, row):
+        side, batch = row
+        answer = json.loads(subprocess.run(
+            [self.vgg, "bench", *self.options, "--sizes", f"{side}x{side}", "--batch", str(batch),
+             "--repeats", str(REPEATS), "--json"], check=True, stdout=subprocess.PIPE).stdout)
+        for key, value in answer["machine"].items():
+            self.machine[key] = max(value, self.machine.get(key, value))
+        self.ms[row] = min(answer["runs"][0]["total_ms"], self.ms.get(row, float("inf")))
+
+    def look(self, picture):
+        version = subprocess.run([self.vgg, "--version"], check=True, text=True, stdout=subprocess.PIPE)
+        self.facts = {"version": version.stdout.split()[-1], "memory_bytes": peak_memory(
+            [self.vgg, "classify", *self.options, "--scales", str(ROWS[0][0]), "--flip", "off",
+             picture])}
+
+
+# ---------------------------------------------------------------- all together
+
+
+def export(python, model, work):
+    """What could be written."""
+    written = set()
+    for kind in ("onnx", "onnx8", "ncnn"):
+        result = subprocess.run([python, HERE / "export.py", kind, model, work],
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if result.returncode == 0:
+            written.add(kind)
+        else:
+            say(f"no network for {kind}: {(result.stdout.strip().splitlines() or ['?'])[-1]}")
+    return written
+
+
+def start_peers(home, model, threads, work):
+    python = home / "python/bin/python"
+    written = export(python, model, work)
+    for key, (name, needs, _) in PEERS.items():
+        if not written.issuperset(needs):
+            say(f"SKIPPED {name}: its network could not be written")
+            continue
+        peer = Peer(key, sys.executable if key == "pytorch" else python, threads, work)
+        try:  # its memory and its first row
+            peer.load(input_of(make_picture(ROWS[0][0]), ROWS[0][1]))
+            peer.facts = peer.ask()
+        except Unavailable as reason:
+            say(f"SKIPPED {name}: {reason}")
+            continue
+        yield peer
+
+
+def measure(vgg, home, rounds, seconds, work):
+    end = time.monotonic() + seconds
+    model, picture_file = work / "model.safetensors", work / "picture.png"
+    subprocess.run([vgg, "init", "--arch", "D", "-o", model], check=True)
+    threads = len(os.sched_getaffinity(0))
+    ours = [Ours(vgg, model, fc_weights) for fc_weights in ("f32", "f16")]
+    peers = list(start_peers(home, model, threads, work))
+    for row in ROWS:
+        side, batch = row
+        picture = make_picture(side)
+        picture.save(picture_file)
+        if row == ROWS[0]:
+            for each in ours:
+                each.look(picture_file)
+        expected = posteriors_of(vgg, model, picture_file, side)
+        for peer in peers:
+            peer.load(input_of(picture, batch))
+            check_agreement(peer, expected)
+        for number in range(rounds):
+            if number == 0 or time.monotonic() < end:
+                for each in (*ours, *peers):
+                    each.run(row)
+        say(f"{side}x{side}, {batch}: " + ", ".join(
+            f"{each.name} {each.ms[row]:.1f} ms" for each in (*ours, *peers)))
+    for peer in peers:
+        peer.end()
+    return {"machine": ours[0].machine, "rows": ROWS, "passes": rounds * REPEATS, "peers": [
+        {"name": each.name, **each.facts, "ms": [each.ms[row] for row in ROWS]}
+        for each in (*ours, *peers)]}
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("vgg")
+    parser.add_argument("home", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1e9)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.home) as work:
+        result = measure(arguments.vgg, arguments.home.resolve(), arguments.rounds,
+                         arguments.seconds, pathlib.Path(work))
+    if arguments.json:
+        print(json.dumps(result))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main())
