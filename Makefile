@@ -175,6 +175,11 @@ option-table: $(BUILD)/vgg
 	$(Q)awk -v vgg=$(BUILD)/vgg -f server/cli/option_table.awk server/README.md >$(BUILD)/README.md
 	$(Q)cp $(BUILD)/README.md server/README.md
 
+## lint: clang-tidy by .clang-tidy, shellcheck
+lint: compile_commands.json
+	$(Q)sh docker/deps.sh lint
+	$(Q)bash tests/lint/run.sh
+
 ## compile_commands.json: how each source is compiled, for editors and clang-tidy
 compile_commands.json: FORCE
 	$(Q)$(MAKE) --no-print-directory -Bn V=1 test_programs | /usr/bin/python3 tests/lint/commands.py >$@
@@ -190,6 +195,6 @@ help list:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run format format-check option-table help list clean FORCE
+.PHONY: all run format format-check option-table lint help list clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
