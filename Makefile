@@ -180,6 +180,10 @@ lint: compile_commands.json
 	$(Q)sh docker/deps.sh lint
 	$(Q)bash tests/lint/run.sh
 
+## hooks: have `git commit` format what is committed
+hooks:
+	$(Q)git config core.hooksPath .github/hooks
+
 ## compile_commands.json: how each source is compiled, for editors and clang-tidy
 compile_commands.json: FORCE
 	$(Q)$(MAKE) --no-print-directory -Bn V=1 test_programs | /usr/bin/python3 tests/lint/commands.py >$@
@@ -195,6 +199,6 @@ help list:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run format format-check option-table lint help list clean FORCE
+.PHONY: all run format format-check option-table lint hooks help list clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:
