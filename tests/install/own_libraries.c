@@ -1,5 +1,6 @@
 /*
- * A program with an OpenBLAS and a libwebp of its own beside the library's: prints 0 where all work.
+ * A program with an OpenBLAS and a libwebp of its own beside the library's: prints 0 where all
+ * work.
  */
 #include <cblas.h>
 #include <stdio.h>
