@@ -1,11 +1,13 @@
 #!/bin/sh
 # Install what vgg needs and lacks from the packages of Debian 12, Ubuntu 22.04 or later.
 #
-#   docker/deps.sh build|test|fuzz|deb|long|page|clients|peers|fetch|neon|docker...
+#   docker/deps.sh GROUP...
 #
 # Prints nothing and asks for nothing when everything is there. VGG_DEPS=skip skips the check, for
 # systems where the same libraries came from somewhere else.
 set -eu
+
+usage='usage: deps.sh build|test|lint|fuzz|deb|long|page|clients|peers|fetch|neon|docker...'
 
 # The only list of packages. "a|b": either will do, the first is what gets installed.
 build_packages='gcc make libc6-dev libmicrohttpd-dev libgnutls28-dev libjansson-dev libopenblas-pthread-dev
@@ -14,6 +16,7 @@ test_packages='g++ libcmocka-dev libpng-dev libcurl4-openssl-dev|libcurl4-gnutls
     python3-numpy wrk clang-format pkgconf|pkg-config'
 fuzz_packages='clang libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev python3 python3-pil'
 deb_packages='dpkg-dev debhelper fakeroot lintian git'
+lint_packages='clang-tidy shellcheck git'
 fetch_packages='curl ca-certificates'
 long_packages='prometheus' # not for tests: where there is systemd, it starts a daemon
 peers_packages='python3-torch python3-numpy python3-pil python3-venv'
@@ -44,6 +47,7 @@ packages_of() {
         test) printf '%s ' "$build_packages $test_packages" ;;
         fuzz) printf '%s ' "$fuzz_packages" ;;
         deb) printf '%s ' "$deb_packages" ;;
+        lint) printf '%s ' "$build_packages $test_packages $lint_packages" ;;
         fetch) printf '%s ' "$fetch_packages" ;;
         long) printf '%s ' "$build_packages $test_packages $long_packages" ;;
         page) printf '%s ' "$build_packages $page_packages $(npm_package)" ;;
@@ -52,7 +56,7 @@ packages_of() {
         neon) printf '%s ' "$neon_packages" ;;
         docker) printf '%s ' "$docker_packages" ;;
         *)
-            say "unknown group '$group'; usage: deps.sh build|test|fuzz|long|page|clients|peers|fetch|neon|docker..."
+            say "unknown group '$group'; $usage"
             return 2
             ;;
         esac
@@ -115,7 +119,7 @@ install_packages() {
 
 main() {
     if [ $# -eq 0 ]; then
-        say "usage: deps.sh build|test|fuzz|long|page|clients|peers|fetch|neon|docker..."
+        say "$usage"
         return 2
     fi
     list=$(packages_of "$@")

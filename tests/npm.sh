@@ -1,8 +1,9 @@
+# shellcheck shell=sh
 # Sourced by the tests that need Node.js: npm_install HERE DIRECTORY puts HERE's packages, as its lock
 # file names them, into DIRECTORY. It and need_node call `skip REASON`, which the caller defines.
 
 need_node() {
-    command -v node >/dev/null && command -v npm >/dev/null || skip "there is no node or npm"
+    { command -v node && command -v npm; } >/dev/null || skip "there is no node or npm"
     [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ] || skip "node is older than 18"
 }
 

@@ -146,6 +146,7 @@ checks)
     run "downloading a model" "$python" tests/hub/test_fetch.py
     run "what make run says of a bare machine" sh tests/install/check_setup.sh
     run "installation" bash tests/install/check.sh "$build"
+    run "formatting of commits" bash tests/lint/check_hook.sh
     run "static OpenBLAS" sh tests/openblas/check.sh "$build/vgg"
     run "little memory, few threads" "$python" tests/resources/check.py "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"

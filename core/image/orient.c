@@ -77,37 +77,44 @@ static void flip(struct vgg_image *image)
 
 /*
  * out[y][x] = in[flip_rows ? h - 1 - x : x][flip_columns ? w - 1 - y : y], where w x h is the size
- * of `in` and h x w that of `out`. A large picture takes a while.
+ * of `in` and h x w that of `out`.
  */
-static enum vgg_status transpose(const struct vgg_image *in, struct vgg_image *out, bool flip_rows,
-                                 bool flip_columns, const struct vgg_image_limits *limits,
+struct turn {
+    const struct vgg_image *in;
+    struct vgg_image *out;
+    bool flip_rows, flip_columns;
+};
+
+static void transpose_tile(const struct turn *turn, uint32_t tile_x, uint32_t tile_y)
+{
+    uint32_t width = turn->out->info.width, height = turn->out->info.height;
+    uint32_t end_x = width - tile_x < TILE ? width : tile_x + TILE;
+    uint32_t end_y = height - tile_y < TILE ? height : tile_y + TILE;
+    size_t in_row_bytes = (size_t)height * CHANNELS, out_row_bytes = (size_t)width * CHANNELS;
+
+    for (uint32_t y = tile_y; y < end_y; y++) {
+        size_t column = turn->flip_columns ? height - 1 - y : y;
+
+        for (uint32_t x = tile_x; x < end_x; x++) {
+            size_t row = turn->flip_rows ? width - 1 - x : x;
+
+            memcpy(turn->out->pixels + y * out_row_bytes + (size_t)x * CHANNELS,
+                   turn->in->pixels + row * in_row_bytes + column * CHANNELS, CHANNELS);
+        }
+    }
+}
+
+/* A large picture takes a while. */
+static enum vgg_status transpose(const struct turn *turn, const struct vgg_image_limits *limits,
                                  struct vgg_error *error)
 {
-    uint32_t width = out->info.width;
-    uint32_t height = out->info.height;
-    size_t in_row_bytes = (size_t)in->info.width * CHANNELS;
-    size_t out_row_bytes = (size_t)width * CHANNELS;
-
-    for (uint32_t tile_y = 0; tile_y < height; tile_y += TILE) {
-        uint32_t end_y = height - tile_y < TILE ? height : tile_y + TILE;
+    for (uint32_t y = 0; y < turn->out->info.height; y += TILE) {
         enum vgg_status status = vgg_image_poll(limits, error);
 
         if (status != VGG_OK)
             return status;
-        for (uint32_t tile_x = 0; tile_x < width; tile_x += TILE) {
-            uint32_t end_x = width - tile_x < TILE ? width : tile_x + TILE;
-
-            for (uint32_t y = tile_y; y < end_y; y++) {
-                size_t column = flip_columns ? height - 1 - y : y;
-
-                for (uint32_t x = tile_x; x < end_x; x++) {
-                    size_t row = flip_rows ? width - 1 - x : x;
-
-                    memcpy(out->pixels + y * out_row_bytes + (size_t)x * CHANNELS,
-                           in->pixels + row * in_row_bytes + column * CHANNELS, CHANNELS);
-                }
-            }
-        }
+        for (uint32_t x = 0; x < turn->out->info.width; x += TILE)
+            transpose_tile(turn, x, y);
     }
     return VGG_OK;
 }
@@ -138,6 +145,7 @@ enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,
     struct vgg_image *in = *image;
     struct vgg_image *out;
     enum vgg_status status;
+    struct turn turn;
 
     assert(orientation >= UPRIGHT && orientation <= NEEDS_ANTICLOCKWISE);
     switch ((enum orientation)orientation) {
@@ -161,9 +169,9 @@ enum vgg_status vgg_image_orient(struct vgg_image **image, unsigned orientation,
     out = vgg_image_create(in->info.format, in->info.height, in->info.width);
     if (out == NULL)
         return vgg_fail_memory(error);
-    status =
-        transpose(in, out, orientation == NEEDS_CLOCKWISE || orientation == TRANSVERSED,
-                  orientation == TRANSVERSED || orientation == NEEDS_ANTICLOCKWISE, limits, error);
+    turn = (struct turn){in, out, orientation == NEEDS_CLOCKWISE || orientation == TRANSVERSED,
+                         orientation == TRANSVERSED || orientation == NEEDS_ANTICLOCKWISE};
+    status = transpose(&turn, limits, error);
     if (status != VGG_OK) {
         vgg_image_destroy(out);
         return status;

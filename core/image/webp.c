@@ -8,7 +8,7 @@
  *
  * A lossless picture of a megapixel and 200 kB may ask for 0.8 GB of Huffman tables, and libwebp
  * frees a wild pointer where it does not get them. So the library's malloc is the bounded heap's.
- * The Makefile also puts functions of ours before three of the library's, to poll at each row and
+ * webp.sh also puts functions of ours before three of the library's, to poll at each row and
  * table: its own incremental decoder returns only for want of bytes, of which a picture of one
  * colour needs none, and begins a lossless header anew with each slice of it.
  */

@@ -3,6 +3,13 @@
 
 #include <string.h>
 
+/* Overlong forms, surrogates, beyond U+10FFFF: by the second byte of three or four. */
+static bool is_excluded(const unsigned char *bytes)
+{
+    return (bytes[0] == 0xE0 && bytes[1] < 0xA0) || (bytes[0] == 0xED && bytes[1] > 0x9F) ||
+           (bytes[0] == 0xF0 && bytes[1] < 0x90) || (bytes[0] == 0xF4 && bytes[1] > 0x8F);
+}
+
 size_t utf8_length(const char *text, size_t size)
 {
     const unsigned char *bytes = (const unsigned char *)text;
@@ -21,11 +28,7 @@ size_t utf8_length(const char *text, size_t size)
     for (size_t i = 1; i < length; i++)
         if ((bytes[i] & 0xC0) != 0x80)
             return 0;
-    /* Overlong forms, surrogates, beyond U+10FFFF. */
-    if ((bytes[0] == 0xE0 && bytes[1] < 0xA0) || (bytes[0] == 0xED && bytes[1] > 0x9F) ||
-        (bytes[0] == 0xF0 && bytes[1] < 0x90) || (bytes[0] == 0xF4 && bytes[1] > 0x8F))
-        return 0;
-    return length;
+    return length > 2 && is_excluded(bytes) ? 0 : length;
 }
 
 bool utf8_valid(const char *string)

@@ -15,8 +15,6 @@
 #include "check.h"
 #include "work.h"
 
-extern char **environ;
-
 enum { CHILDREN_MAX = 32, ARGUMENTS_MAX = 64, VARIABLES_MAX = 512 };
 
 static pid_t children[CHILDREN_MAX]; /* running; 0: free */

@@ -1,6 +1,7 @@
 #!/bin/bash
 # `make install` of a build directory, and what it puts where: the program, the manual page and the
-# completion in step with --help, the library used by pkg-config alone, `make uninstall`.
+# completion in step with --help, systemd's unit, the library used by pkg-config alone, shared and
+# static, `make uninstall`.
 #
 #   tests/install/check.sh BUILD
 set -u
@@ -18,6 +19,7 @@ check() {
     shift
     if "$@" >"$work/output" 2>&1; then
         passed=$((passed + 1))
+        grep '^SKIPPED' "$work/output"
     else
         failed=$((failed + 1))
         echo "FAILED: $name"
@@ -27,7 +29,17 @@ check() {
 
 # What was built is what is installed: other tests run it meanwhile, so it must not be linked anew.
 run_make() {
-    make --no-print-directory -o "$build/vgg" -o "$build/libvgg.a" BUILD="$build" "$@"
+    PATH="$work/bin:$PATH" make --no-print-directory -o "$build/vgg" -o "$build/libvgg.a" \
+        -o "$build/libvgg.so" BUILD="$build" "$@"
+}
+
+# An ldconfig of ours, which tells that it was called.
+mkdir "$work/bin"
+: >"$work/ldconfig"
+printf '#!/bin/sh\necho called >>"%s/ldconfig"\n' "$work" >"$work/bin/ldconfig"
+chmod +x "$work/bin/ldconfig"
+times_called() {
+    [ "$(wc -l <"$work/ldconfig")" -eq "$1" ]
 }
 
 # ---------------------------------------------------------------- files
@@ -35,8 +47,8 @@ run_make() {
 # Every file, below DESTDIR and PREFIX and nowhere else.
 staged_files() {
     run_make install DESTDIR="$work/stage" PREFIX=/opt/vgg || return 1
-    (cd "$work/stage" && find . -type f | LC_ALL=C sort) >"$work/found"
-    cat >"$work/expected" <<'LIST'
+    (cd "$work/stage" && find . ! -type d | LC_ALL=C sort) >"$work/found"
+    cat >"$work/expected" <<LIST
 ./opt/vgg/bin/vgg
 ./opt/vgg/include/vgg.h
 ./opt/vgg/include/vgg_bench.h
@@ -44,6 +56,9 @@ staged_files() {
 ./opt/vgg/include/vgg_pictures.h
 ./opt/vgg/include/vgg_train.h
 ./opt/vgg/lib/libvgg.a
+./opt/vgg/lib/libvgg.so
+./opt/vgg/lib/libvgg.so.0
+./opt/vgg/lib/libvgg.so.$version
 ./opt/vgg/lib/pkgconfig/vgg.pc
 ./opt/vgg/lib/systemd/system/vgg.service
 ./opt/vgg/share/bash-completion/completions/vgg
@@ -54,6 +69,15 @@ LIST
         [ -x "$work/stage/opt/vgg/bin/vgg" ] && [ ! -x "$work/stage/opt/vgg/include/vgg.h" ]
 }
 
+# The loader's name of the library is in it, and both names lead to it.
+staged_links() {
+    local libraries=$work/stage/opt/vgg/lib name
+    readelf -d "$libraries/libvgg.so.$version" | grep -q 'SONAME.*\[libvgg\.so\.0\]$' || return 1
+    for name in libvgg.so libvgg.so.0; do
+        [ "$(readlink "$libraries/$name")" = "libvgg.so.$version" ] || return 1
+    done
+}
+
 # systemd's unit starts the program that was installed.
 staged_unit() {
     grep -q '^ExecStart=/opt/vgg/bin/vgg serve$' "$work/stage/opt/vgg/lib/systemd/system/vgg.service"
@@ -61,29 +85,58 @@ staged_unit() {
 
 uninstalled() {
     run_make uninstall DESTDIR="$work/stage" PREFIX=/opt/vgg || return 1
-    [ -z "$(find "$work/stage" ! -type d)" ]
+    [ -z "$(find "$work/stage" ! -type d)" ] && times_called 0
+}
+
+# In place, the loader is told.
+installed() {
+    run_make install PREFIX="$work/usr" && times_called 1
+}
+
+installed_unit() {
+    /usr/bin/python3 tests/install/unit.py "$work/usr/lib/systemd/system/vgg.service"
+}
+
+uninstalled_in_place() {
+    run_make uninstall PREFIX="$work/usr" && [ -z "$(find "$work/usr" ! -type d)" ] && times_called 2
 }
 
 # ---------------------------------------------------------------- the library
 
-# The consumer sees the installation by pkg-config alone.
+# consume OUTPUT SOURCE [-static] [ARGUMENT...]: a program that sees the installation by pkg-config
+# alone.
+consume() {
+    local output=$1 source=$2 static=
+    shift 2
+    [ "${1:-}" != -static ] || static=--static
+    # shellcheck disable=SC2046,SC2086  # lists of words
+    ${CC:-gcc} -std=c11 -Wall -Wextra -Werror "$source" $(pkg-config $static --cflags --libs vgg) "$@" \
+        -o "$output"
+}
+
 consumer_builds() {
-    run_make install PREFIX="$work/usr" || return 1
-    export PKG_CONFIG_PATH="$work/usr/lib/pkgconfig"
     [ "vgg $(pkg-config --modversion vgg)" = "$("$work/usr/bin/vgg" --version)" ] || return 1
-    # shellcheck disable=SC2046  # a list of words
-    ${CC:-gcc} -std=c11 -Wall -Wextra -Werror tests/install/classify.c \
-        $(pkg-config --cflags --libs vgg) -o "$work/classify"
+    consume "$work/classify" tests/install/classify.c || return 1
+    consume "$work/classify-static" tests/install/classify.c -static
+}
+
+# Which library the programs run with.
+consumer_loads() {
+    ldd "$work/classify" | grep -q "libvgg.so.0 => $work/usr/lib/libvgg.so.0 " || return 1
+    ! readelf -d "$work/classify-static" | grep NEEDED
 }
 
 # The same class and score as the installed program's.
-consumer_classifies() {
+consumers_classify() {
+    local program
     "$work/usr/bin/vgg" init --width 4 --fc 16 --classes 10 --crop 32 -o "$work/model" || return 1
     PYTHONPATH=tests/pillow /usr/bin/python3 -c 'import pictures, sys
 sys.stdout.buffer.write(dict(pictures.png_oddities())["png-chunks"])' >"$work/picture" || return 1
-    "$work/classify" "$work/model" "$work/picture" >"$work/by_library" || return 1
     "$work/usr/bin/vgg" classify --model "$work/model" --top-k 1 --csv "$work/picture" |
-        awk -F, 'NR == 2 { print $3, $6 }' | diff - "$work/by_library"
+        awk -F, 'NR == 2 { print $3, $6 }' >"$work/by_command"
+    for program in classify classify-static; do
+        "$work/$program" "$work/model" "$work/picture" | diff "$work/by_command" - || return 1
+    done
 }
 
 # The shipped model and the sample picture, by name; what is missing or cannot be read is said.
@@ -101,36 +154,45 @@ consumer_names() {
     grep -q '/nowhere: No such file' "$work/missing"
 }
 
-# OpenBLAS is in the library, where it is linked statically, and hidden.
-library_hides_openblas() {
-    if pkg-config --libs vgg | grep -q -- -lopenblas; then
+# OpenBLAS, where it is linked statically, and libwebp are in the libraries, and hidden.
+library_hides() {
+    local library name hidden='WebPDecode cblas_sgemm'
+    if pkg-config --static --libs vgg | grep -q -- -lopenblas; then
         echo "SKIPPED: OpenBLAS is linked dynamically here"
-        return 0
+        hidden=WebPDecode
     fi
-    nm --defined-only "$work/usr/lib/libvgg.a" 2>/dev/null | grep -q ' t cblas_sgemm$'
+    for library in libvgg.a libvgg.so; do
+        for name in $hidden; do
+            nm --defined-only "$work/usr/lib/$library" | grep -q " t $name\$" || return 1
+        done
+    done
 }
 
-# What can be linked against is what the headers declare, all of it and nothing else.
+# What can be linked against is what the headers declare, as the compiler reads them, all of it and
+# nothing else; there is more that could be.
 library_shows_the_headers() {
-    local name
-    nm -g --defined-only "$work/usr/lib/libvgg.a" | sed -n 's/.* T //p' | LC_ALL=C sort >"$work/names"
-    while read -r name; do
-        grep -q "\<$name(" include/*.h || { echo "$name is in no header"; return 1; }
-    done <"$work/names"
-    sed -n 's/^[a-z][^(]*[ *]\(vgg_[a-z0-9_]*\)(.*/\1/p' include/*.h | LC_ALL=C sort -u >"$work/declared"
-    diff "$work/declared" "$work/names" && [ "$(wc -l <"$work/names")" -ge 50 ] &&
-        ! nm -g --defined-only "$work/usr/lib/libvgg.a" | grep ' [A-SU-Z] '
+    local header
+    for header in include/*.h; do
+        gcc -fsyntax-only -aux-info "$work/header" -x c "$header" || return 1
+        sed -n 's|^/\* include/[^ ]* \*/ extern [^(]*[ *]\([a-z0-9_]*\) (.*|\1|p' "$work/header"
+    done | LC_ALL=C sort -u >"$work/declared"
+    nm -g --defined-only "$work/usr/lib/libvgg.a" | awk 'NF == 3 { print $3 }' | LC_ALL=C sort |
+        diff "$work/declared" - || return 1
+    nm -D --defined-only "$work/usr/lib/libvgg.so" | awk '{ print $3 }' | LC_ALL=C sort >"$work/shown"
+    { sed 's/$/@@VGG_0/' "$work/declared"; echo VGG_0; } | LC_ALL=C sort | diff - "$work/shown" || return 1
+    [ "$(wc -l <"$work/declared")" -ge 50 ] &&
+        [ "$(nm -g --defined-only "$build/core.a" | grep -c ' vgg_')" -gt 150 ]
 }
 
-# Either of another OpenBLAS: the shared library, the archive.
+# Either of another OpenBLAS and libwebp, the shared ones or the archives, beside either of ours.
 program_has_its_own() {
-    local library own
+    local libraries own
     own=$(gcc -print-multiarch)/openblas-pthread
-    for library in -lopenblas "/usr/lib/$own/libopenblas.a"; do
-        # shellcheck disable=SC2046  # a list of words
-        ${CC:-gcc} -std=c11 -Wall -Wextra -Werror -I"/usr/include/$own" \
-            tests/install/own_openblas.c $(pkg-config --cflags --libs vgg) "$library" -lm \
-            -o "$work/own" && VGG_KERNELS=portable OPENBLAS_NUM_THREADS=2 "$work/own" || return 1
+    for libraries in "-lopenblas -lwebp" "/usr/lib/$own/libopenblas.a -l:libwebp.a" \
+        "-static /usr/lib/$own/libopenblas.a -lwebp"; do
+        # shellcheck disable=SC2086  # a list of words
+        consume "$work/own" tests/install/own_libraries.c $libraries "-I/usr/include/$own" -lm \
+            && VGG_KERNELS=portable OPENBLAS_NUM_THREADS=2 "$work/own" || return 1
     done
 }
 
@@ -173,8 +235,9 @@ complete_words() {
 # No variable that the sources, scripts and tests read is taken for a typing error.
 variables_are_known() {
     local variable count=0
+    # shellcheck disable=SC2013  # words
     for variable in $(grep -rhoE '(\$\{?|getenv\("|environ[^"]*"|env )VGG_[A-Z_]+' Makefile .ci core \
-        docker server tests --include=Makefile --include=run --include='*.c' --include='*.sh' \
+        docker server tests --include=Makefile --include='*.mk' --include=run --include='*.c' --include='*.sh' \
         --include='*.py' --include='*.yaml' --exclude=check.sh | grep -oE 'VGG_[A-Z_]+$' | sort -u); do
         env "$variable=0" "$build/vgg" health --listen 127.0.0.1:1 2>&1 | grep 'is no variable' && return 1
         count=$((count + 1))
@@ -196,15 +259,22 @@ completion_is_whole() {
         [ -z "$(complete_words classify --model '')" ]
 }
 
+version=$(sed -n 's/^#define VGG_VERSION "\(.*\)"/\1/p' include/vgg.h)
+export PKG_CONFIG_PATH="$work/usr/lib/pkgconfig" LD_LIBRARY_PATH="$work/usr/lib"
 check "staged files" staged_files
+check "names of the library" staged_links
 check "systemd unit" staged_unit
 check "uninstall" uninstalled
-check "a program builds by pkg-config" consumer_builds
-check "it classifies as the command does" consumer_classifies
-check "it names the class, and what is wrong" consumer_names
-check "the library hides its OpenBLAS" library_hides_openblas
-check "the library shows what its headers declare" library_shows_the_headers
-check "a program may have an OpenBLAS of its own" program_has_its_own
+check "install in place" installed
+check "systemd's unit verifies, reports ready, stops" installed_unit
+check "a program builds by pkg-config, and with --static" consumer_builds
+check "they run with the library meant" consumer_loads
+check "they classify as the command does" consumers_classify
+check "a program names the class, and what is wrong" consumer_names
+check "the libraries hide OpenBLAS and libwebp" library_hides
+check "the libraries show what the headers declare" library_shows_the_headers
+check "a program may have an OpenBLAS and a libwebp of its own" program_has_its_own
+check "uninstall in place" uninstalled_in_place
 check "the manual has every command and option" manual_is_whole
 check "the manual has no warnings" manual_reads_well
 check "variables of ours are known" variables_are_known

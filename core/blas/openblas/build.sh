@@ -1,8 +1,8 @@
 #!/bin/sh
-# SGEMM of OpenBLAS's static archive as one object that shows no more than gemm.c needs; where there
-# is no archive, what stands before the shared library.
+# gemm.c with SGEMM of OpenBLAS's static archive as one object that shows only what is gemm.c's; where
+# there is no archive, with what stands before the shared library.
 #
-#   CC=... CFLAGS=... AR=... OBJCOPY=... build.sh ARCHIVE OUTPUT
+#   CC=... CFLAGS=... AR=... OBJCOPY=... build.sh ARCHIVE OBJECT OUTPUT
 #
 # The constructor in memory.o starts a thread for each CPU and takes 128 MiB before main, asks for
 # them for ever where there is too little memory, and ends the process where there are too few
@@ -13,7 +13,8 @@
 set -eu
 
 archive=$1
-output=$2
+object=$2
+output=$3
 sources=$(dirname "$0")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -23,9 +24,16 @@ compile() {
     $CC $CFLAGS -c "$1" -o "$2"
 }
 
+# gemm.c's object with what it calls.
+link() {
+    $CC -r -nostdlib "$object" "$1" -o "$output"
+    $OBJCOPY -w -G 'vgg_gemm_*' "$output"
+}
+
 if [ ! -e "$archive" ]; then
-    compile "$sources/shared.c" "$output"
-    exit 0
+    compile "$sources/shared.c" "$work/shared.o"
+    link "$work/shared.o"
+    exit
 fi
 (
     cd "$work"
@@ -43,5 +51,6 @@ $OBJCOPY -R .init_array -R .fini_array -W blas_memory_alloc -W blas_memory_free 
 compile "$work/absent.c" "$work/absent.o"
 compile "$sources/static.c" "$work/static.o"
 $CC -r -nostdlib -Wl,--gc-sections -Wl,-u,cblas_sgemm "$work/static.o" "$work/memory.o" \
-    "$work/absent.o" "$archive" -Wl,-u,vgg_openblas_start -o "$output"
-$OBJCOPY -G cblas_sgemm -G vgg_openblas_start "$output"
+    "$work/absent.o" "$archive" -Wl,-u,vgg_openblas_start -o "$work/openblas.o"
+$OBJCOPY -G cblas_sgemm -G vgg_openblas_start "$work/openblas.o"
+link "$work/openblas.o"

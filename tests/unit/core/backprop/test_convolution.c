@@ -538,10 +538,11 @@ static void running_statistics_follow_the_batches(void **state)
             struct fixture fixture;
 
             fixture_init(&fixture, tables[t], &cases[i], &data, 2);
-            for (double batches = 1; batches <= 3; batches++) {
+            for (unsigned batches = 1; batches <= 3; batches++) {
                 fixture_forward(&fixture, 2);
                 for (size_t c = 0; c < model.unpooled.c; c++) {
-                    double old = pow(0.9, batches), sample = model.variance[c] * n / (n - 1);
+                    double old = pow(0.9, (double)batches),
+                           sample = model.variance[c] * n / (n - 1);
 
                     assert_true(fabs((double)fixture.layer.mean[c] - (1 - old) * model.mean[c]) <
                                 1e-4);

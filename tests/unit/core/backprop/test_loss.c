@@ -29,8 +29,8 @@ static void agrees_with_its_definition(void **state)
     for (size_t classes = 1; classes <= CLASSES_MAX; classes++) {
         double wide[CLASSES_MAX], loss, weight = 1.0 / (double)classes;
         float logits[CLASSES_MAX], grad[CLASSES_MAX];
-        uint32_t label = (uint32_t)(classes * 7 % classes);
         bool right, largest = true;
+        uint32_t label;
 
         for (size_t i = 0; i < classes; i++) {
             logits[i] = (float)(10 * maker_random(&seed) - 5);

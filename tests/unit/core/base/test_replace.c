@@ -340,9 +340,9 @@ static void without_memory(void **state)
     if (!fired)
         skip();
     for (unsigned long n = 1; fired; n++) {
-        long before = fault_outstanding();
         struct vgg_error error = {0};
         enum vgg_status status;
+        long before;
 
         maker_write(path, "old", 3);
         before = fault_outstanding();

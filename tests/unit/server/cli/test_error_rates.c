@@ -116,7 +116,7 @@ struct said {
 
 static void mean_of(const struct said *said, size_t begin, size_t end, bool mirrors, double *mean)
 {
-    double n = 0;
+    size_t n = 0;
 
     memset(mean, 0, CLASSES_MAX * sizeof *mean);
     for (size_t scale = begin; scale < end; scale++)
@@ -126,7 +126,7 @@ static void mean_of(const struct said *said, size_t begin, size_t end, bool mirr
                     mean[c] +=
                         (double)said->views[(scale * said->positions + position) * 2 + mirror][c];
     for (size_t c = 0; c < CLASSES_MAX; c++)
-        mean[c] /= n;
+        mean[c] /= (double)n;
 }
 
 static struct protocol_views say(struct said *said, size_t positions, uint64_t *seed)

@@ -247,14 +247,15 @@ static bool walk_step(unsigned long n, struct tally *tally)
     send_attempt();
     fired = fault_disarm();
     snprintf(context, sizeof context, "allocation %lu failed", n);
-    if (answer.status == 200 && !attempt.right(&attempt))
-        complain(context, answer.body);
-    else if (answer.status == 503 && !is_out_of_memory())
+    if (answer.status == 200) {
+        if (!attempt.right(&attempt))
+            complain(context, answer.body);
+    } else if (answer.status == 0) {
+        if (answer.size != 0)
+            complain(context, "the answer is cut");
+    } else if (answer.status != 503 || !is_out_of_memory()) {
         complain(context, answer.text);
-    else if (answer.status == 0 && answer.size != 0)
-        complain(context, "the answer is cut");
-    else if (answer.status != 0 && answer.status != 200 && answer.status != 503)
-        complain(context, answer.text);
+    }
     tally->answered += answer.status == 200 && fired;
     tally->refused += answer.status == 503;
     tally->cut += answer.status == 0;
