@@ -75,15 +75,13 @@ static int socket_of(struct MHD_Connection *connection)
 
 static void *open_peer(const struct mhd_daemon *daemon, struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *info;
     const struct sockaddr *address =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
     void *session = NULL;
 
-    if (daemon->options.tls) {
-        info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-        session = info->tls_session;
-    }
+    if (daemon->options.tls)
+        session =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
     return daemon->options.events->opened(daemon->options.context, daemon->options.admin,
                                           socket_of(connection), address, session);
 }

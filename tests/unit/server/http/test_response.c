@@ -82,6 +82,24 @@ static void what_some_have(void **state)
     assert_true(write_head(&request, false, n));
 }
 
+static void the_fewest(void **state)
+{
+    struct http_request request = {
+        .id = "abc",
+        .response = {
+            .type = "text/plain", .retry_after_s = 1, .allow = "GET", .allow_origin = true}};
+
+    (void)state;
+    text[0] = '\0';
+    left = 100;
+    assert_true(response_headers_bare(&request, add, text));
+    assert_string_equal(text, "Content-Type: text/plain\nX-Request-Id: abc\nRetry-After: 1\n");
+    for (size_t most = 0; most < 3; most++) {
+        left = most;
+        assert_false(response_headers_bare(&request, add, text));
+    }
+}
+
 /* One header names all that an answer depends on. */
 static void vary(void **state)
 {
@@ -126,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_every_answer_has),
         cmocka_unit_test(what_some_have),
+        cmocka_unit_test(the_fewest),
         cmocka_unit_test(vary),
         cmocka_unit_test(other_origins),
     };
