@@ -1,4 +1,4 @@
-// The pictures in the README, of the embedded model: shots.mjs VGG MODULES PICTURE..., one picture or
+// The pictures in README.md and server/README.md, of the embedded model: shots.mjs VGG MODULES PICTURE..., one picture or
 // more, into the current directory. They were reduced to 128 colours afterwards.
 import { finish, open, startServer } from "./harness.mjs";
 
