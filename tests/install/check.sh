@@ -154,6 +154,20 @@ consumer_names() {
     grep -q '/nowhere: No such file' "$work/missing"
 }
 
+# The program in core/README.md, as it stands there.
+documented_example_runs() {
+    local program
+    # shellcheck disable=SC2016  # backquotes of Markdown
+    sed -n '/^```c$/,/^```$/p' core/README.md | grep -v '^```' >"$work/example.c"
+    consume "$work/example" "$work/example.c" || return 1
+    consume "$work/example-static" "$work/example.c" -static || return 1
+    for program in example example-static; do
+        "$work/$program" server/models/trashnet/trashnet.safetensors <tests/data/glass.jpg |
+            grep -Eqx 'class 1, score 0\.9[0-9]*' || return 1
+        "$work/$program" /nowhere <tests/data/glass.jpg 2>&1 | grep -q '/nowhere: No such file' || return 1
+    done
+}
+
 # OpenBLAS, where it is linked statically, and libwebp are in the libraries, and hidden.
 library_hides() {
     local library name hidden='WebPDecode cblas_sgemm'
@@ -271,6 +285,7 @@ check "a program builds by pkg-config, and with --static" consumer_builds
 check "they run with the library meant" consumer_loads
 check "they classify as the command does" consumers_classify
 check "a program names the class, and what is wrong" consumer_names
+check "the example in core/README.md" documented_example_runs
 check "the libraries hide OpenBLAS and libwebp" library_hides
 check "the libraries show what the headers declare" library_shows_the_headers
 check "a program may have an OpenBLAS and a libwebp of its own" program_has_its_own

@@ -16,7 +16,7 @@ LINES_MAX = 160
 ENDING = re.compile(r"\.(c|h|S|md|py|sh|mjs|js|json|ya?ml|mk|awk|service|bash)$")
 TOP = ("server/", "core/", "include/", "tests/", "docker/", ".github/", ".ci/")
 PLACEHOLDER = re.compile(r"[*<>$]|\.\.\.|CLASS|NAME|FILE|^build/|^/|:|\b(photos?|example)\b")
-LINK = re.compile(r"\]\(([^()\s]+)\)")
+LINK = re.compile(r"\]\(([^()\s]+)\)|\bsrc=\"([^\"]+)\"")
 QUOTED = re.compile(r"`([^`\n]+)`")
 BLOCK = re.compile(r"^(```[\s\S]*?^```|(?:    .*\n)+)", re.M)
 
@@ -59,15 +59,15 @@ def check(root, files):
         prose = BLOCK.sub("", text)
         if file == "README.md" and text.count("\n") > LINES_MAX:
             yield f"{file}: more than {LINES_MAX} lines"
-        for target in LINK.findall(prose):
-            yield from (f"{file}: {what}" for what in check_link(root, document, target))
+        for link in LINK.finditer(prose):
+            yield from (f"{file}: {what}" for what in check_link(root, document, link[1] or link[2]))
         for word in QUOTED.findall(prose):
             yield from (f"{file}: {what}" for what in check_quoted(root, document, names, word))
 
 
 def check_itself():
     good = "[a](b.md#what-it-is) `core/b.c` `b.c` `photos/CLASS` `build/vgg` <https://x.y/z>\n# What it is\n"
-    bad = {"[a](c.md)": 1, "[a](b.md#that)": 1, "`core/c.c`": 1, "`c.c`": 1, "`core/rooms`": 1,
+    bad = {"[a](c.md)": 1, '<img src="c.png">': 1, "[a](b.md#that)": 1, "`core/c.c`": 1, "`c.c`": 1, "`core/rooms`": 1,
            "x\n" * (LINES_MAX + 1): 1, good: 0}
     for text, count in bad.items():
         with tempfile.TemporaryDirectory() as directory:

@@ -1,5 +1,5 @@
-// The pictures in the README, of the embedded model: shots.mjs VGG MODULES PICTURE..., one picture or
-// more, into the current directory. They were reduced to 128 colours afterwards.
+// The pictures in README.md and server/README.md, of the embedded model, into the current directory:
+// shots.mjs VGG MODULES PICTURE..., one picture or more. They were reduced to 128 colours afterwards.
 import { finish, open, startServer } from "./harness.mjs";
 
 const pictures = process.argv.slice(4);
