@@ -68,7 +68,7 @@ one_file_of_several() {
 }
 
 others_stay() {
-    ln -s nowhere link.c && git add . && git commit -qm first && [ "$(readlink link.c)" = nowhere ] &&
+    ln -s 'int  f' link.c && git add . && git commit -qm first && [ "$(readlink link.c)" = 'int  f' ] &&
         commit_first && git rm -q neat.c && git commit -qm second && ! git show HEAD:neat.c
 }
 
