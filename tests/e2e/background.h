@@ -21,4 +21,15 @@ void background_start(struct background *request, const struct server *server, c
 /* Wait for its end; the caller frees the answer. */
 void background_end(struct background *request);
 
+/* Views computed so far, of which the start takes one. */
+#define VIEWS_DONE "vgg_batch_views_sum"
+
+/*
+ * More work than a test will wait for: a request of BUSY_VIEWS views at BUSY_SCALES, of which one
+ * is computed when this returns. The end of its connection ends it.
+ */
+enum { BUSY_PICTURES = 6, BUSY_VIEWS = 14 * BUSY_PICTURES };
+
+void busy_begin(struct raw *busy, const struct server *server);
+
 #endif

@@ -18,7 +18,6 @@ enum { LONG_VIEWS = 14 };
 #define ONE_QUERY "?scales=" BUSY_SCALE "&flip=off"
 
 #define CANCELLED(stage) "vgg_requests_cancelled_total{stage=\"" stage "\"}"
-#define VIEWS_DONE "vgg_batch_views_sum"
 
 /* The machine may be faster than we are: then the same again behind twice the work. */
 enum { BUSY_MAX = 16, LEAVERS = 3 };

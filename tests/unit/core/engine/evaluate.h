@@ -127,11 +127,11 @@ static inline void gate_set(struct gate *gate, bool closed)
     pthread_mutex_unlock(&gate->mutex);
 }
 
-/* Until a pass stands at the gate. */
+/* Until a pass stands at the closed gate. */
 static inline void gate_await(struct gate *gate)
 {
     pthread_mutex_lock(&gate->mutex);
-    while (!gate->occupied)
+    while (!gate->occupied || !gate->closed)
         pthread_cond_wait(&gate->moved, &gate->mutex);
     pthread_mutex_unlock(&gate->mutex);
 }
