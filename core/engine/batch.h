@@ -6,7 +6,11 @@
 
 enum {
     VGG_BATCH_VIEWS_MAX = 16, /* beyond about 17 positions the FC layers no longer gain */
-    VGG_BATCH_PAST = 4 /* work done past the oldest job, or a pass under way, for each of its own */
+    /*
+     * How much work others may have done first, as a multiple of one's own: of the oldest job's
+     * next pass, or of a pass between whose layers they run.
+     */
+    VGG_BATCH_PAST = 4
 };
 
 /* Views of one shape and one model. */
@@ -30,10 +34,10 @@ struct vgg_batch_limits {
 /*
  * The job of `queue` whose turn it is: the first one of up to twice the least predicted work, so
  * that a small picture does not wait for a panorama, and equals go in order; but the oldest job as
- * soon as VGG_BATCH_PAST times the work of its next pass was done past it. So at least a fifth of
- * the work is done in order of arrival, give or take a pass, and every job ends within five times
- * the work of those up to it and four times that of its last pass, between whose layers others may
- * run. NULL: there is none, or it is beyond the limits.
+ * soon as VGG_BATCH_PAST times the work of its next pass was done past it. So a fifth of the work,
+ * give or take a pass, is done in order of arrival. No job starves: when it ends, at most five
+ * times the work of the jobs up to it has been done, and four times the work of its last pass,
+ * between whose layers others may have run. NULL: there is none, or it is beyond the limits.
  */
 struct vgg_job *vgg_batch_lead(struct vgg_job *queue, const struct vgg_batch_limits *limits,
                                uint64_t overtaken_macs);

@@ -254,8 +254,8 @@ static void give_up(struct pass *pass)
 }
 
 /*
- * What may run between the layers of a pass: jobs of at most half the rank of those in it, so none
- * of these, in half the memory.
+ * What may run between the layers of a pass, in half the memory: jobs of at most half the rank
+ * (predicted work, struct vgg_job) of each job in the pass. So the jobs in the pass do not qualify.
  */
 static struct vgg_batch_limits limits_between(const struct pass *pass)
 {

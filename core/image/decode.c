@@ -1,6 +1,7 @@
 /*
  * The choice of a decoder.
- * Path of a request: bytes -> [peek, on the network thread] -> queue -> [decode] -> rescale.
+ * Path of a request: bytes -> [peek, on a network thread or a parser] -> queue -> [decode] ->
+ * rescale.
  */
 #include "base/error.h"
 #include "image/image.h"

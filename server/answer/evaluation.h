@@ -2,8 +2,8 @@
  * One image through the library: decode, rescale, submit, wait. Shared by the server's workers,
  * `vgg classify` and `vgg eval`, so that all give the same answer.
  */
-#ifndef EVALUATE_H
-#define EVALUATE_H
+#ifndef EVALUATION_H
+#define EVALUATION_H
 
 #include "answer/problem.h"
 

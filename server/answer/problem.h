@@ -4,7 +4,11 @@
 
 #include "vgg.h"
 
-/* X(name, slug of its type, HTTP status, title) */
+/*
+ * X(name, slug of its type, HTTP status, title). The first of a status is the one for malformed
+ * HTTP (problem_of_http). A new one also has its advice in api/page/problem.js, which a test asks
+ * for.
+ */
 #define PROBLEM_MAP(X)                                                                             \
     X(BAD_REQUEST, "bad-request", 400, "Malformed request")                                        \
     X(BAD_PARAMETER, "bad-parameter", 400, "Bad parameter")                                        \

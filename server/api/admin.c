@@ -109,7 +109,7 @@ static bool prepare(void *user, const struct vgg_model *model)
     return waiting->json != NULL;
 }
 
-static enum problem_kind problem_of(enum vgg_status status)
+static enum problem_kind reload_problem(enum vgg_status status)
 {
     if (status == VGG_NO_MEMORY)
         return PROBLEM_NO_MEMORY;
@@ -130,7 +130,7 @@ static void done(void *user, enum reload_end end, const struct vgg_error *error)
         problem_set(&problem, PROBLEM_NO_PREVIOUS,
                     "there is no previous model: none has been replaced since the start");
     else
-        problem_set(&problem, problem_of(error->status), "%s", error->text);
+        problem_set(&problem, reload_problem(error->status), "%s", error->text);
     respond_problem(waiting.server, waiting.request, &problem, 0);
 }
 

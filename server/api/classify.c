@@ -1,7 +1,7 @@
 /*
  * POST /classify: parameters, from the query and from the form's text fields, and the body's
- * pictures, on a network thread, and the JSON of the answer, on a worker. prediction.c does what
- * is between.
+ * pictures, on a network thread (or a parser, where the body was compressed), and the JSON of the
+ * answer, on a worker. prediction.c does what is between.
  */
 #include "api/classify.h"
 
@@ -97,8 +97,10 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
     return false;
 }
 
-static const char *const names[PARAMETERS_N] = {"top_k", "scales", "flip",
-                                                "views", "map",    "features"};
+static const char *const names[PARAMETERS_N] = {
+    [PARAMETER_TOP_K] = "top_k", [PARAMETER_SCALES] = "scales", [PARAMETER_FLIP] = "flip",
+    [PARAMETER_VIEWS] = "views", [PARAMETER_MAP] = "map",       [PARAMETER_FEATURES] = "features",
+};
 
 static enum parameter find_parameter(const char *name)
 {
@@ -111,10 +113,17 @@ static enum parameter find_parameter(const char *name)
 
 static void refuse_unknown(struct query *query, const char *name)
 {
-    problem_set(query->problem, PROBLEM_BAD_PARAMETER,
-                "unknown %s \"%.40s\": there are top_k, scales, flip, views, map and features%s",
+    char all[96] = "";
+
+    for (size_t i = 0, length = 0; i < PARAMETERS_N; i++)
+        length += (size_t)snprintf(all + length, sizeof all - length, "%s%s",
+                                   i == 0                  ? ""
+                                   : i == PARAMETERS_N - 1 ? " and "
+                                                           : ", ",
+                                   names[i]);
+    problem_set(query->problem, PROBLEM_BAD_PARAMETER, "unknown %s \"%.40s\": there are %s%s",
                 query->source == SOURCE_FORM ? "field" : "parameter",
-                text_quote(name, strlen(name)).text,
+                text_quote(name, strlen(name)).text, all,
                 query->source == SOURCE_FORM ? "; an image has a filename, as with curl -F "
                                                "image=@FILE, or an image's Content-Type"
                                              : "");

@@ -8,7 +8,10 @@
 
 enum { MODEL_VERSION_BYTES = 80 }; /* "sha256:" and its digits */
 
-/* The pointer is read and replaced under the mutex; a reference is taken there too. */
+/*
+ * The pointer is read and replaced under the mutex; a reference is taken there too. Only the thread
+ * that replaces it, the reloader's (before that the one that starts), may read it without.
+ */
 struct model_slot {
     pthread_mutex_t mutex;
     struct vgg_model *model;

@@ -68,12 +68,13 @@ enum connection_event {
 #define CONNECTION_CUT_ENUM(name, label) CUT_##name,
 enum connection_cut { CONNECTION_CUTS(CONNECTION_CUT_ENUM) CONNECTION_CUTS_N };
 
-/* When a connection is cut that stays in a state. */
+/* When a connection is cut that stays in a state; the times are those of struct connection_times.
+ */
 enum connection_deadline {
-    DEADLINE_KEPT,    /* when it would have been in the state before */
+    DEADLINE_KEPT,    /* when it would have been cut in the state before this one */
     DEADLINE_NEVER,   /* it waits for the server */
-    DEADLINE_FIRST,   /* header_ns after it came */
-    DEADLINE_HEAD,    /* the same, or deadline_ns where that is less */
+    DEADLINE_FIRST,   /* header_ns after it was accepted */
+    DEADLINE_HEAD,    /* header_ns after the first byte, or deadline_ns if that is less */
     DEADLINE_REQUEST, /* at the deadline of its request */
     DEADLINE_IDLE     /* after idle_ns */
 };

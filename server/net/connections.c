@@ -4,7 +4,6 @@
  */
 #include "net/connections.h"
 
-#include <assert.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -52,7 +51,7 @@ static const struct connection_rules *rules_of(const struct connection *connecti
  * Needs the mutex. Its state becomes `to`. Where there is no memory to await a client, its leaving
  * goes unnoticed.
  */
-static void await(struct connection *connection, enum connection_state to)
+static void watch_client(struct connection *connection, enum connection_state to)
 {
     struct epoll_event ended = {.events = EPOLLRDHUP, .data.ptr = connection};
     bool awaited = connection_rules[to].awaited;
@@ -68,12 +67,13 @@ static bool change(struct connection *connection, enum connection_event event, u
     enum connection_state from = connection->state, to = connection_next(from, event);
     uint64_t now = now_ns();
 
-    assert(to != CONNECTION_NONE);
-    if (to == from)
+    if (to == CONNECTION_NONE) /* a fault of ours or of libmicrohttpd: it costs this connection */
+        (void)shutdown(connection->fd, SHUT_RDWR);
+    if (to == CONNECTION_NONE || to == from)
         return false;
     if (to == CONNECTION_HEAD || (to == CONNECTION_READ && from != CONNECTION_HEAD))
         connection->begun_ns = now;
-    await(connection, to);
+    watch_client(connection, to);
     connection->deadline_ns = connection_deadline(to, &connection->connections->times, now,
                                                   connection->deadline_ns, deadline_ns);
     connection->ended = false;
@@ -292,7 +292,7 @@ void connection_remove(struct connection *connection)
         return;
     connections = connection->connections;
     pthread_mutex_lock(&connections->mutex);
-    await(connection, CONNECTION_NONE);
+    watch_client(connection, CONNECTION_NONE);
     *connection->link = connection->next;
     if (connection->next != NULL)
         connection->next->link = connection->link;

@@ -29,9 +29,10 @@ struct connection *connection_add(struct connections *connections, int fd, bool 
 void connection_remove(struct connection *connection);
 
 /*
- * Something has happened, which connection_next must know. True: the state is another now. Each
- * connection has its network thread, from which events come but for EVENT_RESPOND and EVENT_DEFER
- * of a request that is deferred, which come from the thread that has it.
+ * Something has happened. True: the state is another now. What connection_next does not know of is
+ * a fault in the program: the connection is shut down, and its state stays. Each connection has its
+ * network thread, from which events come but for EVENT_RESPOND and EVENT_DEFER of a request that is
+ * deferred, which come from the thread that has it.
  */
 bool connection_event(struct connection *connection, enum connection_event event);
 

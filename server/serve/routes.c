@@ -1,6 +1,7 @@
 /*
  * Which path goes where. Every request comes through routes_admit at its headers and, unless that
- * has answered it, through routes_handle with its body, both on a network thread.
+ * has answered it, through routes_handle with its body, both on a network thread; one that is
+ * malformed or declares too long a body comes through routes_refuse instead.
  */
 #include "serve/routes.h"
 
