@@ -24,7 +24,7 @@ README = ROOT / "README.md"
 MARKS = "<!-- figures: written by make bench-readme -->\n", "<!-- end of figures -->\n"
 KERNELS = ["avx512", "avx2", "neon"]
 VIEWS = [("224x224,384x384,512x512", 1), ("224x224", 8)]
-PEERS_S = 240  # after which each size has one round
+PEERS_S = 210  # after which each size has one round
 
 
 def say(text):
@@ -32,10 +32,19 @@ def say(text):
 
 
 def output_of(command, **environment):
-    """Of a command, or None where it fails."""
-    result = subprocess.run([str(word) for word in command], env={**os.environ, **environment},
-                            stdout=subprocess.PIPE, text=True, cwd=ROOT, check=False)
-    return result.stdout if result.returncode == 0 else None
+    """Of a command, or None where it fails, which is said."""
+    words = [str(word) for word in command]
+    result = subprocess.run(words, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True,
+                            cwd=ROOT, check=False)
+    if result.returncode == 0:
+        return result.stdout
+    say(f"status {result.returncode} of {' '.join(words)}")
+    return None
+
+
+def runs_here(vgg, kernels):
+    return subprocess.run([vgg, "inspect"], env={**os.environ, "VGG_KERNELS": kernels}, check=False,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
 # ---------------------------------------------------------------- measuring
@@ -52,7 +61,7 @@ def machine():
 def measure_layers(vgg, repeats):
     tables = []
     for kernels in KERNELS:
-        if output_of([vgg, "inspect"], VGG_KERNELS=kernels) is None:
+        if not runs_here(vgg, kernels):
             continue
         say(f"layers, {kernels}")
         runs = []
