@@ -7,13 +7,18 @@ long_tests := $(call programs_of,$(wildcard tests/long/*.c))
 unit_helpers := $(call objects,$(wildcard tests/unit/*.c) tests/oracle/oracle_layers.c)
 e2e_helpers := $(call objects,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c)) \
     $(patsubst %,tests/unit/%.c,bombs jpeg_maker png_maker webp_maker certificate_maker))
-# The program's parts without main.
-parts := $(filter-out %/main.o,$(server_objects)) $(BUILD)/embedded_none.o $(BUILD)/core.a
+# The program's parts without main: archives, of which a program gets what it asks for.
+parts := $(BUILD)/server.a $(BUILD)/embedded_none.o $(BUILD)/core.a
+$(BUILD)/server.a: $(filter-out %/main.o,$(server_objects))
+# A test that asks for one of these has it in the place of parts.
+$(BUILD)/fakes.a: $(call objects,$(wildcard tests/unit/server/fake_*.c))
+$(BUILD)/server.a $(BUILD)/fakes.a:
+	$(call says,AR)rm -f $@ && $(AR) rcs $@ $^
 
 # The reference, which is simple instead of fast.
 $(BUILD)/tests/oracle/%.o: CFLAGS := -O3 -g
 
-$(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(parts)
+$(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(BUILD)/fakes.a $(parts)
 	$(call says,LINK)$(CC) -pie $(LINK) $^ -lcmocka -lcurl -lwebp -lpng16 $(SERVER_LIBS) -o $@
 
 $(e2e_tests) $(long_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
