@@ -55,6 +55,7 @@ static inline void fixture_write_model(const char *path, uint64_t seed)
 
     maker_make(&maker, &(struct maker_spec){.classes = FIXTURE_CLASSES, .seed = seed});
     maker_meta(&maker, "vgg.labels", "[\"a\", \"b\", [\"n2\", \"c\"], \"d\", \"\", \"f\"]");
+    maker_meta(&maker, "vgg.name", "m");
     maker_meta(&maker, "vgg.scales", "[64]");
     bytes = maker_bytes(&maker, &size);
     maker_write(path, bytes, size);
