@@ -84,6 +84,25 @@ static void good_parameters(void **state)
     }
 }
 
+/* What the operator has set holds where a request says nothing, and gives way to what it says. */
+static void defaults_of_the_server(void **state)
+{
+    const struct work_options before = fixture.options.work;
+    struct fake fake;
+
+    (void)state;
+    fixture.options.work.scales = (struct option_scales){{48, 56}, 2};
+    fixture.options.work.top_k = 2;
+    fixture.options.work.flip = false;
+    make(&fake, NULL);
+    check_done(&fake, "48,56 top 2");
+    make(&fake, "scales=32&scales=40");
+    check_done(&fake, "32,40 top 2");
+    make(&fake, "flip=1&top_k=4");
+    check_done(&fake, "48,56 flip top 4");
+    fixture.options.work = before;
+}
+
 /* The same as text fields of a form, and some here, some there. */
 static void parameters_of_a_form(void **state)
 {
@@ -271,6 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_parameters),
+        cmocka_unit_test(defaults_of_the_server),
         cmocka_unit_test(parameters_of_a_form),
         cmocka_unit_test(bad_parameters),
         cmocka_unit_test(bad_fields),

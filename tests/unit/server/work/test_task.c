@@ -111,10 +111,11 @@ static void submit(struct task *task)
 }
 
 /* What a worker of its lane and one for answers do. */
-static void run(enum queue_lane lane)
+static void run(struct task *task)
 {
-    struct queue_item *item = queue_pop(work.queue, lane);
+    struct queue_item *item = &task->item;
 
+    assert_ptr_equal(queue_pop(work.queue, item->lane), item);
     task_decode(item);
     assert_ptr_equal(queue_pop(work.queue, QUEUE_ANSWER), item);
     task_answer(item);
@@ -153,7 +154,7 @@ static void from_the_check_to_the_answer(void **state)
     check_good(task);
     submit(task);
     assert_int_equal(queue_get_state(work.queue).depth, 1);
-    run(QUEUE_SMALL);
+    run(task);
     check_answered(&client);
     assert_true(client.whole);
     for (size_t i = 0; i < 3; i++)
@@ -239,7 +240,7 @@ static void lanes(void **state)
     check_good(task);
     assert_int_equal(task->item.lane, QUEUE_LARGE);
     submit(task);
-    run(QUEUE_LARGE);
+    run(task);
     assert_true(client.whole);
     assert_int_equal(budget_used(&work.decodes), 0);
 }
@@ -268,7 +269,7 @@ static void bad_pictures_at_the_check(void **state)
     check_good(task);
     assert_true(task->item.macs == macs / 3 * 2); /* what fails costs nothing */
     submit(task);
-    run(QUEUE_SMALL);
+    run(task);
     check_answered(&client);
     assert_true(client.whole && client.failed[1]);
     assert_false(client.failed[0] || client.failed[2]);
@@ -286,7 +287,7 @@ static void bad_pictures_at_the_decoding(void **state)
         task->evaluations[0].size -= CUT;
         check_good(task);
         submit(task);
-        run(QUEUE_SMALL);
+        run(task);
         check_answered(&client);
         assert_true(client.whole == several);
         assert_int_equal(client.problem, several ? PROBLEM_KINDS : PROBLEM_BAD_IMAGE);
@@ -306,7 +307,7 @@ static void all_of_them_bad(void **state)
     task->evaluations[1].size = 1;
     check_good(task);
     submit(task);
-    run(QUEUE_SMALL);
+    run(task);
     check_answered(&client);
     assert_true(client.failed[0] && client.failed[1]);
 }
@@ -337,7 +338,7 @@ static void check_dead(void (*kill)(struct task *task), enum problem_kind kind)
     kill(task);
     assert_true(task_dead(&task->item));
     submit(task);
-    run(QUEUE_SMALL);
+    run(task);
     work.aborting = false;
     check_answered(&client);
     assert_int_equal(client.problem, kind);
@@ -377,9 +378,10 @@ static void a_dead_large_one_takes_no_room(void **state)
     task->evaluations[0].bytes = large;
     task->evaluations[0].size = large_size;
     check_good(task);
+    assert_int_equal(task->item.lane, QUEUE_LARGE);
     budget_take(&work.decodes, PIXELS_MAX); /* all there is: it would wait for ever */
     submit(task);
-    run(QUEUE_LARGE);
+    run(task);
     budget_give(&work.decodes, PIXELS_MAX);
     check_answered(&client);
 }
@@ -406,7 +408,7 @@ static void turned_away(void **state)
     task_destroy(other);
     assert_int_equal(second.destroyed, 1);
     assert_int_equal(second.answers, 0);
-    run(QUEUE_SMALL);
+    run(task);
     check_answered(&first);
     work.queue = real;
     queue_destroy(queue);
@@ -445,7 +447,7 @@ static void the_way_without_memory(void **state)
         check_good(task);
         submit(task);
         fault_arm(n);
-        run(QUEUE_SMALL);
+        run(task);
         fired = fault_disarm();
         check_answered(&client);
         for (size_t i = 0; i < 2; i++) {
