@@ -5,7 +5,8 @@ A room is a folder of core/ or server/; server/'s own files are the room "server
 arrow goes from a file to another that it includes (its #include lines) or whose functions it calls
 (what `nm` says of the objects, which shows those that go round by way of a public header). Checked:
 arrows follow the table below, no circle of files within a room, every library has one wrapper, no
-room is too large, each has a README that says what is true, public headers compile alone.
+room is too large, each has a README that says what is true, public headers compile alone, no two
+headers have one guard, nor two of the tests one name.
 
     tests/layers.py [--objects BUILD] [ROOT]
 
@@ -340,6 +341,18 @@ def check_compiles(tree, language):
             yield f"{path}:1: does not compile alone as {language}: {first}"
 
 
+def check_headers(root):
+    """Of two with one guard, whoever includes both has one. -I makes one folder of tests/."""
+    guards, names = {}, {}
+    for path in sorted(p.relative_to(root) for area in [*AREAS, "tests"]
+                       for p in (root / area).rglob("*.h")):
+        guard = re.search(r"^#ifndef (\w+)\n#define \1$", (root / path).read_text(), re.M)
+        if guard and guards.setdefault(guard[1], path) != path:
+            yield f"{path}:1: its guard {guard[1]} is that of {guards[guard[1]]}"
+        if path.parts[0] == "tests" and names.setdefault(path.name, path) != path:
+            yield f"{path}:1: its name is that of {names[path.name]}"
+
+
 def run_checks(tree, build):
     """Name of each check, and its violations."""
     by_symbol = tree.symbol_arrows(build) if build else []
@@ -360,6 +373,7 @@ def run_checks(tree, build):
     yield "READMEs of rooms", check_readmes(tree, arrows if build else None)
     for language in LANGUAGES:
         yield f"public headers compile alone as {language}", check_compiles(tree, language)
+    yield "guards, and names in tests/, are one header's", check_headers(tree.root)
 
 
 # ---------------------------------------------------------------- this script --------------------

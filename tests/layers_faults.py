@@ -109,6 +109,19 @@ READMES = {
     "server/net/README.md": SAYS.format("process, core/text."),
 }
 
+GUARD = "#ifndef {0}\n#define {0}\n#endif\n"
+
+GUARDS = {
+    "include/vgg.h": GUARD.format("VGG_H"),
+    "core/base/a.h": GUARD.format("A_H"),
+    "server/net/a.h": GUARD.format("NET_A_H"),
+    "server/net/b.h": "// BAD\n" + GUARD.format("A_H"),
+    "tests/e2e/client.h": GUARD.format("CLIENT_H"),
+    "tests/unit/client.h": "// BAD: its name\n" + GUARD.format("UNIT_CLIENT_H"),
+    "tests/unit/server/http_client.h": "// BAD\n" + GUARD.format("CLIENT_H"),
+    "tests/unit/core/once.h": "",
+}
+
 TREES = [
     {"name": "a bad include", "files": INCLUDES, "compiled": False,
      "checks": "sources|includes|public headers use|arrows|one wrapper", "violations": []},
@@ -136,6 +149,8 @@ TREES = [
      "files": {f"core/{room}/template/{n}.{kind}": "" for room, n_files in
                (("kernels", 14), ("nn", 13)) for n in range(n_files) for kind in "ch"},
      "violations": ["core/kernels: 28 files .c and .h, more than 26"]},
+    {"name": "a guard twice, a name twice", "files": GUARDS, "compiled": False, "checks": "guards",
+     "violations": []},
     {"name": "READMEs that say too little or wrong", "files": READMES, "compiled": True,
      "checks": "READMEs", "violations": [
          "core/text/README.md: 21 lines, more than 20",
