@@ -10,7 +10,7 @@ e2e_helpers := $(call objects,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e
 # The program's parts without main: archives, of which a program gets what it asks for.
 parts := $(BUILD)/server.a $(BUILD)/embedded_none.o $(BUILD)/core.a
 $(BUILD)/server.a: $(filter-out %/main.o,$(server_objects))
-# A test that asks for one of these has it in the place of parts.
+# A test of handlers has these in the place of parts.
 $(BUILD)/fakes.a: $(call objects,$(wildcard tests/unit/server/fake_*.c))
 $(BUILD)/server.a $(BUILD)/fakes.a:
 	$(call says,AR)rm -f $@ && $(AR) rcs $@ $^
@@ -18,8 +18,9 @@ $(BUILD)/server.a $(BUILD)/fakes.a:
 # The reference, which is simple instead of fast.
 $(BUILD)/tests/oracle/%.o: CFLAGS := -O3 -g
 
+$(call programs_of,$(shell grep -rl server_fixture.h tests/unit --include='test_*.c')): fakes := $(BUILD)/fakes.a
 $(unit_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(unit_helpers) $(BUILD)/fakes.a $(parts)
-	$(call says,LINK)$(CC) -pie $(LINK) $^ -lcmocka -lcurl -lwebp -lpng16 $(SERVER_LIBS) -o $@
+	$(call says,LINK)$(CC) -pie $(LINK) $< $(unit_helpers) $(fakes) $(parts) -lcmocka -lcurl -lwebp -lpng16 $(SERVER_LIBS) -o $@
 
 $(e2e_tests) $(long_tests): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(e2e_helpers)
 	$(call says,LINK)$(CC) -pie $(LINK) $^ -lcmocka -lcurl -ljansson -ljpeg -lpng16 -lwebp -lz -lgnutls -lm -o $@
