@@ -317,11 +317,10 @@ struct vgg_engine_options {
 
 /*
  * The executor: its threads work together on one pass at a time, a batch of views of equal shape
- * from any of the submitted jobs. Of the jobs whose predicted work is at most twice the least, the
- * one that was submitted first has the next pass; it may be computed between two layers of a larger
- * pass. A fifth of the work goes to the oldest job whatever its size. So a job ends before the
- * engine has done five times the work submitted up to it and four times the job's last pass. For
- * any number of models and of submitting threads.
+ * from any jobs. Of the jobs whose predicted work is at most twice the least, the first submitted
+ * has the next pass; it may be computed between two layers of a larger pass. A fifth of the work
+ * goes to the oldest job whatever its size. So a job ends before the engine has done five times the
+ * work submitted up to it and four times its last pass. For any models and submitting threads.
  */
 struct vgg_engine;
 
