@@ -129,7 +129,7 @@ static void models_from_nothing(void **state)
     struct vgg_model *none = NULL;
 
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         REFUSED(VGG_BAD_ARGUMENT, vgg_model_init(&bad[i], NULL, &none, &error));
         REFUSED(VGG_BAD_ARGUMENT, vgg_model_init_file("/tmp/never", &bad[i], &error));
     }
@@ -151,7 +151,7 @@ static void requests(void **state)
     uint64_t macs;
 
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
         REFUSED(VGG_BAD_ARGUMENT,
                 vgg_request_check(model, &bad[i], 10, 10, UINT64_MAX, &macs, &error));
     REFUSED(VGG_BAD_ARGUMENT, vgg_request_check(model, &good, 0, 10, UINT64_MAX, &macs, &error));

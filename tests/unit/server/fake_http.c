@@ -108,7 +108,10 @@ void fake_fini(struct fake *fake)
 
 /* ---------------------------------------------------------------- for handlers --------------- */
 
-void http_defer(struct http_request *request)
+/* A program that has the real ones too, as the test of http.c, gets those. */
+#define FAKE __attribute__((weak))
+
+FAKE void http_defer(struct http_request *request)
 {
     struct fake *fake = fake_of(request);
 
@@ -117,18 +120,18 @@ void http_defer(struct http_request *request)
     pthread_mutex_unlock(&fake->mutex);
 }
 
-bool http_gone(const struct http_request *request)
+FAKE bool http_gone(const struct http_request *request)
 {
     return fake_of(request)->gone;
 }
 
-void http_inflate(struct http_request *request)
+FAKE void http_inflate(struct http_request *request)
 {
     if (fake_of(request)->inflate != NULL)
         fake_of(request)->inflate(request);
 }
 
-void http_respond(struct http_request *request)
+FAKE void http_respond(struct http_request *request)
 {
     struct fake *fake = fake_of(request);
 
@@ -140,7 +143,7 @@ void http_respond(struct http_request *request)
     pthread_mutex_unlock(&fake->mutex);
 }
 
-const char *http_header(const struct http_request *request, const char *name)
+FAKE const char *http_header(const struct http_request *request, const char *name)
 {
     const struct http_header *header = fake_of(request)->headers;
 
@@ -149,8 +152,8 @@ const char *http_header(const struct http_request *request, const char *name)
     return header->value;
 }
 
-void http_headers(const struct http_request *request, const char *name,
-                  void (*visit)(void *context, const char *value), void *context)
+FAKE void http_headers(const struct http_request *request, const char *name,
+                       void (*visit)(void *context, const char *value), void *context)
 {
     for (const struct http_header *header = fake_of(request)->headers; header->name != NULL;
          header++)
@@ -158,8 +161,9 @@ void http_headers(const struct http_request *request, const char *name,
             visit(context, header->value);
 }
 
-void http_query(const struct http_request *request,
-                bool (*visit)(void *context, const char *name, const char *value), void *context)
+FAKE void http_query(const struct http_request *request,
+                     bool (*visit)(void *context, const char *name, const char *value),
+                     void *context)
 {
     const char *at = fake_of(request)->query;
     bool more = at != NULL && at[0] != '\0';
@@ -177,13 +181,13 @@ void http_query(const struct http_request *request,
 
 /* ---------------------------------------------------------------- for GET /metrics ----------- */
 
-size_t http_in_flight(struct http *http)
+FAKE size_t http_in_flight(struct http *http)
 {
     (void)http;
     return 1;
 }
 
-void http_get_counts(struct http *http, struct http_counts *counts)
+FAKE void http_get_counts(struct http *http, struct http_counts *counts)
 {
     (void)http;
     *counts = (struct http_counts){0};

@@ -28,7 +28,7 @@ static void quotas_are_rounded_up(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(vgg_quota_cpus(cases[i].quota, cases[i].period), cases[i].cpus);
 }
 
@@ -177,7 +177,7 @@ static void control_groups_are_honoured(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         unsigned all = affinity_count(), expected = cases[i].cpus, threads;
         size_t files_n = 0;
 

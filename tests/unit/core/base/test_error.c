@@ -15,7 +15,7 @@ static const struct {
 #undef STATUS
 };
 
-enum { STATUSES = sizeof statuses / sizeof *statuses };
+enum { STATUSES = COUNT_OF(statuses) };
 
 static void every_status_has_its_own_text(void **state)
 {

@@ -78,7 +78,7 @@ static void sizes_that_overflow(void **state)
         {SIZE_MAX, 2}, {1, SIZE_MAX}, {SIZE_MAX / 2 + 1, 2}, {1, SIZE_MAX - 8}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_heap heap = {0};
 
         assert_int_equal(vgg_heap_run(&heap, SIZE_MAX, allocate_product, cases[i]), VGG_TOO_LARGE);

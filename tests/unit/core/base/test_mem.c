@@ -32,7 +32,7 @@ static void products_that_fit(void **state)
         {SIZE_MAX, 1}, {SIZE_MAX / 2, 2}, {3, SIZE_MAX / 3}, {7, 6}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+    for (size_t i = 0; i < COUNT_OF(sides); i++) {
         size_t product = 12345;
 
         assert_true(vgg_size_mul(sides[i][0], sides[i][1], &product));
@@ -49,7 +49,7 @@ static void products_that_do_not(void **state)
                                {SIZE_MAX / 3 + 1, 3}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+    for (size_t i = 0; i < COUNT_OF(sides); i++) {
         size_t product = 12345;
 
         assert_false(vgg_size_mul(sides[i][0], sides[i][1], &product));
@@ -67,7 +67,7 @@ static void no_size_wraps_when_it_is_rounded(void **state)
         0, 1, VGG_ALIGN - 1, VGG_ALIGN, HUGE_PAGE_BYTES - 1, HUGE_PAGE_BYTES, HUGE_PAGE_BYTES + 1};
 
     (void)state;
-    for (size_t i = 0; i < sizeof below / sizeof *below; i++) {
+    for (size_t i = 0; i < COUNT_OF(below); i++) {
         assert_null(vgg_alloc(SIZE_MAX - below[i], 1));
         assert_null(vgg_alloc_aligned(SIZE_MAX - below[i], 1));
         assert_null(vgg_alloc_aligned(1, SIZE_MAX - below[i]));
@@ -79,7 +79,7 @@ static void nothing_is_something(void **state)
     static const size_t sizes[][2] = {{0, 0}, {0, 8}, {8, 0}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         void *blocks[] = {vgg_alloc(sizes[i][0], sizes[i][1]), vgg_calloc(sizes[i][0], sizes[i][1]),
                           vgg_alloc_aligned(sizes[i][0], sizes[i][1])};
 
@@ -121,7 +121,7 @@ static void aligned_blocks_are_aligned_and_whole(void **state)
                                    5 * HUGE_PAGE_BYTES + 7};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         void *gap = malloc(24); /* so that blocks do not come out aligned by chance */
         unsigned char *block = vgg_alloc_aligned(1, sizes[i]);
         size_t align = sizes[i] < HUGE_PAGE_BYTES ? VGG_ALIGN : HUGE_PAGE_BYTES;

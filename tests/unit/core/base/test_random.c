@@ -18,9 +18,9 @@ static void published_sequences(void **state)
     uint64_t seed = 1234567;
 
     (void)state;
-    for (size_t i = 0; i < sizeof splitmix / sizeof *splitmix; i++)
+    for (size_t i = 0; i < COUNT_OF(splitmix); i++)
         assert_true(vgg_splitmix64(&seed) == splitmix[i]);
-    for (size_t i = 0; i < sizeof xoshiro / sizeof *xoshiro; i++)
+    for (size_t i = 0; i < COUNT_OF(xoshiro); i++)
         assert_true(vgg_random_next(&random) == xoshiro[i]);
     seed = 9;
     vgg_random_init(&random, 9);
@@ -137,7 +137,7 @@ static void keys_tell_streams_apart(void **state)
     for (size_t length = 0; length <= 4; length++)
         if (length != 3)
             seen[n++] = first((uint64_t[4]){0}, length);
-    assert_int_equal(n, sizeof seen / sizeof *seen);
+    assert_int_equal(n, COUNT_OF(seen));
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++)
             assert_true(seen[i] != seen[j]);

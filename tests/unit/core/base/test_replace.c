@@ -306,7 +306,7 @@ static void what_lies_beside_is_left(void **state)
 {
     static const char *const names[] = {".tmp",      ".5.tmp",    ".5-.tmp", ".5-1.tmp.bak",
                                         "s.5-1.tmp", ".x5-1.tmp", ".5-1",    ".5-1.tmpx"};
-    enum { NAMES = sizeof names / sizeof *names };
+    enum { NAMES = COUNT_OF(names) };
     char name[sizeof path + 32], link[sizeof path + 32];
     struct vgg_error error;
 

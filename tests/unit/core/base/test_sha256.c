@@ -30,7 +30,7 @@ static void published_examples(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof examples / sizeof *examples; i++) {
+    for (size_t i = 0; i < COUNT_OF(examples); i++) {
         char hex[VGG_SHA256_HEX_BYTES];
 
         digest(examples[i].message, strlen(examples[i].message), hex);

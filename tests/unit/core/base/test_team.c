@@ -69,7 +69,7 @@ static void every_item_once(void **state)
     for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
         struct vgg_team *team = create(threads);
 
-        for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+        for (size_t i = 0; i < COUNT_OF(items); i++)
             for (unsigned round = 0; round < 20; round++)
                 run_once(team, record, items[i]);
         vgg_team_destroy(team);

@@ -148,7 +148,7 @@ static void pixels_are_limited(void **state)
     } cases[] = {{200, 1}, {399, 1}, {400, 2}, {1000, 5}, {1199, 5}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct queue queue = {.n = 0};
         struct vgg_batch batch;
 

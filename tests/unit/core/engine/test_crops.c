@@ -69,7 +69,7 @@ static void positions(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         for (unsigned flip = 0; flip < 2; flip++) {
             struct vgg_request request = {
                 .scales = {cases[i].scale}, .scales_n = 1, .flip = flip == 1};
@@ -110,7 +110,7 @@ static void refused(void **state)
     struct vgg_image *image = make_image(80, 60, 1);
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_error error = {0};
         struct vgg_views *views;
 
@@ -239,7 +239,7 @@ static void as_if_cut_out_and_submitted_alone(void **state)
         model = make_model(&(struct maker_spec){.width = 4, .classes = CLASSES});
         engine = make_engine(
             &(struct vgg_engine_options){.threads = 2, .on_batch = count_views, .user = &computed});
-        for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+        for (size_t i = 0; i < COUNT_OF(requests); i++)
             check_against_cut(engine, model, &requests[i], &computed);
         vgg_engine_destroy(engine);
         vgg_model_release(model);

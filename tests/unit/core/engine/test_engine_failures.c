@@ -60,7 +60,7 @@ static void sizes_outside_the_limits(void **state)
     struct vgg_engine *engine = make_engine(&options);
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_error error = {0};
         struct vgg_views *views = exact_views(cases[i].width, cases[i].height, 1, true);
         char text[32];
@@ -312,7 +312,7 @@ static void reserved_memory_is_enough(void **state)
     (void)state;
     if (!fault_available())
         skip();
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_engine_options options = {.threads = 1, .view_pixels_max = cases[i].pixels_max};
         struct vgg_engine *engine = make_engine(&options);
         struct vgg_model *on = make_model(&cases[i].spec);

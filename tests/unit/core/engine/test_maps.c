@@ -91,7 +91,7 @@ static void agree_with_the_oracle(void **state)
     } cases[] = {{64, 64, 1, 1}, {64, 97, 2, 1}, {129, 64, 1, 3}, {130, 200, 5, 3}};
 
     (void)state;
-    for (unsigned i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (unsigned i = 0; i < COUNT_OF(cases); i++) {
         struct maker maker;
 
         maker_make(&maker, &(struct maker_spec){

@@ -18,7 +18,7 @@ static void softmax_agrees_with_the_oracle(void **state)
     uint64_t seed = 1;
 
     (void)state;
-    for (size_t s = 0; s < sizeof scales / sizeof *scales; s++)
+    for (size_t s = 0; s < COUNT_OF(scales); s++)
         for (size_t n = 1; n <= CLASSES_MAX; n = n * 3 + 1) {
             double sum = 0;
 

@@ -38,7 +38,7 @@ static void scales_outside_the_range(void **state)
     static const uint32_t bad[] = {0, 1, 63, 1025, 100000, UINT32_MAX};
 
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct vgg_request request = {.scales = {64, bad[i]}, .scales_n = 2};
         struct vgg_error error = {0};
         char text[32];

@@ -44,7 +44,7 @@ static void names_formats_it_does_not_read(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+    for (size_t i = 0; i < COUNT_OF(strangers); i++) {
         struct vgg_error error = {0};
         struct vgg_image_info info;
         struct vgg_image *image = NULL;
@@ -72,7 +72,7 @@ static void short_and_unknown_bytes(void **state)
     struct vgg_image_info info;
 
     (void)state;
-    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+    for (size_t i = 0; i < COUNT_OF(starts); i++) {
         for (size_t size = 1; size <= strlen(starts[i]); size++) {
             struct vgg_error error = {0};
             char *copy = malloc(size);

@@ -42,7 +42,7 @@ static void values_out_of_range_mean_upright(void **state)
     uint8_t payload[JPEG_EXIF_BYTES];
 
     (void)state;
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
         jpeg_exif(values[i], false, payload);
         assert_int_equal(ask(payload, sizeof payload), 1);
         jpeg_exif(values[i], true, payload);
@@ -77,7 +77,7 @@ static void wild_offsets(void **state)
     uint8_t payload[JPEG_EXIF_BYTES];
 
     (void)state;
-    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+    for (size_t i = 0; i < COUNT_OF(offsets); i++) {
         jpeg_exif(6, true, payload);
         memcpy(payload + TIFF + 4, offsets[i], 4);
         assert_int_equal(ask(payload, sizeof payload), 1);
@@ -210,7 +210,7 @@ static void damaged_headers(void **state)
     uint8_t payload[JPEG_EXIF_BYTES];
 
     (void)state;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
         jpeg_exif(6, false, payload);
         payload[places[i]] ^= 0x55;
         assert_int_equal(ask(payload, sizeof payload), 1);

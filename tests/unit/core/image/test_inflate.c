@@ -30,7 +30,7 @@ static void in_pieces(void **state)
     size_t size = make_stream();
 
     (void)state;
-    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+    for (size_t i = 0; i < COUNT_OF(pieces); i++) {
         struct vgg_inflate *inflate = vgg_inflate_create(1000);
         uint8_t *out = calloc(SIZE + 1, 1);
         struct vgg_inflate_buffers buffers = {.in = packed, .out = out};

@@ -81,8 +81,8 @@ static void three_components_as_libjpeg(void **state)
     static const uint32_t sizes[][2] = {{1, 1}, {16, 16}, {17, 31}, {97, 64}, {200, 3}};
 
     (void)state;
-    for (size_t s = 0; s < sizeof samplings / sizeof *samplings; s++) {
-        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t s = 0; s < COUNT_OF(samplings); s++) {
+        for (size_t i = 0; i < COUNT_OF(sizes); i++) {
             struct jpeg_spec spec = {.width = sizes[i][0],
                                      .height = sizes[i][1],
                                      .luma_h = samplings[s][0],
@@ -112,7 +112,7 @@ static void close_to_the_original(void **state)
     static const enum jpeg_color colors[] = {JPEG_YCBCR, JPEG_RGB, JPEG_GREY};
 
     (void)state;
-    for (size_t i = 0; i < sizeof colors / sizeof *colors; i++) {
+    for (size_t i = 0; i < COUNT_OF(colors); i++) {
         struct jpeg_spec spec = {.width = 90, .height = 70, .color = colors[i], .quality = 100};
         struct vgg_image *image = decode_spec(&spec);
         const uint8_t *at = image->pixels;
@@ -178,7 +178,7 @@ static void coding_does_not_matter(void **state)
     static const enum jpeg_color colors[] = {JPEG_YCBCR, JPEG_RGB, JPEG_GREY, JPEG_CMYK, JPEG_YCCK};
 
     (void)state;
-    for (size_t i = 0; i < sizeof colors / sizeof *colors; i++) {
+    for (size_t i = 0; i < COUNT_OF(colors); i++) {
         struct jpeg_spec spec = {.width = 75, .height = 50, .color = colors[i], .luma_h = 2};
         struct vgg_image *plain = decode_spec(&spec);
 
@@ -307,14 +307,14 @@ static void survives_every_failed_allocation(void **state)
         printf("SKIPPED: allocations cannot be failed under this sanitizer\n");
         skip();
     }
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
         uint8_t *bytes;
         size_t size;
         unsigned failures = 0;
         bool fired = true;
 
         assert_true(jpeg_make(&specs[i], &bytes, &size));
-        if (i + 1 == sizeof specs / sizeof *specs)
+        if (i + 1 == COUNT_OF(specs))
             memset(bytes + size - 2, 0, 2);
         for (unsigned n = 1; fired && n < 1000; n++) {
             struct vgg_error error = {0};

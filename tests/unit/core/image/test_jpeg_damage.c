@@ -85,7 +85,7 @@ static void every_truncation(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
         struct file file = make(&specs[i]);
         struct damage damage = damage_of(file.bytes, file.size);
         struct vgg_error error;
@@ -127,7 +127,7 @@ static void every_bit_wrong(void **state)
     const struct vgg_image_limits limits = {.pixels_max = 1 << 20};
 
     (void)state;
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
         struct file file = make(&specs[i]);
         struct damage damage = damage_of(file.bytes, file.size);
         size_t refused = 0;
@@ -199,7 +199,7 @@ static void overwritten_end(void **state)
         {.width = 40, .height = 30, .color = JPEG_GREY, .arithmetic = true}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof singles / sizeof *singles; i++) {
+    for (size_t i = 0; i < COUNT_OF(singles); i++) {
         struct file file = make(&singles[i]);
 
         expect_end(&file, zeros, 2, VGG_OK, "");
@@ -212,7 +212,7 @@ static void overwritten_end(void **state)
         expect_end(&file, zeros, 1, VGG_BAD_IMAGE, "Premature end of JPEG file");
         free(file.bytes);
     }
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
         struct file file = make(&others[i]);
 
         expect_end(&file, zeros, 2, VGG_BAD_IMAGE, "Premature end of JPEG file");

@@ -77,7 +77,7 @@ static void follows_the_standard(void **state)
                                         {40, 1}, {31, 33}, {32, 32}, {65, 32}, {33, 64}, {7, 100}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
         for (unsigned orientation = 1; orientation <= 8; orientation++)
             check(sizes[i][0], sizes[i][1], orientation);
 }

@@ -37,7 +37,7 @@ static void every_kind(void **state)
                  {PNG_COLOUR_ALPHA, {8, 16}}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds * 10; i++) {
+    for (size_t i = 0; i < COUNT_OF(kinds) * 10; i++) {
         const struct png_spec spec = {.width = 29,
                                       .height = 13,
                                       .colour = kinds[i / 10].colour,
@@ -130,7 +130,7 @@ static void survives_every_failed_allocation(void **state)
 
     (void)state;
     skip_without_faults();
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
         struct file file = make(&specs[i]);
 
         fail_each_allocation(&file, 6);

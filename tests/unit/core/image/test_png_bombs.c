@@ -155,7 +155,7 @@ static void surplus_is_not_inflated(void **state)
     struct file stream = zeros(4 << 10);
 
     (void)state;
-    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
+    for (size_t i = 0; i < COUNT_OF(chunks); i++)
         for (unsigned interlace = 0; interlace <= ADAM7; interlace++) {
             struct file file = begin(1, 1, 8, 2, interlace);
 
@@ -232,7 +232,7 @@ static void chunks(void **state)
     struct file stream = after_blocks(0, 4);
 
     (void)state;
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    for (size_t i = 0; i < COUNT_OF(types); i++)
         for (size_t count = 1000; count <= 70000; count += 69000) {
             struct file file = begin(1, 1, 8, 2, 0);
 
@@ -294,7 +294,7 @@ static void texts(void **state)
     struct file stream = zeros(16), row = after_blocks(0, 4);
 
     (void)state;
-    for (size_t i = 0; i < sizeof bombs / sizeof *bombs; i++) {
+    for (size_t i = 0; i < COUNT_OF(bombs); i++) {
         struct file file = begin(1, 1, 8, 2, 0), text = {0}, bomb;
         unsigned long allocations;
 
@@ -331,7 +331,7 @@ static void polled_all_along(void **state)
                  {1, 65000, 1, 0, 0, 2, 65000 * 2}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         struct file file = begin(kinds[i].width, kinds[i].height, kinds[i].depth, kinds[i].colour,
                                  kinds[i].interlace);
         struct file stream = after_blocks(0, kinds[i].raw);

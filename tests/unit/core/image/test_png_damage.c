@@ -53,7 +53,7 @@ static void every_truncation(void **state)
     enum { STREAM_TAIL = 8 }; /* a checksum, and the end of the last block */
 
     (void)state;
-    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+    for (size_t i = 0; i < COUNT_OF(small); i++) {
         struct file file = make(&small[i]);
         struct vgg_image *whole = must_decode(&file);
         struct damage damage = damage_of(file.bytes, file.size);
@@ -78,7 +78,7 @@ static void every_truncation(void **state)
 static void every_bit_wrong(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+    for (size_t i = 0; i < COUNT_OF(small); i++) {
         struct file file = make(&small[i]);
         struct vgg_image *whole = must_decode(&file);
         struct damage damage = damage_of(file.bytes, file.size);
@@ -120,10 +120,10 @@ static void every_bit_wrong_with_right_checksums(void **state)
     static const char *const types[] = {"IHDR", "PLTE", "eXIf", "IDAT", "IEND"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+    for (size_t i = 0; i < COUNT_OF(small); i++) {
         struct file file = make(&small[i]);
 
-        for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        for (size_t t = 0; t < COUNT_OF(types); t++) {
             size_t chunk = png_find_chunk(file.bytes, file.size, types[t], 0);
 
             if (chunk != 0)
@@ -203,7 +203,7 @@ static void behind_the_pixels(void **state)
     size_t end = png_find_chunk(file.bytes, file.size, "IEND", 0);
 
     (void)state;
-    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++)
+    for (size_t i = 0; i < COUNT_OF(tails); i++)
         expect_tail(&file, end, tails[i].bytes, tails[i].size, tails[i].status);
     expect_tail(&file, file.size, "more", 4, VGG_OK);
     free(file.bytes);

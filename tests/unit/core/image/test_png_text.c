@@ -104,7 +104,7 @@ static void expect_text(const char *key, const char *text, unsigned orientation)
                                      {"iTXt", key, 5, text, false, late},
                                      {"iTXt", key, 5, text, true, late}};
 
-        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        for (size_t i = 0; i < COUNT_OF(kinds); i++)
             if (ask((struct step[STEPS_MAX]){kinds[i]}) != orientation)
                 fail_msg("%s %s: not %u", kinds[i].type, text, orientation);
     }

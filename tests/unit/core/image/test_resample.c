@@ -78,7 +78,7 @@ static void equals_pillow(void **state)
 {
     (void)state;
     for (const struct vgg_resample_kernels *const *k = vgg_resample_kernels(); *k != NULL; k++) {
-        for (size_t i = 0; i < sizeof pillow / sizeof *pillow; i++) {
+        for (size_t i = 0; i < COUNT_OF(pillow); i++) {
             uint8_t *src = make_noise((size_t)pillow[i].width * pillow[i].height * CHANNELS);
             uint8_t *dst = resize(*k, src, pillow[i].width, pillow[i].height, pillow[i].out_width,
                                   pillow[i].out_height);
@@ -133,7 +133,7 @@ static const uint32_t reductions[][4] = {
 static void each_pass_equals_the_definition(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {
+    for (size_t i = 0; i < COUNT_OF(reductions); i++) {
         const uint32_t width = reductions[i][0];
         const uint32_t height = reductions[i][1];
         const uint32_t out_width = reductions[i][2];
@@ -162,7 +162,7 @@ static void columns_come_first(void **state)
     const struct vgg_resample_kernels *kernels = vgg_resample_kernels()[0];
 
     (void)state;
-    for (size_t i = 0; i < sizeof reductions / sizeof *reductions; i++) {
+    for (size_t i = 0; i < COUNT_OF(reductions); i++) {
         const uint32_t *r = reductions[i];
         uint8_t *src = make_noise((size_t)r[0] * r[1] * CHANNELS);
         uint8_t *both = resize(kernels, src, r[0], r[1], r[2], r[3]);
@@ -190,7 +190,7 @@ static void assert_part(const uint8_t *part, const struct vgg_rect *rect, const 
 static void parts_are_cut_from_the_whole(void **state)
 {
     static const uint32_t more[][4] = {{40, 30, 40, 15}, {40, 30, 20, 30}, {40, 30, 40, 30}};
-    const size_t plain = sizeof reductions / sizeof *reductions;
+    const size_t plain = COUNT_OF(reductions);
 
     (void)state;
     for (size_t i = 0; i < plain + 3; i++) {

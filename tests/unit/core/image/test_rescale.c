@@ -28,7 +28,7 @@ static void sizes_are_rounded_down(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         uint64_t width = 0, height = 0;
 
         vgg_image_scaled_size(cases[i].width, cases[i].height, cases[i].scale, &width, &height);
@@ -42,7 +42,7 @@ static void the_rescaled_picture_has_that_size(void **state)
     static const uint32_t sides[][2] = {{37, 53}, {53, 37}, {100, 33}, {64, 64}, {2, 9}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
+    for (size_t i = 0; i < COUNT_OF(sides); i++)
         for (uint32_t scale = 31; scale < 70; scale += 19) {
             struct vgg_image *image = vgg_image_create("test", sides[i][0], sides[i][1]), *view;
             uint64_t width, height;
@@ -68,7 +68,7 @@ static void sizes_of_a_rescale(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_image *image = vgg_image_create("test", cases[i][0], cases[i][1]);
         struct vgg_image *out = NULL;
         struct vgg_image_info info;

@@ -104,7 +104,7 @@ static void names_and_advice(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_stranger stranger = {0};
         char name[160];
 
@@ -136,7 +136,7 @@ static void nothing_known(void **state)
                  {BYTES("--XyZ\1")},    {BYTES("<\1")},  {BYTES("{\1}")}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_stranger stranger;
 
         if (find(cases[i].bytes, cases[i].size, &stranger))
@@ -151,7 +151,7 @@ static void not_encoded(void **state)
                                         "/9j/4AAQSkZJRgABAQEASABIAAD!"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
         struct vgg_stranger stranger;
 
         assert_true(find(texts[i], strlen(texts[i]), &stranger));

@@ -148,7 +148,7 @@ static void known_answers(void **state)
     (void)state;
     if (shared == NULL || shared[0] == '\0')
         skip();
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
         struct vgg_image *image = NULL;
         char path[PATH_BYTES];
         size_t size;

@@ -18,7 +18,7 @@ static const struct webp_spec kinds[] = {
     {.width = 20, .height = 10, .frames = 1, .lossless = true, .alpha = true, .orientation = 1},
 };
 
-enum { KINDS = sizeof kinds / sizeof *kinds };
+enum { KINDS = COUNT_OF(kinds) };
 
 static struct file make(const struct webp_spec *spec)
 {

@@ -107,7 +107,7 @@ static void narrow_pictures(void **state)
     static const uint32_t sizes[][2] = {{1, 5000}, {5000, 1}, {1, 1}, {9, 4000}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
         for (int kind = 0; kind < 4; kind++) {
             struct jpeg_spec spec = {.width = sizes[i][0],
                                      .height = sizes[i][1],

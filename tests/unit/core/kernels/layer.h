@@ -29,7 +29,7 @@ static inline struct gate layer_gate(const struct vgg_kernels *kernels, const st
         {"winograd f(2x2,7x7)", {5e-5, 5e-4}},
     };
 
-    for (size_t i = 0; i < sizeof gates / sizeof *gates; i++)
+    for (size_t i = 0; i < COUNT_OF(gates); i++)
         if (strncmp(kernels->algorithm(conv, in), gates[i].algorithm, strlen(gates[i].algorithm)) ==
             0)
             return gates[i].gate;

@@ -82,7 +82,7 @@ static const struct layer_case cases[] = {
 };
 /* clang-format on */
 
-enum { CASES = sizeof cases / sizeof *cases };
+enum { CASES = COUNT_OF(cases) };
 
 /*
  * MACs of a case; larger ones are left out, for emulators. ThreadSanitizer takes its time, and

@@ -120,10 +120,10 @@ static void the_bits_of_input_and_conv(void **state)
 {
     const struct vgg_kernels *kernels = *state;
 
-    for (size_t i = 0; i < sizeof convs / sizeof *convs; i++) {
+    for (size_t i = 0; i < COUNT_OF(convs); i++) {
         struct weights weights = make_weights(kernels, &convs[i]);
 
-        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        for (size_t s = 0; s < COUNT_OF(sizes); s++) {
             struct vgg_shape shape = {VIEWS, 3, sizes[s][0], sizes[s][1]};
             struct vgg_view_pixels views[VIEWS];
 

@@ -32,7 +32,7 @@ static void shapes_after_a_convolution(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_shape in = {5, cases[i].conv.in, cases[i].h, cases[i].w};
         struct vgg_shape out = vgg_conv_output(&cases[i].conv, in);
 

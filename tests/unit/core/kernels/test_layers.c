@@ -53,7 +53,7 @@ static const struct {
     {"fc8", {.in = 4096, .out = 1000, .kernel = 1}, 1, 2, 2},
 };
 
-enum { LAYERS = sizeof layers / sizeof *layers, THREADS = 2, REPEATS = 7 };
+enum { LAYERS = COUNT_OF(layers), THREADS = 2, REPEATS = 7 };
 
 static struct vgg_team *team;
 

@@ -37,7 +37,7 @@ static void input_is_exact(void **state)
     for (unsigned c = 0; c < 3; c++)
         for (unsigned v = 0; v < 256; v++)
             normalisation.table[c][v] = (float)(c * 1000 + v) / 7.0F;
-    for (size_t i = 0; i < 2 * sizeof sides / sizeof *sides; i++) {
+    for (size_t i = 0; i < 2 * COUNT_OF(sides); i++) {
         struct vgg_shape shape = {3, 3, sides[i / 2][0], sides[i / 2][1]};
         struct vgg_view_pixels views[3];
         size_t w = shape.w, h = shape.h;
@@ -131,9 +131,9 @@ static void lrn_agrees_with_the_oracle(void **state)
     static const double scales[] = {1, 30, 1000};
 
     (void)state;
-    for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
-        for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
-            for (size_t s = 0; s < sizeof scales / sizeof *scales; s++)
+    for (size_t c = 0; c < COUNT_OF(channels); c++)
+        for (size_t i = 0; i < COUNT_OF(sides); i++)
+            for (size_t s = 0; s < COUNT_OF(scales); s++)
                 check_lrn((struct vgg_shape){2, channels[c], sides[i][0], sides[i][1]}, scales[s]);
 }
 
@@ -163,7 +163,7 @@ static void pool_is_exact(void **state)
     static const uint32_t sides[][2] = {{2, 2}, {2, 3}, {3, 2}, {5, 5}, {4, 7}, {31, 64}, {2, 999}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+    for (size_t i = 0; i < COUNT_OF(sides); i++) {
         struct vgg_shape shape = {2, 3, sides[i][0], sides[i][1]};
         size_t n = shape_floats(shape), oh = shape.h / 2, ow = shape.w / 2, view = 3 * oh * ow;
         float *values = layer_random(n, 5, i), *out = identity(shape, false, false, true, values);
@@ -187,7 +187,7 @@ static void mean_is_in_double(void **state)
     static const uint32_t sides[][2] = {{1, 1}, {1, 3}, {7, 5}, {40, 30}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+    for (size_t i = 0; i < COUNT_OF(sides); i++) {
         struct vgg_shape shape = {2, 4, sides[i][0], sides[i][1]};
         size_t pixels = (size_t)shape.h * shape.w;
         float *values = layer_random(shape_floats(shape), 1, i);

@@ -73,7 +73,7 @@ static void f16_by_hand(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         float value;
 
         assert_true(vgg_floats_convert(VGG_DTYPE_F16, cases[i].bytes, 1, &value));
@@ -86,7 +86,7 @@ static void f32_is_copied(void **state)
 {
     static const float values[] = {0.0F,   -0.0F,  1.0F,           -1.5F,   3.14159274F,
                                    1e-45F, 1e-38F, 3.40282347e38F, -1e-40F, 123456.789F};
-    enum { N = sizeof values / sizeof *values };
+    enum { N = COUNT_OF(values) };
     unsigned char bytes[1 + 4 * N];
 
     (void)state;
@@ -121,7 +121,7 @@ static void not_finite_is_found_anywhere(void **state)
     enum { N = 37 };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         for (size_t place = 0; place <= N; place++) {
             unsigned char bytes[4 * (N + 1)] = {0};
             float out[N];

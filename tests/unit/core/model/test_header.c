@@ -138,7 +138,7 @@ static void bad_headers(void **state)
     long before = fault_outstanding();
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_error error = {0};
         struct vgg_header header = {.tensors_n = 99};
 
@@ -239,7 +239,7 @@ static void what_is_no_list_of_numbers(void **state)
                                         "[NaN]", "0.5,0.5", "[1e999]", "[1",        "\"[1]\""};
 
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
         double numbers[4] = {7, 7, 7, 7};
         struct vgg_error error = {0};
         size_t n = 0;
@@ -307,7 +307,7 @@ static void what_are_no_labels(void **state)
                  {"[[\"a\",null]]", "element 0"}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_labels labels = {.items_n = 99};
         struct vgg_error error = {0};
 

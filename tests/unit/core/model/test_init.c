@@ -201,7 +201,7 @@ static void bad_options(void **state)
 
     (void)state;
     unlink(path);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_error error = {0};
 
         assert_int_equal(vgg_model_init_file(path, &cases[i].options, &error), VGG_BAD_ARGUMENT);

@@ -26,7 +26,7 @@ static void the_thousand_of_imagenet(void **state)
     (void)state;
     assert_int_equal(vgg_labels_imagenet(&labels, NULL), VGG_OK);
     assert_int_equal(labels.items_n, 1000);
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
         assert_string_equal(labels.items[known[i].index].id, known[i].id);
         assert_string_equal(labels.items[known[i].index].label, known[i].label);
     }

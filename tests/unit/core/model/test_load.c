@@ -103,7 +103,7 @@ static void large_tensors(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+    for (size_t i = 0; i < COUNT_OF(specs); i++) {
         struct vgg_loaded loaded;
         struct maker maker;
 
@@ -290,7 +290,7 @@ static void batch_norm_that_does_not_fold(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_loaded loaded;
         struct maker maker;
 

@@ -225,7 +225,7 @@ static void a_file_that_changes(void **state)
     struct vgg_error error;
 
     (void)state;
-    for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++)
+    for (size_t kind = 0; kind < COUNT_OF(kinds); kind++)
         for (unsigned at = 1; at <= all; at++) {
             assert_int_equal(load(path, kinds[kind], at, &error), VGG_IO);
             if (strstr(error.text, "changed while it was read") == NULL)

@@ -159,7 +159,7 @@ static void names(void **state)
     assert_non_null(mkdtemp(directory));
     maker_make(&maker, &(struct maker_spec){0});
     bytes = maker_bytes(&maker, &size);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
         snprintf(path, sizeof path, "%s/%s", directory, files[i][0]);
         maker_write(path, bytes, size);
         assert_int_equal(vgg_model_load(path, NULL, &model, NULL), VGG_OK);
@@ -235,7 +235,7 @@ static void scales(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct maker_spec spec = {.side = cases[i].side};
         struct vgg_model *model =
             good(&spec, cases[i].json != NULL ? "vgg.scales" : NULL, cases[i].json);
@@ -310,7 +310,7 @@ static void bad_metadata(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         long before = fault_outstanding();
         struct vgg_model *model = NULL;
         struct vgg_error error = {0};

@@ -85,7 +85,7 @@ static void accept(const struct maker_spec *spec)
 static void every_configuration_and_naming(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
+    for (size_t i = 0; i < COUNT_OF(archs); i++)
         for (unsigned variant = 0; variant < 8; variant++)
             accept(&(struct maker_spec){.arch = archs[i],
                                         .batch_norm = variant & 1,
@@ -167,7 +167,7 @@ static void uneven_widths(void **state)
                                                      5, 6, 2, 8, 3, 1, 2, 7};
 
     (void)state;
-    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++)
+    for (size_t i = 0; i < COUNT_OF(archs); i++)
         accept(&(struct maker_spec){.arch = archs[i],
                                     .widths = widths,
                                     .fc1 = 3,
@@ -220,7 +220,7 @@ static void lrn_is_a_matter_of_metadata(void **state)
 static void a_name_that_agrees_is_accepted(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++) {
+    for (size_t i = 0; i < COUNT_OF(archs); i++) {
         struct maker maker;
         struct bound bound;
 

@@ -266,7 +266,7 @@ static void what_is_no_vgg_is_refused(void **state)
     unsigned accepted = 0;
 
     (void)state;
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
         const struct refusal *refusal = &refusals[i];
         struct maker maker;
 

@@ -101,7 +101,7 @@ static void the_first_failure_wins(void **state)
 
     (void)state;
     for (unsigned threads = 1; threads <= 4; threads++)
-        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (size_t i = 0; i < COUNT_OF(cases); i++)
             for (unsigned round = 0; round < 20; round++) {
                 struct work work = {.chunks = CHUNKS,
                                     .read_fails = cases[i].read,

@@ -23,7 +23,7 @@ static void scales_are_sorted_and_distinct(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         uint32_t scales[8];
 
         memcpy(scales, cases[i].scales, sizeof scales);

@@ -170,7 +170,7 @@ static void values_that_do_not_fit(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         float values[5] = {1, 2, 3, 4, 5};
         struct vgg_error error = {0};
         unsigned char *bytes = NULL;
@@ -284,7 +284,7 @@ static void metadata_is_escaped_or_refused(void **state)
     (void)state;
     header.metadata = &metadata;
     header.metadata_n = 1;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
         unsigned char *bytes;
         size_t size;
 
@@ -297,7 +297,7 @@ static void metadata_is_escaped_or_refused(void **state)
         free(bytes);
     }
     maker_write(path, "old", 3);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct vgg_error error = {0};
 
         metadata.value = (char *)bad[i];

@@ -87,7 +87,7 @@ static void names_are_found(void **state)
     (void)state;
     for (size_t i = 0; i < VGG_ARCHS; i++)
         assert_ptr_equal(vgg_arch_find(table_1[i].name), &vgg_archs[i]);
-    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+    for (size_t i = 0; i < COUNT_OF(unknown); i++)
         assert_null(vgg_arch_find(unknown[i]));
 }
 

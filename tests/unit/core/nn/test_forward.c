@@ -146,7 +146,7 @@ static void every_configuration(void **state)
     static const char *const archs[] = {"A", "A-LRN", "B", "C", "D", "E"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof archs / sizeof *archs; i++) {
+    for (size_t i = 0; i < COUNT_OF(archs); i++) {
         check(&(struct maker_spec){.arch = archs[i], .seed = i}, 0, 32, 32);
         check(&(struct maker_spec){.arch = archs[i], .seed = i, .width = 5, .classes = 11}, 0, 75,
               101);
@@ -161,7 +161,7 @@ static void sizes_and_aspects(void **state)
     static const unsigned widths[MAKER_CONVS_MAX] = {3, 9, 2, 5, 1, 7, 4, 6, 8, 3, 5, 2, 4};
 
     (void)state;
-    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
+    for (size_t i = 0; i < COUNT_OF(sides); i++)
         check(&(struct maker_spec){.arch = "D", .seed = i, .side = 3, .widths = widths}, 0,
               sides[i][0], sides[i][1]);
 }
@@ -208,7 +208,7 @@ static void a_pass_allocates_nothing(void **state)
     (void)state;
     if (!fault_available())
         skip();
-    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++)
+    for (size_t i = 0; i < COUNT_OF(specs); i++)
         for (uint32_t side = 32; side <= 160; side += 64) {
             struct vgg_shape shape = {1, 3, side, side};
             struct maker maker;

@@ -37,7 +37,7 @@ static void parameters_of_table_2(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_net net = published(cases[i].arch);
         uint64_t parameters = vgg_net_parameters(&net), sum = 0;
 
@@ -69,7 +69,7 @@ static void layers_of_d(void **state)
     struct vgg_net net = published("D");
 
     (void)state;
-    assert_int_equal(net.layers_n, sizeof layers / sizeof *layers);
+    assert_int_equal(net.layers_n, COUNT_OF(layers));
     assert_int_equal(net.classes, 1000);
     assert_int_equal(net.positions_kernel, 7);
     for (size_t i = 0; i < net.layers_n; i++) {
@@ -141,7 +141,7 @@ static void macs_of_the_published_networks(void **state)
     struct vgg_net d = published("D"), e = published("E");
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         double fc = FC * cases[i].positions;
         uint32_t side = cases[i].side;
 

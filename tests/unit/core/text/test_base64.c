@@ -64,7 +64,7 @@ static void known_texts(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         char bytes[16];
         size_t size = 99;
 
@@ -108,7 +108,7 @@ static void everything_else_is_none(void **state)
                                         "base64,Zm9v"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
         char bytes[16];
         size_t size;
 

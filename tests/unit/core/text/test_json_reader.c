@@ -105,7 +105,7 @@ static void agrees_with_jansson(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
         json_t *root = json_loadb(texts[i], strlen(texts[i]), JSON_ALLOW_NUL, NULL);
 
         if (accepts(texts[i], strlen(texts[i])) != (root != NULL))
@@ -185,19 +185,19 @@ static void numbers(void **state)
     float value;
 
     (void)state;
-    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) {
+    for (size_t i = 0; i < COUNT_OF(floats); i++) {
         struct json_reader reader = reader_of(floats[i].text);
 
         assert_true(scan_float(&reader, &value));
         assert_memory_equal(&value, &floats[i].value, sizeof value);
     }
-    for (size_t i = 0; i < sizeof not_floats / sizeof *not_floats; i++) {
+    for (size_t i = 0; i < COUNT_OF(not_floats); i++) {
         struct json_reader reader = reader_of(not_floats[i]);
 
         assert_false(scan_float(&reader, &value));
         assert_true(reader.error[0] != '\0');
     }
-    for (size_t i = 0; i < sizeof not_whole / sizeof *not_whole; i++) {
+    for (size_t i = 0; i < COUNT_OF(not_whole); i++) {
         struct json_reader reader = reader_of(not_whole[i]);
 
         assert_false(scan_whole(&reader, &whole));
@@ -226,7 +226,7 @@ static void strings(void **state)
                                           "A"}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct json_reader reader = reader_of(cases[i].text);
         struct json_slice string;
         char plain[64];
@@ -247,7 +247,7 @@ static void no_strings(void **state)
     static const char *const texts[] = {"1", "12", "0", "[]", "{}", "null", "1a1", "[a]"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
         const struct json_slice value = {texts[i], strlen(texts[i])};
 
         assert_false(scan_is(value, ""));
@@ -312,7 +312,7 @@ static void a_document_is_one_value(void **state)
     } cases[] = {{" [1] ", true}, {"[1] 2", false}, {"", false}, {"[1", false}, {"{}{}", false}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct json_reader reader;
         struct json_slice whole;
 

@@ -46,9 +46,9 @@ static void strings_come_back(void **state)
         json_write_string(&writer, character);
         json_write(&writer, ",");
     }
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+    for (size_t i = 0; i < COUNT_OF(more); i++) {
         json_write_string(&writer, more[i]);
-        json_write(&writer, i + 1 < sizeof more / sizeof *more ? "," : "]");
+        json_write(&writer, i + 1 < COUNT_OF(more) ? "," : "]");
     }
     text = json_writer_finish(&writer);
     assert_non_null(text);
@@ -63,7 +63,7 @@ static void strings_come_back(void **state)
         assert_int_equal(scan_unescape(string, plain), 1);
         assert_int_equal(plain[0], c);
     }
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+    for (size_t i = 0; i < COUNT_OF(more); i++) {
         assert_true(scan_element(&reader, &first) && scan_string(&reader, &string));
         assert_true(scan_is(string, more[i]));
     }

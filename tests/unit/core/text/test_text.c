@@ -114,7 +114,7 @@ static void strings_of_json(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         struct text text = {0};
         size_t size;
         char *bytes;
@@ -147,7 +147,7 @@ static void quoted(void **state)
     char blanks[TEXT_QUOTED_MAX + 10];
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_string_equal(text_quote(cases[i].bytes, strlen(cases[i].bytes)).text, cases[i].text);
     assert_string_equal(text_quote("abc", 2).text, "ab");
     assert_string_equal(text_quote(NULL, 0).text, "");

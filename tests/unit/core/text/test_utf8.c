@@ -37,7 +37,7 @@ static void characters(void **state)
 {
     (void)state;
     assert_int_equal(utf8_length("", 0), 0);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(utf8_length(cases[i].text, strlen(cases[i].text)), cases[i].length);
 }
 
@@ -46,7 +46,7 @@ static void strings(void **state)
     (void)state;
     assert_true(utf8_valid(""));
     assert_true(utf8_valid("K\xC3\xA4se \xE2\x98\x83 \xF0\x9F\x90\xB1"));
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(utf8_valid(cases[i].text), cases[i].length != 0);
     assert_false(utf8_valid("good, then \xFF"));
 }

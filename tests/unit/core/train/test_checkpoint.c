@@ -187,7 +187,7 @@ static void arrays_of_another_network(void **state)
     (void)state;
     assert_int_equal(write_small(NULL), VGG_OK);
     assert_int_equal(vgg_checkpoint_open(path, &checkpoint, NULL), VGG_OK);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_error error = {0};
 
         assert_int_equal(vgg_checkpoint_read(&checkpoint, cases[i].arrays, cases[i].n, &error),
@@ -342,7 +342,7 @@ static void values_that_are_not_finite(void **state)
     assert_int_equal(vgg_checkpoint_read(&checkpoint, &array, 1, NULL), VGG_OK);
     assert_true(value == 0x1.921fb6p+1F);
     vgg_checkpoint_close(&checkpoint);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         write_signed(bad[i]);
         error = (struct vgg_error){0};
         assert_int_equal(vgg_checkpoint_open(path, &checkpoint, NULL), VGG_OK);

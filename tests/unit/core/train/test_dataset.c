@@ -71,7 +71,7 @@ static void listing(void **state)
     struct vgg_dataset_options options = {.cache_bytes = 1 << 30, .on_skip = note, .user = &notes};
 
     (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < COUNT_OF(names); i++)
         if (strstr(names[i], ".jp") != NULL && strstr(names[i], "deep") == NULL)
             album_jpeg(names[i], 20, 10, 6);
         else
@@ -88,7 +88,7 @@ static void listing(void **state)
     assert_string_equal(dataset.classes[0], "B");
     assert_string_equal(dataset.classes[1], "a");
     assert_string_equal(dataset.classes[2], "a b");
-    check_names(&dataset, names, sizeof names / sizeof *names);
+    check_names(&dataset, names, COUNT_OF(names));
     for (size_t i = 0; i < dataset.examples_n; i++) {
         const struct vgg_example *example = &dataset.examples[i];
         bool jpeg = strstr(names[i], ".jp") != NULL && strstr(names[i], "deep") == NULL;
@@ -202,7 +202,7 @@ static void bad_files_are_skipped(void **state)
 
         options.user = &notes;
         album_open(&options, teams[i], &dataset);
-        check_skips(&notes, skips, sizeof skips / sizeof *skips);
+        check_skips(&notes, skips, COUNT_OF(skips));
         check_names(&dataset,
                     (const char *const[]){"a/deep/2/3/4/5/6/7/8/9/10/11/12/13/14/15/good.png",
                                           "a/good.png", "b/good.png"},
@@ -215,7 +215,7 @@ static void bad_files_are_skipped(void **state)
 
         options = (struct vgg_dataset_options){.on_ignore = note_name, .user = &notes};
         album_open(&options, teams[1], &dataset);
-        check_skips(&notes, ignored, sizeof ignored / sizeof *ignored);
+        check_skips(&notes, ignored, COUNT_OF(ignored));
         vgg_dataset_fini(&dataset);
     }
     options.on_ignore = NULL; /* nobody has to listen */
@@ -264,7 +264,7 @@ static void empty_classes(void **state)
     options.user = &ignores;
     options.on_skip = NULL;
     album_open(&options, teams[1], &dataset);
-    check_skips(&ignores, ignored, sizeof ignored / sizeof *ignored);
+    check_skips(&ignores, ignored, COUNT_OF(ignored));
     assert_int_equal(dataset.classes_n, 2);
     assert_string_equal(dataset.classes[1], "b");
     check_names(&dataset, names, 3);
@@ -319,7 +319,7 @@ static void class_names_are_utf8(void **state)
     album_open(&keep_all, teams[0], &dataset);
     assert_string_equal(dataset.classes[2], "na\xc3\xafve \xe2\x98\x83 \xf0\x9f\x97\x91");
     vgg_dataset_fini(&dataset);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         snprintf(name, sizeof name, "%s/1.png", bad[i]);
         album_png(name, 5, 5);
         album_refused(&keep_all, VGG_BAD_ARGUMENT, "is not UTF-8");

@@ -48,7 +48,7 @@ static void test_networks(void **state)
     (void)mallopt(M_MMAP_THRESHOLD, 64 << 10); /* or it grows as blocks are freed */
     tables[n - 1] = &vgg_kernels_generic;
     for (size_t t = 0; t < n; t++)
-        for (size_t i = 0; i < sizeof archs / sizeof *archs; i++) {
+        for (size_t i = 0; i < COUNT_OF(archs); i++) {
             const struct vgg_arch *arch = vgg_arch_find(archs[i]);
             const struct vgg_net_sizes sizes = vgg_net_sizes_regular(arch, 16, 64, CLASSES, 64);
             uint64_t few = vgg_train_predict(arch, tables[t], &sizes, 4, THREADS);

@@ -85,7 +85,7 @@ static void every_crop_of_every_scale(void **state)
     float out[FLOATS];
 
     (void)state;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         struct vgg_example example = make_example(sizes[i][0], sizes[i][1], i);
         struct vgg_dataset dataset = plain;
         struct vgg_image *scaled[SCALES];

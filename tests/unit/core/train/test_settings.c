@@ -153,7 +153,7 @@ static const struct refusal {
 static void refusals_say_what_is_wrong(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
         struct vgg_train_options settings;
         struct vgg_error error = {0};
 

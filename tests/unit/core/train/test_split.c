@@ -58,7 +58,7 @@ static void each_class_gives_its_share(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char seen[1200] = {0};
         struct vgg_dataset from, to;
 

@@ -223,7 +223,7 @@ static void eigenvectors_of_constructed_matrices(void **state)
 
     (void)state;
     vgg_random_init(&random, 1);
-    for (size_t i = 0; i < sizeof spectra / sizeof *spectra; i++)
+    for (size_t i = 0; i < COUNT_OF(spectra); i++)
         for (unsigned round = 0; round < 200; round++) {
             double angles[3], matrix[3][3];
 

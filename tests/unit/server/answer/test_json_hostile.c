@@ -15,7 +15,7 @@ static void invalid_utf8_does_not_lose_the_line(void **state)
     size_t size = 0;
 
     (void)state;
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    for (size_t i = 0; i < COUNT_OF(texts); i++) {
         struct json_answer answer = answer_about(&fixture.evaluation, 1);
         struct problem problem;
         char *line;

@@ -33,7 +33,7 @@ static void statuses_of_the_contract(void **state)
     bool seen[PROBLEM_KINDS] = {false};
 
     (void)state;
-    for (size_t i = 0; i < sizeof contract / sizeof *contract; i++) {
+    for (size_t i = 0; i < COUNT_OF(contract); i++) {
         assert_int_equal(problem_status(contract[i].kind), contract[i].status);
         seen[contract[i].kind] = true;
     }
@@ -82,8 +82,8 @@ static void every_status_has_a_kind(void **state)
     };
 
     (void)state;
-    assert_int_equal(sizeof expected / sizeof *expected + 1, sizeof statuses / sizeof *statuses);
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+    assert_int_equal(COUNT_OF(expected) + 1, COUNT_OF(statuses));
+    for (size_t i = 0; i < COUNT_OF(expected); i++)
         if (problem_status(problem_of_status(expected[i].status)) != expected[i].code)
             fail_msg("%s is a %u", vgg_status_text(expected[i].status),
                      problem_status(problem_of_status(expected[i].status)));
@@ -100,7 +100,7 @@ static void kinds_of_http(void **state)
                                               PROBLEM_HTTP_VERSION};
 
     (void)state;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    for (size_t i = 0; i < COUNT_OF(kinds); i++)
         assert_int_equal(problem_of_http(problem_status(kinds[i])), kinds[i]);
     assert_int_equal(problem_of_http(299), PROBLEM_INTERNAL);
 }

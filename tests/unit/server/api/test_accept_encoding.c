@@ -46,7 +46,7 @@ static void headers(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct accept_encoding wish = ACCEPT_ENCODING_NONE;
 
         if (cases[i].first != NULL)

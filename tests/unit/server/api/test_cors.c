@@ -33,9 +33,9 @@ static void lists(void **state)
                                       "https://a\nb"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+    for (size_t i = 0; i < COUNT_OF(good); i++)
         assert_int_equal(cors_check(good[i], NULL), VGG_OK);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct vgg_error error = {0};
 
         if (cors_check(bad[i], &error) != VGG_BAD_ARGUMENT)

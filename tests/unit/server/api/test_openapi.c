@@ -19,7 +19,7 @@ static void admin_listeners(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         struct openapi *openapi = openapi_create(pairs[i][0], 5);
         const char *url = NULL, *first, *text;
         json_int_t most;

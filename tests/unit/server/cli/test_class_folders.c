@@ -78,7 +78,7 @@ static void indices(void **state)
     expect_class(plain, "0", 0);
     expect_class(plain, "4", 4);
     expect_class(plain, "003", 3);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    for (size_t i = 0; i < COUNT_OF(bad); i++)
         expect_none(plain, bad[i], "0 to 4");
 }
 
@@ -224,7 +224,7 @@ static int start(void **state)
     plain = make(NULL);
     if (mkdtemp(root) == NULL)
         return -1;
-    for (size_t i = 0; i < sizeof tree / sizeof *tree; i++) {
+    for (size_t i = 0; i < COUNT_OF(tree); i++) {
         const char *path = path_of(tree[i]);
         FILE *file;
 
@@ -247,7 +247,7 @@ static int stop(void **state)
     vgg_model_release(plain);
     if (remove(path_of("4")) != 0)
         return -1;
-    for (size_t i = sizeof tree / sizeof *tree; i-- > 0;)
+    for (size_t i = COUNT_OF(tree); i-- > 0;)
         if (remove(path_of(tree[i])) != 0)
             return -1;
     return rmdir(root);

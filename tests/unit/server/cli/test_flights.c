@@ -75,7 +75,7 @@ static void all_land_in_order(void **state)
     (void)state;
     for (size_t i = 0; i < PICTURES; i++)
         paths[i] = photo;
-    for (size_t i = 0; i < sizeof ahead / sizeof *ahead; i++)
+    for (size_t i = 0; i < COUNT_OF(ahead); i++)
         for (size_t n = 0; n <= PICTURES; n += n < 4 ? 1 : 9) {
             struct landings landings = {.good = true};
 

@@ -32,7 +32,7 @@ static int make_tree(void **state)
     (void)state;
     if (mkdtemp(root) == NULL)
         return -1;
-    for (size_t i = 0; i < sizeof tree / sizeof *tree; i++) {
+    for (size_t i = 0; i < COUNT_OF(tree); i++) {
         const char *path = path_of(tree[i]);
         FILE *file;
 
@@ -51,7 +51,7 @@ static int make_tree(void **state)
 static int remove_tree(void **state)
 {
     (void)state;
-    for (size_t i = sizeof tree / sizeof *tree; i-- > 0;)
+    for (size_t i = COUNT_OF(tree); i-- > 0;)
         if (remove(path_of(tree[i])) != 0)
             return -1;
     return rmdir(root);
@@ -119,7 +119,7 @@ static void files(void **state)
     struct pictures pictures = {0};
 
     (void)state;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < COUNT_OF(names); i++)
         assert_true(pictures_add(&pictures, names[i], NULL));
     assert_int_equal(pictures.n, 5);
     for (size_t i = 0; i < 5; i++)

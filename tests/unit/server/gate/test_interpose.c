@@ -44,7 +44,7 @@ static void the_first_to_be_found(void **state)
 
     (void)state;
     assert_int_not_equal(dladdr((void *)(uintptr_t)the_first_to_be_found, &ours), 0);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
         assert_int_not_equal(dladdr(dlsym(RTLD_DEFAULT, names[i]), &found), 0);
         assert_ptr_equal(found.dli_fbase, ours.dli_fbase);
     }

@@ -138,7 +138,7 @@ static void names(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         enum coding coding = CODING_IDENTITY;
 
         coding_add(&coding, cases[i].first);
@@ -215,7 +215,7 @@ static void every_beginning_is_bad(void **state)
     } kinds[] = {{GZIP, CODING_GZIP}, {ZLIB, CODING_DEFLATE}, {RAW, CODING_DEFLATE}};
 
     (void)state;
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+    for (size_t k = 0; k < COUNT_OF(kinds); k++) {
         struct body whole;
         struct damage damage;
 
@@ -257,7 +257,7 @@ static void something_follows(void **state)
     static const char *const tails[] = {"x", "\0\0\0\0", "\x1f\x8b junk that is no member", "\x1f"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+    for (size_t i = 0; i < COUNT_OF(tails); i++) {
         size_t size = i == 1 ? 4 : strlen(tails[i]);
 
         repack(GZIP, "a picture");

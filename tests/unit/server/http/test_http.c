@@ -250,7 +250,7 @@ static void unusable_multipart(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         size_t size = strlen(cases[i].body);
 
         request_in_pieces(cases[i].headers, cases[i].body, size, size);
@@ -323,7 +323,7 @@ static void request_ids(void **state)
         request_in_pieces(headers, "x", 1, 1);
         assert_int_equal(strcmp(seen.id, longest) == 0, extra == 0);
     }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         char first[HTTP_ID_MAX + 1];
 
         request_in_pieces(bad[i], "x", 1, 1);
@@ -353,7 +353,7 @@ static void trace_contexts(void **state)
     snprintf(headers, sizeof headers, "traceparent: %s\r\n", good);
     request_in_pieces(headers, "x", 1, 1);
     assert_string_equal(seen.traceparent, good);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         snprintf(headers, sizeof headers, "traceparent: %s\r\n", bad[i]);
         request_in_pieces(headers, "x", 1, 1);
         assert_int_equal(answer.status, 200);
@@ -403,7 +403,7 @@ static void codings_of_headers(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         request_in_pieces(cases[i].headers, "x", 1, 1);
         if (seen.coding != cases[i].coding)
             fail_msg("case %zu: coding %d", i, (int)seen.coding);
@@ -444,7 +444,7 @@ static void long_bodies_are_not_awaited(void **state)
 
     (void)state;
     stays = true;
-    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+    for (size_t i = 0; i < COUNT_OF(requests); i++) {
         exchange_text(requests[i]);
         if (answer.status != 404 || !answer_has(&answer, "\r\nConnection: close\r\n"))
             fail_msg("case %zu: %d: %s", i, answer.status, answer.text);
@@ -462,7 +462,7 @@ static void short_bodies_are_read(void **state)
 
     (void)state;
     stays = true;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
         size_t length = (size_t)snprintf(text, sizeof text,
                                          REFUSED("POST", "Content-Length: %zu\r\n"), sizes[i]);
 

@@ -21,7 +21,7 @@ static void names(void **state)
                  {NULL, false}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         if (media_type_is(cases[i].content_type, "application/json") != cases[i].json)
             fail_msg("%s", cases[i].content_type);
 }

@@ -75,7 +75,7 @@ static const struct {
 static void files_of_good_bodies(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
         struct http_part parts[PARTS_MAX];
         uint8_t *copy;
         size_t n, expected = 0;
@@ -118,7 +118,7 @@ static void bad_bodies(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         struct http_part parts[PARTS_MAX];
         uint8_t *copy;
         size_t n;
@@ -167,7 +167,7 @@ static void fields_of_forms(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct http_part parts[PARTS_MAX];
         struct multipart form;
         uint8_t *copy;
@@ -225,7 +225,7 @@ static void files_without_a_name(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char body[512];
         struct http_part parts[PARTS_MAX];
         struct multipart form;
@@ -256,7 +256,7 @@ static void unselected_files(void **state)
     uint8_t *copy;
 
     (void)state;
-    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
         if (parse_form(bodies[i], strlen(bodies[i]), &form, parts, &copy) != MULTIPART_DONE)
             fail_msg("case %zu: %s", i, form.error);
         assert_int_equal(form.parts_n, 1);
@@ -338,7 +338,7 @@ static void random_bytes(void **state)
             const char *word;
 
             seed = seed * 1664525 + 1013904223;
-            word = words[(seed >> 16) % (sizeof words / sizeof *words)];
+            word = words[(seed >> 16) % COUNT_OF(words)];
             memcpy(body + size, word, strlen(word));
             size += strlen(word);
         }
@@ -382,7 +382,7 @@ static void boundaries(void **state)
     size_t length = strlen(type);
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         bool found = multipart_boundary(cases[i].type, boundary);
 
         if (found != (cases[i].boundary != NULL) ||

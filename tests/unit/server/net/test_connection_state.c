@@ -73,7 +73,7 @@ static const struct {
 
 static enum connection_state expected(int state, int event)
 {
-    for (size_t i = 0; i < sizeof arrows / sizeof *arrows; i++)
+    for (size_t i = 0; i < COUNT_OF(arrows); i++)
         if ((int)arrows[i].from == state && (int)arrows[i].event == event)
             return arrows[i].to;
     return CONNECTION_NONE;
@@ -121,8 +121,8 @@ static void every_state(void **state)
     };
 
     (void)state;
-    assert_int_equal(sizeof cases / sizeof *cases, CONNECTION_STATES_N - 1);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    assert_int_equal(COUNT_OF(cases), CONNECTION_STATES_N - 1);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         const struct connection_rules *rules = &connection_rules[cases[i].state];
         const char flags[] = {rules->busy ? 'b' : '-', rules->expecting ? 'e' : '-',
                               rules->awaited ? 'a' : '-', rules->lingers ? 'l' : '-', '\0'};

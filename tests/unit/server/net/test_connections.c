@@ -171,7 +171,7 @@ static void each_deadline(void **state)
 
     (void)state;
     (void)alarm(HANG_S);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         uint64_t end_ns = now_ns() + PATIENCE_MS * NS_PER_MS;
         struct connection *connection;
         int pair[2];

@@ -34,7 +34,7 @@ static void good_addresses(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_error error = {0};
         struct endpoint endpoint;
 
@@ -80,7 +80,7 @@ static void bad_addresses(void **state)
     struct vgg_error error = {0};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char quoted[64];
 
         error = (struct vgg_error){0};

@@ -62,7 +62,7 @@ static void no_socket(void **state)
     (void)state;
     unsetenv("NOTIFY_SOCKET");
     notify_systemd("READY=1");
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
         assert_int_equal(setenv("NOTIFY_SOCKET", values[i], 1), 0);
         notify_systemd("READY=1");
     }

@@ -45,7 +45,7 @@ static void first_line_is_the_token(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct vgg_error error;
         char *token = read_bytes(cases[i].bytes, strlen(cases[i].bytes), &error);
 
@@ -62,7 +62,7 @@ static void unusable_files(void **state)
     char *token = NULL;
 
     (void)state;
-    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+    for (size_t i = 0; i < COUNT_OF(empty); i++) {
         assert_null(read_bytes(empty[i], strlen(empty[i]), &error));
         assert_int_equal(error.status, VGG_BAD_ARGUMENT);
         assert_non_null(strstr(error.text, path));

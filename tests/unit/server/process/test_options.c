@@ -45,7 +45,7 @@ static const struct command_usage usage = {
     .operands = "[OPTIONS] FILE...",
     .summary = "Try options.",
     .options = options,
-    .options_n = sizeof options / sizeof *options,
+    .options_n = COUNT_OF(options),
     .footer = "The end.\n",
 };
 
@@ -157,7 +157,7 @@ static void sizes(void **state)
     struct run run;
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
         if (good(&run, "--a-size", cases[i].text, NULL).size != cases[i].bytes)
             fail_msg("%s read as %ju", cases[i].text, (uintmax_t)run.target.size);
     for (size_t i = 0; wrong[i] != NULL; i++)
@@ -445,7 +445,7 @@ static void help_lists_every_option(void **state)
             &run.target, &run.operands);
         capture_end(&run.out);
         assert_int_equal(run.result, 0);
-        for (size_t k = 0; k < sizeof options / sizeof *options; k++) {
+        for (size_t k = 0; k < COUNT_OF(options); k++) {
             char line[128];
 
             snprintf(line, sizeof line, "\n  --%s%s%s ", options[k].name,

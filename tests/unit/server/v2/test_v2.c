@@ -50,7 +50,7 @@ static void routes(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+    for (size_t i = 0; i < COUNT_OF(pairs); i++)
         assert_string_equal(v2_route(pairs[i][0]), pairs[i][1]);
 }
 

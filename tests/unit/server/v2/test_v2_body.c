@@ -193,7 +193,7 @@ static void shapes(void **state)
                                       "[999999999999999999999]"};
 
     (void)state;
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
         char members[256];
 
         snprintf(members, sizeof members,
@@ -298,11 +298,11 @@ static void parameters_of_others(void **state)
     char members[256];
 
     (void)state;
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+    for (size_t i = 0; i < COUNT_OF(ignored); i++) {
         snprintf(members, sizeof members, "\"parameters\":{%s}", ignored[i]);
         check_members(members, NULL);
     }
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
         snprintf(members, sizeof members, "\"parameters\":{%s}", refused[i][0]);
         check_members(members, refused[i][1]);
     }
@@ -337,7 +337,7 @@ static void more_than_one_input(void **state)
     struct reading reading;
 
     (void)state;
-    for (size_t i = 0; i < sizeof second / sizeof *second; i++)
+    for (size_t i = 0; i < COUNT_OF(second); i++)
         for (int swapped = 0; swapped < 2; swapped++) {
             char body[512];
             int size = snprintf(body, sizeof body, "{\"inputs\":[%s,%s]}",
@@ -365,7 +365,7 @@ static void empty_elements(void **state)
     struct reading reading;
 
     (void)state;
-    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+    for (size_t i = 0; i < COUNT_OF(empty); i++) {
         snprintf(members, sizeof members,
                  "\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[2],"
                  "\"data\":[\"Zm9v\",%s]",

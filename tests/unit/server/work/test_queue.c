@@ -228,7 +228,7 @@ static void retry_after_is_when_the_backlog_fits(void **state)
     } cases[] = {{201, 1}, {299, 1}, {300, 1}, {301, 2}, {1200, 10}, {1201, 11}, {100000000, 3600}};
 
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct queue *queue = create(2 * NS_PER_S, 100);
         struct work works[2] = {0};
         unsigned retry_after_s = 0;
