@@ -24,13 +24,12 @@ static void test_four_at_once(void **state)
     chaos_bombs(SIDE, false);
 }
 
-/* Without a deadline: a line for each, and an end. */
+/* Without a deadline: a line for each, and an end (a command that has none is killed). */
 static void test_classify(void **state)
 {
     const char *args[BOMBS_MAX + 8] = {"classify", "--model", model_labelled(),
                                        "--scales", "64",      "--json"};
     static char names[BOMBS_MAX][PATH_BYTES];
-    double start_ms = chaos_now_ms();
     struct output output;
 
     (void)state;
@@ -47,7 +46,6 @@ static void test_classify(void **state)
     output = command_run(args, NULL, NULL);
     assert_int_equal(output.status, 1); /* some are refused */
     assert_int_equal(count_lines(output.out), bombs_n);
-    assert_true(chaos_now_ms() - start_ms < 5000.0 * (double)bombs_n);
     output_free(&output);
 }
 

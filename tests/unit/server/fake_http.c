@@ -108,10 +108,7 @@ void fake_fini(struct fake *fake)
 
 /* ---------------------------------------------------------------- for handlers --------------- */
 
-/* A program that has the real ones too, as the test of http.c, gets those. */
-#define FAKE __attribute__((weak))
-
-FAKE void http_defer(struct http_request *request)
+void http_defer(struct http_request *request)
 {
     struct fake *fake = fake_of(request);
 
@@ -120,18 +117,18 @@ FAKE void http_defer(struct http_request *request)
     pthread_mutex_unlock(&fake->mutex);
 }
 
-FAKE bool http_gone(const struct http_request *request)
+bool http_gone(const struct http_request *request)
 {
     return fake_of(request)->gone;
 }
 
-FAKE void http_inflate(struct http_request *request)
+void http_inflate(struct http_request *request)
 {
     if (fake_of(request)->inflate != NULL)
         fake_of(request)->inflate(request);
 }
 
-FAKE void http_respond(struct http_request *request)
+void http_respond(struct http_request *request)
 {
     struct fake *fake = fake_of(request);
 
@@ -143,7 +140,7 @@ FAKE void http_respond(struct http_request *request)
     pthread_mutex_unlock(&fake->mutex);
 }
 
-FAKE const char *http_header(const struct http_request *request, const char *name)
+const char *http_header(const struct http_request *request, const char *name)
 {
     const struct http_header *header = fake_of(request)->headers;
 
@@ -152,8 +149,8 @@ FAKE const char *http_header(const struct http_request *request, const char *nam
     return header->value;
 }
 
-FAKE void http_headers(const struct http_request *request, const char *name,
-                       void (*visit)(void *context, const char *value), void *context)
+void http_headers(const struct http_request *request, const char *name,
+                  void (*visit)(void *context, const char *value), void *context)
 {
     for (const struct http_header *header = fake_of(request)->headers; header->name != NULL;
          header++)
@@ -161,9 +158,8 @@ FAKE void http_headers(const struct http_request *request, const char *name,
             visit(context, header->value);
 }
 
-FAKE void http_query(const struct http_request *request,
-                     bool (*visit)(void *context, const char *name, const char *value),
-                     void *context)
+void http_query(const struct http_request *request,
+                bool (*visit)(void *context, const char *name, const char *value), void *context)
 {
     const char *at = fake_of(request)->query;
     bool more = at != NULL && at[0] != '\0';
@@ -181,13 +177,13 @@ FAKE void http_query(const struct http_request *request,
 
 /* ---------------------------------------------------------------- for GET /metrics ----------- */
 
-FAKE size_t http_in_flight(struct http *http)
+size_t http_in_flight(struct http *http)
 {
     (void)http;
     return 1;
 }
 
-FAKE void http_get_counts(struct http *http, struct http_counts *counts)
+void http_get_counts(struct http *http, struct http_counts *counts)
 {
     (void)http;
     *counts = (struct http_counts){0};
