@@ -31,14 +31,14 @@ static const struct prediction_kind kind = {encode, data_destroy};
 static const struct option_scales scales = {{32, 64}, 2};
 
 /* A task for the fixture's picture, checked, and its request deferred. */
-static struct task *make(struct fake *fake, struct data *data)
+static struct task *make_for(struct server *server, struct fake *fake, struct data *data)
 {
-    struct server *server = &fixture.server;
+    struct vgg_model *model = model_slot_get(&fixture.server.model);
     struct problem problem;
     struct task *task;
 
     fake_init(fake, "POST", "/classify");
-    task = prediction_create(&kind, data, server, fake->request, model_slot_get(&server->model), 1);
+    task = prediction_create(&kind, data, server, fake->request, model, 1);
     assert_non_null(task);
     assert_ptr_equal(prediction_data(task), data);
     task->evaluations[0].bytes = fixture.jpeg;
@@ -46,6 +46,11 @@ static struct task *make(struct fake *fake, struct data *data)
     assert_true(prediction_check(task, &scales, &problem));
     http_defer(fake->request);
     return task;
+}
+
+static struct task *make(struct fake *fake, struct data *data)
+{
+    return make_for(&fixture.server, fake, data);
 }
 
 /* Of requests that ended: "success" or "fail" of the statistics. */
@@ -114,7 +119,8 @@ static void a_request_that_fails_its_check_is_counted(void **state)
 static void a_full_queue_answers(void **state)
 {
     const struct queue_options none = {.ahead_ns_max = 0, .bytes_max = 1, .workers = {1, 1}};
-    struct queue *queue = queue_create(&none), *real = fixture.server.work.queue;
+    struct queue *queue = queue_create(&none);
+    struct server full = fixture.server;
     const char *shed = "vgg_requests_shed_total{reason=\"queue_full\"}";
     double before = fixture_metric(shed);
     int failed = counted("fail");
@@ -126,9 +132,8 @@ static void a_full_queue_answers(void **state)
     (void)state;
     queue_measured(queue, 1, 1000, NS_PER_S);
     assert_true(queue_try_push(queue, &ahead, &retry_after_s));
-    fixture.server.work.queue = queue;
-    prediction_submit(make(&fake, &data));
-    fixture.server.work.queue = real;
+    full.work.queue = queue;
+    prediction_submit(make_for(&full, &fake, &data));
     assert_int_equal(fake_wait(&fake), 503);
     assert_int_equal(fake.left.response.retry_after_s, 3);
     assert_int_equal(data.destroyed, 1);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "damage.h"
 #include "gate/head.h"
 
 #define HOST "Host: x\r\n"
@@ -337,28 +338,27 @@ static void counts(void **state)
 static void any_byte_anywhere(void **state)
 {
     static const char good[] = "POST /a?b HTTP/1.1\r\nHost: x:1\r\nContent-Length: 12\r\n\r\n";
-    char text[sizeof good];
+    struct damage damage = damage_of(good, sizeof good - 1);
     struct head_reader reader;
     const char *detail;
 
     (void)state;
-    for (size_t at = 0; at < sizeof good - 1; at++)
-        for (int byte = 0; byte < 256; byte++) {
-            struct head_fault fault;
-            enum head_state is;
+    while (damage_byte(&damage)) {
+        uint8_t byte = damage.bytes[damage.at];
+        char *text = (char *)damage.bytes;
+        struct head_fault fault;
+        enum head_state is;
 
-            memcpy(text, good, sizeof good);
-            text[at] = (char)byte;
-            reader = (struct head_reader){0};
-            is = head_read(&reader, text, sizeof good - 1, &fault);
-            if (is == HEAD_WHOLE) {
-                assert_int_equal(reader.size, sizeof good - 1);
-                assert_true(reader.head.body_bytes < 1000 && !reader.head.chunked);
-                assert_true(head_rewrite(&reader, text) <= sizeof good - 1);
-            }
-            if (byte < ' ' && byte != '\t' && good[at] != (char)byte)
-                assert_int_equal(is, HEAD_FAULTY);
+        reader = (struct head_reader){0};
+        is = head_read(&reader, text, damage.size, &fault);
+        if (is == HEAD_WHOLE) {
+            assert_int_equal(reader.size, damage.size);
+            assert_true(reader.head.body_bytes < 1000 && !reader.head.chunked);
+            assert_true(head_rewrite(&reader, text) <= damage.size);
         }
+        if (byte < ' ' && byte != '\t')
+            assert_int_equal(is, HEAD_FAULTY);
+    }
     assert_int_equal(read_head(&reader, good, sizeof good - 1, 7, &detail), 0);
 }
 

@@ -87,17 +87,19 @@ static struct {
     struct model_slot slot;
     struct reloader *reloader;
     atomic_bool busy, stopping; /* what the server would say */
-    sem_t *hold;                /* where the reloader waits as it asks how busy the server is */
+    _Atomic(sem_t *) hold;      /* where the reloader waits as it asks how busy the server is */
     atomic_uint asked;          /* how often it did */
     unsigned replacing;
 } server;
 
 static bool is_busy(void *user)
 {
+    sem_t *hold = server.hold;
+
     (void)user;
     server.asked++;
-    if (server.hold != NULL)
-        sem_wait(server.hold);
+    if (hold != NULL)
+        sem_wait(hold);
     return server.busy;
 }
 
