@@ -193,7 +193,7 @@ help list:
 	@echo "make TARGET [VARIABLE=value ...], with the targets"
 	@awk -F ': ' '/^## / { printf "  %-22s %s\n", substr($$1, 4), $$2 }' Makefile tests/tests.mk docker/install.mk
 	@echo "and the variables MODEL, RUN_ARGS, LOAD_ARGS, EMBED, BUILD, CC, CFLAGS, DESTDIR, PREFIX;"
-	@echo "V=1 shows the commands. The README says more."
+	@echo "V=1 shows the commands. The READMEs say more."
 
 ## clean: remove all that was built
 clean:
