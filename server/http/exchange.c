@@ -8,9 +8,8 @@
 #include "http/content.h"
 #include "process/clock.h"
 
-enum {
-    SHORT_BODY_BYTES = 64 << 10
-}; /* of a refused one that is read, so that its connection stays */
+/* Of a refused one that is read, so that its connection stays. */
+enum { SHORT_BODY_BYTES = 64 << 10 };
 
 struct exchange {
     struct http_request request; /* first: the public part */

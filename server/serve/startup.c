@@ -23,7 +23,7 @@ enum {
     BODIES_HELD = 16        /* largest bodies that all requests together may hold */
 };
 
-/* ---------------------------------------------------------------- sockets --------------------- */
+/* ---------------------------------------------------------------- sockets -------------------- */
 
 static bool is_loopback(const char *address)
 {
@@ -61,7 +61,7 @@ static enum vgg_status open_endpoints(struct startup *startup, const struct serv
                             : status;
 }
 
-/* ---------------------------------------------------------------- the model ------------------- */
+/* ---------------------------------------------------------------- the model ------------------ */
 
 /* A model may take seconds to load. */
 static bool goes_on(void *unused)
@@ -117,16 +117,16 @@ static enum vgg_status open_model(struct startup *startup, const struct serve_op
     return VGG_OK;
 }
 
-/* ---------------------------------------------------------------- the engine ------------------ */
+/* ---------------------------------------------------------------- the engine ----------------- */
 
 /* Called by the engine after each pass. */
 static void on_batch(void *user, const struct vgg_model *model, size_t views, uint64_t macs,
                      uint64_t duration_ns)
 {
-    struct server *server = user;
+    struct work *work = user;
 
-    metrics_batch(server->work.metrics, views);
-    queue_measured(server->work.queue, model_key(model), macs, duration_ns);
+    metrics_batch(work->metrics, views);
+    queue_measured(work->queue, model_key(model), macs, duration_ns);
 }
 
 static enum vgg_status start_engine(struct startup *startup, const struct serve_options *given,
@@ -138,7 +138,7 @@ static enum vgg_status start_engine(struct startup *startup, const struct serve_
         .threads = given->threads,
         .view_pixels_max = given->work.view_pixels_max,
         .on_batch = on_batch,
-        .user = server,
+        .user = work,
     };
     struct queue_options queue = {.ahead_ns_max = given->queue_ns,
                                   .bytes_max = VIEWS_HELD * 3 * given->work.view_pixels_max,
@@ -203,7 +203,7 @@ static enum vgg_status start_reloader(struct startup *startup, const struct serv
     return reloader_create(&options, &startup->model, &server->reloader, error);
 }
 
-/* ---------------------------------------------------------------- HTTP ------------------------ */
+/* ---------------------------------------------------------------- HTTP ----------------------- */
 
 static void on_accepted(void *http, bool admin, int fd, const void *address, unsigned size)
 {
@@ -240,7 +240,7 @@ static enum vgg_status start_http(struct startup *startup, const struct serve_op
                            &startup->listener, error);
 }
 
-/* ---------------------------------------------------------------- all of it ------------------- */
+/* ---------------------------------------------------------------- all of it ------------------ */
 
 enum vgg_status startup_start(struct startup *startup, const struct serve_options *given,
                               struct vgg_error *error)

@@ -42,6 +42,21 @@ static inline bool client_connect(int fd, unsigned port)
     return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
 }
 
+/* Of "HOST:PORT". */
+static inline unsigned client_port(const char *address)
+{
+    return (unsigned)strtoul(strrchr(address, ':') + 1, NULL, 10);
+}
+
+static inline bool client_reaches(unsigned port)
+{
+    int fd = client_socket();
+    bool connected = client_connect(fd, port);
+
+    close(fd);
+    return connected;
+}
+
 static inline bool client_send(int fd, const void *bytes, size_t size)
 {
     for (size_t sent = 0; sent < size;) {

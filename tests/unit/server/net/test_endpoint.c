@@ -7,20 +7,6 @@
 #include "net/endpoint.h"
 #include "server/http_client.h"
 
-static unsigned port_of(const struct endpoint *endpoint)
-{
-    return (unsigned)strtoul(strrchr(endpoint->address, ':') + 1, NULL, 10);
-}
-
-static bool reachable(unsigned port)
-{
-    int fd = client_socket();
-    bool connected = client_connect(fd, port);
-
-    close(fd);
-    return connected;
-}
-
 static void good_addresses(void **state)
 {
     static const struct {
@@ -42,9 +28,9 @@ static void good_addresses(void **state)
             fail_msg("%s: %s", cases[i].address, error.text);
         assert_true(endpoint.fd >= 0);
         assert_int_equal(strncmp(endpoint.address, cases[i].prefix, strlen(cases[i].prefix)), 0);
-        assert_in_range(port_of(&endpoint), 1, 65535);
+        assert_in_range(client_port(endpoint.address), 1, 65535);
         if (strncmp(cases[i].address, "localhost", 9) != 0 || endpoint.address[0] != '[')
-            assert_true(reachable(port_of(&endpoint)));
+            assert_true(client_reaches(client_port(endpoint.address)));
         endpoint_close(&endpoint);
         assert_int_equal(endpoint.fd, -1);
         endpoint_close(&endpoint);
@@ -62,7 +48,7 @@ static void ipv6_addresses(void **state)
         skip();
     }
     assert_int_equal(strncmp(endpoint.address, "[::1]:", 6), 0);
-    assert_in_range(port_of(&endpoint), 1, 65535);
+    assert_in_range(client_port(endpoint.address), 1, 65535);
     endpoint_close(&endpoint);
 }
 

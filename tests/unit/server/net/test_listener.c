@@ -12,20 +12,6 @@
 
 enum { HANG_S = 120, CROWD = 150 /* more than are accepted in one go */ };
 
-static unsigned port_of(const struct endpoint *endpoint)
-{
-    return (unsigned)strtoul(strrchr(endpoint->address, ':') + 1, NULL, 10);
-}
-
-static bool reachable(unsigned port)
-{
-    int fd = client_socket();
-    bool connected = client_connect(fd, port);
-
-    close(fd);
-    return connected;
-}
-
 /* Say which socket it came by. */
 static void greet(void *context, bool admin, int fd, const void *address, unsigned size)
 {
@@ -47,7 +33,7 @@ static struct listener *start_listener(unsigned ports[2], struct endpoint endpoi
     struct listener *listener;
 
     for (size_t i = 0; i < 2; i++)
-        ports[i] = port_of(&endpoints[i]);
+        ports[i] = client_port(endpoints[i].address);
     assert_int_equal(listener_create(&handler, &endpoints[0], &endpoints[1], &listener, NULL),
                      VGG_OK);
     assert_int_equal(endpoints[0].fd, -1); /* handed over */
@@ -93,8 +79,8 @@ static void both_sockets_are_served(void **state)
         expect(ask(ports[1]), "admin");
     }
     listener_destroy(listener);
-    assert_false(reachable(ports[0]));
-    assert_false(reachable(ports[1]));
+    assert_false(client_reaches(ports[0]));
+    assert_false(client_reaches(ports[1]));
     listener_destroy(NULL);
     (void)alarm(0);
 }
@@ -111,7 +97,7 @@ static void accept_queue_is_drained(void **state)
 
         open_endpoints(endpoints);
         for (size_t i = 0; i < CROWD; i++)
-            clients[i] = ask(port_of(&endpoints[i % 2]));
+            clients[i] = ask(client_port(endpoints[i % 2].address));
         listener_destroy(start_listener(ports, endpoints));
         for (size_t i = 0; i < CROWD; i++)
             expect(clients[i], i % 2 == 0 ? "main" : "admin");
