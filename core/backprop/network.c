@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "backprop/loss.h"
-#include "backprop/streams.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/streams.h"
 #include "model/weights.h"
 
 /* ---------------------------------------------------------------- memory --------------------- */

@@ -1,6 +1,6 @@
 /*
  * A network in training: table 1's layers with their gradients, for batches of crops.
- * Path of a training step: train/dataset.c -> train/sample.c -> [this] -> parameter.c.
+ * Path of a training step: data/dataset.c -> data/sample.c -> [this] -> parameter.c.
  */
 #ifndef VGG_CORE_BACKPROP_NETWORK_H
 #define VGG_CORE_BACKPROP_NETWORK_H

@@ -3,7 +3,7 @@
 #define VGG_CORE_TRAIN_OUTPUT_H
 
 #include "backprop/network.h"
-#include "train/dataset.h"
+#include "data/dataset.h"
 #include "vgg_train.h"
 
 /*

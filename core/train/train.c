@@ -14,12 +14,12 @@
 #include "base/mem.h"
 #include "base/replace.h"
 #include "blas/gemm.h"
+#include "data/sample.h"
+#include "data/statistics.h"
 #include "train/footprint.h"
 #include "train/output.h"
-#include "train/sample.h"
 #include "train/settings.h"
 #include "train/state.h"
-#include "train/statistics.h"
 #include "train/validate.h"
 
 enum { LINE_BYTES = 512 };

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "train/picture.h"
+#include "data/picture.h"
 
 enum { FLIGHTS = 16 }; /* jobs at the engine, so that it can batch */
 

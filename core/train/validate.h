@@ -2,7 +2,7 @@
 #ifndef VGG_CORE_TRAIN_VALIDATE_H
 #define VGG_CORE_TRAIN_VALIDATE_H
 
-#include "train/dataset.h"
+#include "data/dataset.h"
 
 struct vgg_validation {
     double loss;  /* mean of -log of the right class's posterior */

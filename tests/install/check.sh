@@ -53,7 +53,9 @@ staged_files() {
 ./opt/vgg/include/vgg.h
 ./opt/vgg/include/vgg_bench.h
 ./opt/vgg/include/vgg_footprint.h
+./opt/vgg/include/vgg_image.h
 ./opt/vgg/include/vgg_pictures.h
+./opt/vgg/include/vgg_status.h
 ./opt/vgg/include/vgg_train.h
 ./opt/vgg/lib/libvgg.a
 ./opt/vgg/lib/libvgg.so

@@ -1,5 +1,5 @@
 /* Reading picture files. */
-#include "train/picture.h"
+#include "data/picture.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,14 +1,14 @@
 /* Drawing samples: every number comes from a stream keyed by epoch and example. */
-#include "train/sample.h"
+#include "data/sample.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "backprop/streams.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "train/picture.h"
+#include "base/streams.h"
+#include "data/picture.h"
 
 struct draw {
     uint32_t width, height; /* of the rescaled picture */

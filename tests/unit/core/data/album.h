@@ -13,7 +13,7 @@
 
 #include "jpeg_maker.h"
 #include "png_maker.h"
-#include "train/dataset.h"
+#include "data/dataset.h"
 
 static char album[64]; /* its path */
 static struct vgg_team *teams[2];

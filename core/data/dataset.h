@@ -3,13 +3,13 @@
  * nothing that cannot be read is met later; as many as fit stay in memory.
  * Path of a training step: [this] -> sample.c -> backprop/network.c -> backprop/parameter.c.
  */
-#ifndef VGG_CORE_TRAIN_DATASET_H
-#define VGG_CORE_TRAIN_DATASET_H
+#ifndef VGG_CORE_DATA_DATASET_H
+#define VGG_CORE_DATA_DATASET_H
 
 #include "base/sha256.h"
 #include "base/team.h"
+#include "data/moments.h"
 #include "image/image.h"
-#include "train/moments.h"
 
 struct vgg_example {
     char *path;       /* owned */

@@ -1,5 +1,5 @@
 /* Colour statistics. Sums are in the order of the pictures, so threads do not change a bit. */
-#include "train/statistics.h"
+#include "data/statistics.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Moments of a picture's colours. Sums are integers: their order changes nothing. */
-#include "train/moments.h"
+#include "data/moments.h"
 
 struct vgg_moments vgg_moments_of(const struct vgg_image *image)
 {

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "base/random.h"
-#include "train/statistics.h"
+#include "data/statistics.h"
 
 static void assert_near(double value, double expected, double tolerance)
 {

@@ -2,8 +2,8 @@
  * Picture files.
  * Path of a dataset: image/walk.c -> [this] -> dataset.c, sample.c.
  */
-#ifndef VGG_CORE_TRAIN_PICTURE_H
-#define VGG_CORE_TRAIN_PICTURE_H
+#ifndef VGG_CORE_DATA_PICTURE_H
+#define VGG_CORE_DATA_PICTURE_H
 
 #include "image/image.h"
 

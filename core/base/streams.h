@@ -1,6 +1,6 @@
 /* What training draws random numbers for: the second key of every stream (base/random.h). */
-#ifndef VGG_CORE_BACKPROP_STREAMS_H
-#define VGG_CORE_BACKPROP_STREAMS_H
+#ifndef VGG_CORE_BASE_STREAMS_H
+#define VGG_CORE_BASE_STREAMS_H
 
 enum vgg_stream {
     VGG_STREAM_SPLIT = 1, /* class */

@@ -3,7 +3,7 @@
  * goes through the block in order and decides what is kept, so that neither the set nor what is
  * reported depends on who was first.
  */
-#include "train/dataset.h"
+#include "data/dataset.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backprop/streams.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/streams.h"
+#include "data/picture.h"
 #include "text/utf8.h"
-#include "train/picture.h"
 #include "vgg_pictures.h"
 
 enum { BLOCK_PER_THREAD = 4, FIRST_EXAMPLES = 64 };

@@ -1,6 +1,6 @@
 /* Moments of a picture's colours, of which statistics.h makes those of a set. */
-#ifndef VGG_CORE_TRAIN_MOMENTS_H
-#define VGG_CORE_TRAIN_MOMENTS_H
+#ifndef VGG_CORE_DATA_MOMENTS_H
+#define VGG_CORE_DATA_MOMENTS_H
 
 #include "image/image.h"
 

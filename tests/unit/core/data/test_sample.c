@@ -5,8 +5,8 @@
 
 #include "fault.h"
 #include "model_maker.h"
-#include "train/sample.h"
-#include "train/statistics.h"
+#include "data/sample.h"
+#include "data/statistics.h"
 
 enum { SIDE = 32, FLOATS = 3 * SIDE * SIDE };
 

@@ -1,8 +1,8 @@
 /* Statistics of the colours of a set. */
-#ifndef VGG_CORE_TRAIN_STATISTICS_H
-#define VGG_CORE_TRAIN_STATISTICS_H
+#ifndef VGG_CORE_DATA_STATISTICS_H
+#define VGG_CORE_DATA_STATISTICS_H
 
-#include "train/dataset.h"
+#include "data/dataset.h"
 
 /*
  * Mean, deviation and principal components of the colours, each picture weighing the same. A

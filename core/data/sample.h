@@ -3,10 +3,10 @@
  * random crop of it, mirrored half the time, its colours shifted.
  * Path of a training step: dataset.c -> [this] -> backprop/network.c -> backprop/parameter.c.
  */
-#ifndef VGG_CORE_TRAIN_SAMPLE_H
-#define VGG_CORE_TRAIN_SAMPLE_H
+#ifndef VGG_CORE_DATA_SAMPLE_H
+#define VGG_CORE_DATA_SAMPLE_H
 
-#include "train/dataset.h"
+#include "data/dataset.h"
 
 struct vgg_sampling {
     uint64_t seed;
