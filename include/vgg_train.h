@@ -18,6 +18,41 @@ enum vgg_train_init {
     VGG_TRAIN_GAUSSIAN /* normal, variance 1e-2: the paper's, for its configuration A */
 };
 
+/* What keeps the weights of a base (vgg_train_options.base). */
+enum vgg_freeze {
+    VGG_FREEZE_NONE,    /* nothing: every layer trains */
+    VGG_FREEZE_BLOCKS,  /* the first freeze_blocks of the five blocks of convolutions */
+    VGG_FREEZE_CONVS,   /* all convolutions: the FC layers train */
+    VGG_FREEZE_FEATURES /* all but the last layer, which is fitted to convergence */
+};
+
+/* What training will do, known before it begins. */
+struct vgg_train_plan {
+    enum vgg_freeze freeze;
+    size_t pictures, validation, classes; /* validation is 0 where folds are left out in turn */
+    uint32_t folds;                       /* 0: none */
+    size_t views;                         /* of a picture that the frozen layers compute */
+    size_t cached;                        /* of all views, those that need no computing */
+    double seconds;                       /* predicted, by a batch that was measured */
+    uint64_t bytes;                       /* of memory, predicted */
+};
+
+/* The frozen layers have computed so many views. */
+struct vgg_train_features {
+    size_t done, views;
+};
+
+/* What became of one picture, for a report. */
+struct vgg_train_picture {
+    const char *path;
+    uint32_t label;         /* its class; UINT32_MAX: of _unknown */
+    bool validation;        /* not trained on */
+    const float *posterior; /* [classes], of a network or layer that has not seen it; NULL: none */
+    double typicality;      /* in 0..1, so too; below 0: none */
+    size_t group;           /* exact and near duplicates share one */
+    bool copy;              /* an exact duplicate of an earlier picture */
+};
+
 /* A step is done. */
 struct vgg_train_progress {
     uint32_t epoch, epochs; /* of which; from 1 on */
@@ -49,6 +84,18 @@ struct vgg_train_options {
                               four convolutions and FC layers, of the same one all */
     double dropout;        /* of the two hidden FC layers [0.5]; below 0: none */
 
+    /*
+     * The base: any model file. Its configuration, widths, crop, preprocessing and test scales are
+     * taken unless given here, its classes never.
+     */
+    const char *base;       /* its path, or the name of base_bytes; NULL: none */
+    const void *base_bytes; /* the file in memory, or NULL; not needed after the call */
+    size_t base_size;
+    enum vgg_freeze freeze;
+    uint32_t freeze_blocks;     /* 1 to 4, of VGG_FREEZE_BLOCKS */
+    const char *features_cache; /* directory for what the frozen layers compute, or NULL: memory */
+    const char *teacher; /* a model of the same classes, whose posteriors are targets, or NULL */
+
     /* The data. */
     const char *validation;     /* a directory like `dir`, or NULL: a part of that is split off */
     double validation_fraction; /* of each class, then [0.1]; not below 0 */
@@ -56,6 +103,7 @@ struct vgg_train_options {
     uint32_t validation_scale;     /* [halfway between them] */
     double colour;                 /* deviation of the colour shift [0.1]; below 0: none */
     bool no_mirror;
+    bool balance;         /* weigh classes by their rarity */
     uint64_t cache_bytes; /* of decoded pictures to keep in memory */
 
     /* The descent. */
@@ -66,6 +114,8 @@ struct vgg_train_options {
     double rate;       /* [0.01]; not below 0 */
     double momentum;   /* [0.9]; below 0: none */
     double decay;      /* [5e-4]; below 0: none */
+    double smoothing;  /* part of each target that is spread over all classes; 0: none */
+    bool cosine; /* the rate falls to 0 by half a cosine over the epochs; no patience, drops */
     uint64_t seed;
     unsigned threads; /* 0: vgg_threads_default(); changes no result */
 
@@ -85,6 +135,13 @@ struct vgg_train_options {
      * the directories hold, and a class without pictures. */
     void (*on_skip)(void *user, const char *path, const char *reason);
     void (*on_ignore)(void *user, const char *path, const char *reason);
+    /* Once, before the work; a failure ends it. */
+    enum vgg_status (*on_plan)(void *user, const struct vgg_train_plan *plan,
+                               struct vgg_error *error);
+    void (*on_features)(void *user, const struct vgg_train_features *features);
+    /* Of each picture, at the end; `classes` are their names. */
+    void (*on_picture)(void *user, const struct vgg_train_picture *picture);
+    void (*on_classes)(void *user, const char *const *classes, size_t classes_n);
     void (*on_step)(void *user, const struct vgg_train_progress *progress);
     void (*on_epoch)(void *user, const struct vgg_train_epoch *epoch);
     bool (*stop)(void *user); /* asked after each step: true saves the state and ends */
@@ -101,6 +158,17 @@ struct vgg_train_result {
     uint32_t epochs;     /* done */
     uint32_t best_epoch; /* 0: none */
     double best_error, best_loss;
+    /* Of left-out posteriors as they are served; below 0: not measured. */
+    size_t measured;                  /* pictures */
+    double error;                     /* top-1 */
+    double nll[2], ece[2], ece_noise; /* before and after the temperature; of a calibrated model */
+    double temperature;               /* 0: none fitted */
+    double strength;                  /* of L2, of VGG_FREEZE_FEATURES */
+    size_t typicality;                /* known distances in the file; 0: none */
+    char typicality_reason[128];      /* why there are none */
+    size_t unknown;                   /* pictures of _unknown */
+    double unknown_auroc, unknown_caught; /* of these, at the reject level; below 0: none */
+    double reject;
 };
 
 /*
