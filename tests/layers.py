@@ -46,11 +46,12 @@ ROOMS = {
     "server/answer": "core/text process",
     "server/ops": "core/text process net gate http answer",
     "server/models": "process answer ops",
+    "server/pictures": "core/text process answer models",
     "server/work": "process answer ops models",
     "server/api": "core/text process net http answer ops models work",
     "server/v2": "core/text process http answer ops models work api",
     "server/serve": "core/text process net http answer ops models work api v2",
-    "server/cli": "core/text process net answer ops models",
+    "server/cli": "core/text process net answer ops models pictures",
     "server": "process serve cli",
 }
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/flights.h"
 #include "cli/report.h"
+#include "pictures/flights.h"
 #include "process/clock.h"
 #include "process/option_rows.h"
 #include "process/terminal.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/error_report.h"
-#include "cli/flights.h"
+#include "pictures/error_report.h"
+#include "pictures/flights.h"
 #include "process/option_rows.h"
 #include "process/terminal.h"
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/left_out.h"
-#include "cli/progress.h"
 #include "ops/signals.h"
+#include "pictures/left_out.h"
+#include "pictures/progress.h"
 #include "process/memory_room.h"
 #include "process/option_rows.h"
 #include "process/resources.h"

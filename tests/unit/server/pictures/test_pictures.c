@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/pictures.h"
 #include "fault.h"
+#include "pictures/pictures.h"
 #include "server/capture.h"
 
 static char root[] = "/tmp/vgg-pictures-XXXXXX";

@@ -6,8 +6,8 @@
 #define FLIGHTS_H
 
 #include "answer/evaluation.h"
-#include "cli/pictures.h"
-#include "cli/progress.h"
+#include "pictures/pictures.h"
+#include "pictures/progress.h"
 #include "process/options.h"
 
 enum {

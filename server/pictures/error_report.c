@@ -1,5 +1,5 @@
 /* Tables of error rates. */
-#include "cli/error_report.h"
+#include "pictures/error_report.h"
 
 #include <inttypes.h>
 #include <stdio.h>

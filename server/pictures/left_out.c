@@ -1,5 +1,5 @@
 /* The summary of what was left out. */
-#include "cli/left_out.h"
+#include "pictures/left_out.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/class_folders.h"
 #include "fault.h"
 #include "model_maker.h"
+#include "pictures/class_folders.h"
 #include "server/capture.h"
 
 static struct vgg_model *labelled, *plain; /* 5 classes */

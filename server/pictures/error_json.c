@@ -1,7 +1,7 @@
 /* vgg eval --json: every error rate in one object. */
 #include <inttypes.h>
 
-#include "cli/error_report.h"
+#include "pictures/error_report.h"
 #include "text/text.h"
 
 /* ,"KEY":"VALUE", or nothing for NULL. */

@@ -2,8 +2,8 @@
 #ifndef ERROR_REPORT_H
 #define ERROR_REPORT_H
 
-#include "cli/class_folders.h"
-#include "cli/error_rates.h"
+#include "pictures/class_folders.h"
+#include "pictures/error_rates.h"
 
 /* What became of a picture. */
 struct error_outcome {

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/left_out.h"
 #include "fault.h"
+#include "pictures/left_out.h"
 #include "server/capture.h"
 
 static void expect(struct left_out *left_out, const char *expected)

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/error_rates.h"
 #include "fault.h"
 #include "model_maker.h"
+#include "pictures/error_rates.h"
 
 enum { SIX = 6, CLASSES_MAX = 9, SCALES = 3, PICTURES = 200 };
 

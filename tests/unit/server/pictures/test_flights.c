@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "cli/flights.h"
+#include "pictures/flights.h"
 #include "server/capture.h"
 
 enum { PICTURES = 40 };

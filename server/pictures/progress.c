@@ -1,5 +1,5 @@
 /* The progress bar: "[=====>    ] 45/120  38%  2 failed  0:42 left". */
-#include "cli/progress.h"
+#include "pictures/progress.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Class folders. */
-#include "cli/class_folders.h"
+#include "pictures/class_folders.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #define PICTURES_H
 
 #include "answer/problem.h"
-#include "cli/left_out.h"
+#include "pictures/left_out.h"
 
 struct picture {
     char *path;   /* "-": standard input */

@@ -1,5 +1,5 @@
 /* Counting errors. */
-#include "cli/error_rates.h"
+#include "pictures/error_rates.h"
 
 #include <stdlib.h>
 #include <string.h>

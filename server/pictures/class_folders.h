@@ -2,7 +2,7 @@
 #ifndef CLASS_FOLDERS_H
 #define CLASS_FOLDERS_H
 
-#include "cli/pictures.h"
+#include "pictures/pictures.h"
 
 /* Zero-initialise. */
 struct class_folders {

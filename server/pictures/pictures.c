@@ -1,5 +1,5 @@
 /* Finding and reading pictures. */
-#include "cli/pictures.h"
+#include "pictures/pictures.h"
 
 #include <errno.h>
 #include <fcntl.h>

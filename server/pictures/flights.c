@@ -1,5 +1,5 @@
 /* The ring of pictures under way. */
-#include "cli/flights.h"
+#include "pictures/flights.h"
 
 #include <stdlib.h>
 
