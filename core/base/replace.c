@@ -114,10 +114,24 @@ static int create_temporary(const char *path, char *temporary, size_t size)
     return -1;
 }
 
+/* Fill the new file and give it the name `path`. */
+static enum vgg_status put(const char *path, const char *temporary, int fd,
+                           vgg_contents_fn *contents, void *user, struct vgg_error *error)
+{
+    enum vgg_status status = contents(user, fd, error);
+
+    if (status == VGG_OK && fsync(fd) != 0)
+        status = vgg_fail(error, VGG_IO, "cannot write it: %s", strerror(errno));
+    if (status == VGG_OK && rename(temporary, path) != 0)
+        status = vgg_fail(error, VGG_IO, "cannot put it in place: %s", strerror(errno));
+    return status;
+}
+
+/* Without contents it is only tried. */
 static enum vgg_status replace(const char *path, char *temporary, size_t size,
                                vgg_contents_fn *contents, void *user, struct vgg_error *error)
 {
-    enum vgg_status status;
+    enum vgg_status status = VGG_OK;
     struct stat target;
     int fd;
 
@@ -127,12 +141,9 @@ static enum vgg_status replace(const char *path, char *temporary, size_t size,
     fd = create_temporary(path, temporary, size);
     if (fd < 0)
         return vgg_fail(error, VGG_IO, "cannot create it: %s", strerror(errno));
-    status = contents(user, fd, error);
-    if (status == VGG_OK && fsync(fd) != 0)
-        status = vgg_fail(error, VGG_IO, "cannot write it: %s", strerror(errno));
-    if (status == VGG_OK && rename(temporary, path) != 0)
-        status = vgg_fail(error, VGG_IO, "cannot put it in place: %s", strerror(errno));
-    if (status != VGG_OK)
+    if (contents != NULL)
+        status = put(path, temporary, fd, contents, user, error);
+    if (contents == NULL || status != VGG_OK)
         (void)unlink(temporary);
     close(fd); /* after the rename: it ends the lock. fsync has told of what close could. */
     return status;
@@ -150,4 +161,9 @@ enum vgg_status vgg_replace(const char *path, vgg_contents_fn *contents, void *u
     status = replace(path, temporary, size, contents, user, error);
     free(temporary);
     return status;
+}
+
+enum vgg_status vgg_replace_try(const char *path, struct vgg_error *error)
+{
+    return vgg_replace(path, NULL, NULL, error);
 }

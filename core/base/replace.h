@@ -16,6 +16,12 @@ typedef enum vgg_status vgg_contents_fn(void *user, int fd, struct vgg_error *er
 enum vgg_status vgg_replace(const char *path, vgg_contents_fn *contents, void *user,
                             struct vgg_error *error);
 
+/*
+ * Could `path` be replaced, as far as can be told before there are contents? Creates a file beside
+ * it and removes it again. Errors: IO, NO_MEMORY.
+ */
+enum vgg_status vgg_replace_try(const char *path, struct vgg_error *error);
+
 /* write() until all is written. Errors: IO. */
 enum vgg_status vgg_write_all(int fd, const void *bytes, size_t size, struct vgg_error *error);
 

@@ -151,6 +151,26 @@ static void what_is_no_regular_file(void **state)
 
 /* ---------------------------------------------------------------- full disks ----------------- */
 
+/* A path is tried: what was there stays, what was not does not appear. */
+static void a_trial(void **state)
+{
+    struct vgg_error error = {0};
+
+    (void)state;
+    maker_write(path, "old", 3);
+    assert_int_equal(vgg_replace_try(path, &error), VGG_OK);
+    check_holds(path, "old");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(vgg_replace_try(path, &error), VGG_OK);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(files_beside(), 0);
+    assert_int_equal(vgg_replace_try(directory, &error), VGG_IO);
+    assert_non_null(strstr(error.text, "not a regular file"));
+    error = (struct vgg_error){0};
+    assert_int_equal(vgg_replace_try("/nowhere/report.html", &error), VGG_IO);
+    assert_string_equal(error.text, "cannot create it: No such file or directory");
+}
+
 static void a_full_device(void **state)
 {
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -377,6 +397,7 @@ int main(void)
         cmocka_unit_test(in_the_current_directory),
         cmocka_unit_test(contents_that_fail),
         cmocka_unit_test(what_is_no_regular_file),
+        cmocka_unit_test(a_trial),
         cmocka_unit_test(a_full_device),
         cmocka_unit_test(a_full_file_system),
         cmocka_unit_test(a_killed_writer),
