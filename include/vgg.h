@@ -54,6 +54,8 @@ struct vgg_model_info {
     const char *channels;   /* "RGB" or "BGR" */
     const char *kernel;     /* the kernels that will run it: "portable", ... */
     const char *fc_weights; /* how FC weights are held: "f32" or "f16" */
+    uint32_t typicality;    /* known distances (vgg_typicality.h); 0: it has no typicality */
+    double reject;          /* the level of vgg_reject_level; 0: likewise */
 };
 
 /* One convolution; FC layers are convolutions whose kernel covers the map. */
@@ -249,9 +251,10 @@ struct vgg_job_options {
     void (*on_view)(void *user, uint64_t macs);
     /* vgg_job_wait will return at once. Must not call the engine. */
     void (*on_done)(void *user);
-    void *user;    /* of the callbacks, which the engine's thread calls */
-    bool maps;     /* keep the class score maps, for vgg_job_map */
-    bool features; /* keep the image features, for vgg_job_features */
+    void *user;      /* of the callbacks, which the engine's thread calls */
+    bool maps;       /* keep the class score maps, for vgg_job_map */
+    bool features;   /* keep the image features, for vgg_job_features */
+    bool typicality; /* compute it, for vgg_job_typicality (vgg_typicality.h) */
 };
 
 /*
