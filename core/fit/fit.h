@@ -2,7 +2,7 @@
  * The last layer alone, a convex problem: multinomial logistic regression with L2 on what the
  * frozen layers compute, solved to convergence. Its strength is chosen, and its scores are made to
  * mean something (calibration.h), by the posteriors of pictures that were left out. Path of a fit:
- * [this] -> rotation.c -> problem.c -> lbfgs.c -> calibration.c.
+ * [this] -> rotation.c -> path.c -> calibration.c.
  */
 #ifndef VGG_CORE_FIT_FIT_H
 #define VGG_CORE_FIT_FIT_H
@@ -48,7 +48,7 @@ struct vgg_fit_head {
     double nll[2], ece[2]; /* before and after the temperature */
     double ece_noise;      /* the expected ece of scores that mean what they say */
     double error;          /* top-1 */
-    unsigned steps;        /* of the solver, over all fits */
+    unsigned passes;       /* over the rows, by all fits */
 };
 
 /*
@@ -64,7 +64,7 @@ enum vgg_status vgg_fit_head(const struct vgg_fit_set *set, const struct vgg_fit
 /* Free what it holds; zeros are allowed. */
 void vgg_fit_head_fini(struct vgg_fit_head *head);
 
-/* At most so many bytes will be taken by vgg_fit_head, beside the sets. */
+/* At most so many bytes will be taken by vgg_fit_head, beside the sets and VGG_GEMM_BYTES. */
 uint64_t vgg_fit_bytes(const struct vgg_fit_set *set, const struct vgg_fit_options *options);
 
 #endif
