@@ -6,7 +6,7 @@
 #ifndef VGG_CORE_FIT_OBJECTIVE_H
 #define VGG_CORE_FIT_OBJECTIVE_H
 
-#include "fit/fit.h"
+#include "fit/set.h"
 
 /* What is minimised; its rows are centred and scaled. */
 struct vgg_objective {

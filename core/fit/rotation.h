@@ -6,7 +6,7 @@
 #ifndef VGG_CORE_FIT_ROTATION_H
 #define VGG_CORE_FIT_ROTATION_H
 
-#include "fit/fit.h"
+#include "fit/set.h"
 
 /* Zero-initialise. */
 struct vgg_rotation {
