@@ -38,6 +38,7 @@ ROOMS = {
     "core/engine": "base image kernels nn model",
     "core/backprop": "base blas kernels nn model",
     "core/data": "base text image",
+    "core/fit": "base blas",
     "core/train": "base image blas kernels nn model engine backprop data",
 
     "server/process": "core/text",

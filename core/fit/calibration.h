@@ -18,9 +18,10 @@ struct vgg_logits {
 };
 
 /*
- * The temperature of least negative log-likelihood, within 1/20 to 20. To be folded into the last
- * layer: its weights and biases divided by it. The same bits for any number of threads. Errors:
- * NO_MEMORY.
+ * The temperature of least negative log-likelihood, within 1/20 to 20, where each picture counts as
+ * 1/(n + 2) of a mistake (as Platt's targets do): however many were all right, the next may not be.
+ * To be folded into the last layer: its weights and biases divided by it. The same bits for any
+ * number of threads. Errors: NO_MEMORY.
  */
 enum vgg_status vgg_temperature_fit(const struct vgg_logits *logits, struct vgg_team *team,
                                     double *temperature, struct vgg_error *error);
@@ -29,10 +30,17 @@ enum vgg_status vgg_temperature_fit(const struct vgg_logits *logits, struct vgg_
 void vgg_temperature_apply(const struct vgg_logits *logits, double temperature,
                            struct vgg_team *team, double *posteriors);
 
+/*
+ * The mean negative log-likelihood of posteriors[pictures][classes], weighted by weights[pictures]
+ * or (NULL) not, nats; a posterior of 0 counts as 1e-30.
+ */
+double vgg_log_loss(const double *posteriors, size_t pictures, size_t classes,
+                    const uint32_t *labels, const double *weights);
+
 /* What posteriors of labelled pictures are worth. */
 struct vgg_calibration {
     double error; /* top-1: part of the pictures, 0..1 */
-    double nll;   /* mean negative log-likelihood, nats; a posterior of 0 counts as 1e-30 */
+    double nll;   /* vgg_log_loss */
     double ece;   /* expected calibration error: mean distance, over 15 bins of confidence, between
                      confidence and the part that is right */
     double noise; /* the ece that is to be expected of posteriors that mean what they say */

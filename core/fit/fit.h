@@ -2,40 +2,12 @@
  * The last layer alone, a convex problem: multinomial logistic regression with L2 on what the
  * frozen layers compute, solved to convergence. Its strength is chosen, and its scores are made to
  * mean something (calibration.h), by the posteriors of pictures that were left out. Path of a fit:
- * [this] -> rotation.c -> problem.c -> lbfgs.c -> calibration.c.
+ * [this] -> rotation.c -> path.c -> calibration.c.
  */
 #ifndef VGG_CORE_FIT_FIT_H
 #define VGG_CORE_FIT_FIT_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "base/team.h"
-
-/* Features of pictures, each seen in so many views; nothing is owned. */
-struct vgg_fit_set {
-    const float *rows; /* [pictures][views][dims]; finite */
-    size_t pictures, views, dims;
-    const uint32_t *labels; /* [pictures], < classes */
-    uint32_t classes;
-    const double *weights; /* [pictures]: of a picture's loss, at least 0; NULL: all 1 */
-};
-
-/* Zero fields take the value in brackets, where there is one. */
-struct vgg_fit_options {
-    struct vgg_team *team;
-    /*
-     * Whose posteriors choose the strength and the temperature: of each fold, those of a layer
-     * fitted on the other folds; or, where it is given, of this set, those of the layer fitted on
-     * the first. With neither, `strength` is given and nothing is measured.
-     */
-    const uint32_t *folds; /* [pictures], < folds_n: the one that leaves the picture out; or NULL */
-    uint32_t folds_n;
-    const struct vgg_fit_set *validation; /* of the same views, dims and classes */
-    double strength;                      /* of L2 [the best of a path] */
-    bool (*stop)(void *user); /* asked several times a second by the caller's thread; or NULL */
-    void *user;
-};
+#include "fit/set.h"
 
 /* The layer, and what is known of its posteriors (softmax of each view, then the mean). */
 struct vgg_fit_head {
@@ -48,7 +20,7 @@ struct vgg_fit_head {
     double nll[2], ece[2]; /* before and after the temperature */
     double ece_noise;      /* the expected ece of scores that mean what they say */
     double error;          /* top-1 */
-    unsigned steps;        /* of the solver, over all fits */
+    unsigned passes;       /* over the rows, by all fits */
 };
 
 /*
@@ -64,7 +36,7 @@ enum vgg_status vgg_fit_head(const struct vgg_fit_set *set, const struct vgg_fit
 /* Free what it holds; zeros are allowed. */
 void vgg_fit_head_fini(struct vgg_fit_head *head);
 
-/* At most so many bytes will be taken by vgg_fit_head, beside the sets. */
+/* At most so many bytes will be taken by vgg_fit_head, beside the sets and VGG_GEMM_BYTES. */
 uint64_t vgg_fit_bytes(const struct vgg_fit_set *set, const struct vgg_fit_options *options);
 
 #endif
