@@ -1,4 +1,7 @@
-/* Fitting typicality to the image features of a data set. */
+/*
+ * Fitting typicality to the features of pictures that nothing was trained on. Path of a fit:
+ * [this] -> covariance.c -> left_out.c -> typicality.c.
+ */
 #ifndef VGG_CORE_TYPICALITY_FIT_H
 #define VGG_CORE_TYPICALITY_FIT_H
 
@@ -6,43 +9,44 @@
 #include "typicality/typicality.h"
 
 enum {
-    VGG_TYPICALITY_HELD_OUT_MIN = 50, /* known distances that are worth having */
+    VGG_TYPICALITY_TRAINED_MIN = 50, /* pictures, where features were trained */
     VGG_TYPICALITY_REASON_BYTES = 128
 };
 
-/* Features of pictures as vgg_job_features gives them: rows[n][features]. */
 struct vgg_typicality_set {
-    const float *rows;
+    uint32_t features, classes;
     size_t n;
-    const uint32_t *labels; /* [n] */
-    /* [n]: pictures of one group (duplicates) are left out together; NULL: each alone. */
+    const float *rows;      /* [n][features], as vgg_job_features gives them: over all views */
+    const uint32_t *labels; /* [n], < classes; two pictures or more of each class */
+    /* [n]: pictures of one class and group (duplicates, bursts) are left out together; NULL: none
+     * has such. */
     const size_t *groups;
 };
 
 struct vgg_typicality_options {
-    uint32_t features, classes;
     struct vgg_team *team; /* changes no bit */
     /*
-     * Were the features trained on the pictures? Then the known distances are those of held_out,
-     * pictures that nothing was trained on, else those of the set itself, left out in turn.
+     * Were the features trained on pictures of these classes? The set is those kept from that, the
+     * validation's, and has VGG_TYPICALITY_TRAINED_MIN or more; else it is all pictures.
      */
     bool trained;
-    struct vgg_typicality_set held_out; /* needs no labels or groups */
-    struct vgg_typicality_set unknown;  /* pictures of _unknown/, if any: they set the level */
+    const float *unknown; /* [unknown_n][features] of pictures of none of the classes, or NULL */
+    size_t unknown_n;
 };
 
-/* What it found. */
+/* What was found. */
 struct vgg_typicality_found {
     char reason[VGG_TYPICALITY_REASON_BYTES]; /* why there is no typicality; "": there is */
-    double *known;        /* p among the others: of the set's pictures, or those held out; owned */
-    double *unknown;      /* [unknown.n]; owned */
-    double auroc, caught; /* of the unknown, at the reject level; below 0: there are none */
+    double *known;        /* [n]: typicality of each picture among the others; owned */
+    double *unknown;      /* [unknown_n]: that of the unknown; owned */
+    double auroc, caught; /* of the unknown; the share below the reject level; below 0: none */
 };
 
 /*
- * Fit *typicality (known_n 0 where found->reason says why) and fill *found. Each class has two
- * pictures or more. Errors: NO_MEMORY, BAD_MODEL (features that are not finite); both are empty
- * then.
+ * Fit *typicality (known_n 0 where found->reason says why) and fill *found. The level is the
+ * default, 0.01; with unknown pictures it is the one, of at most 0.05, at which the share of them
+ * that is caught less that of the known refused is greatest. The same bits for any number of
+ * threads. Errors: BAD_ARGUMENT (features that are not finite), NO_MEMORY; both are empty then.
  */
 enum vgg_status vgg_typicality_fit(const struct vgg_typicality_set *set,
                                    const struct vgg_typicality_options *options,
