@@ -19,6 +19,9 @@
 extern "C" {
 #endif
 
+/* A folder among the classes that is none: its pictures show none of them. */
+#define VGG_UNKNOWN_FOLDER "_unknown"
+
 /* What a walk tells; a status other than OK ends it. Strings are valid during the call. Any may be
  * NULL. */
 struct vgg_walk {

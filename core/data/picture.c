@@ -81,8 +81,18 @@ static enum vgg_status decode(const uint8_t *bytes, size_t size, struct vgg_imag
     return vgg_image_decode(bytes, size, NULL, image, error);
 }
 
-enum vgg_status vgg_picture_read(const char *path, struct vgg_image **image, uint64_t *file_bytes,
-                                 struct vgg_error *error)
+static void describe(const uint8_t *bytes, size_t size, struct vgg_picture_file *file)
+{
+    struct vgg_sha256 sha;
+
+    file->bytes = size;
+    vgg_sha256_init(&sha);
+    vgg_sha256_update(&sha, bytes, size);
+    vgg_sha256_final(&sha, file->sha256);
+}
+
+enum vgg_status vgg_picture_read(const char *path, struct vgg_image **image,
+                                 struct vgg_picture_file *file, struct vgg_error *error)
 {
     size_t size = 0;
     int fd = -1;
@@ -96,7 +106,8 @@ enum vgg_status vgg_picture_read(const char *path, struct vgg_image **image, uin
     close(fd);
     if (status == VGG_OK)
         status = decode(bytes, size, image, error);
-    *file_bytes = size;
+    if (status == VGG_OK && file != NULL)
+        describe(bytes, size, file);
     free(bytes);
     return status;
 }

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/streams.h"
-#include "data/picture.h"
 
 struct draw {
     uint32_t width, height; /* of the rescaled picture */
@@ -68,24 +67,6 @@ static void normalise(const struct vgg_dataset *dataset, const struct draw *draw
     }
 }
 
-/* The picture of an example that was not kept, as it was when the set was opened. */
-static enum vgg_status read_again(const struct vgg_example *example, struct vgg_image **image,
-                                  struct vgg_error *error)
-{
-    struct vgg_error reason = {0};
-    uint64_t file_bytes;
-    enum vgg_status status = vgg_picture_read(example->path, image, &file_bytes, &reason);
-
-    if (status != VGG_OK)
-        return vgg_fail(error, status, "%s: %s", example->path, reason.text);
-    if (file_bytes == example->file_bytes && (*image)->info.width == example->width &&
-        (*image)->info.height == example->height)
-        return VGG_OK;
-    vgg_image_destroy(*image);
-    return vgg_fail(error, VGG_BAD_IMAGE, "%s: another picture than when training began",
-                    example->path);
-}
-
 enum vgg_status vgg_sample(const struct vgg_dataset *dataset, const struct vgg_sampling *sampling,
                            size_t index, uint64_t epoch, float *out, struct vgg_error *error)
 {
@@ -105,7 +86,7 @@ enum vgg_status vgg_sample(const struct vgg_dataset *dataset, const struct vgg_s
     if (pixels == NULL)
         return vgg_fail_memory(error);
     if (image == NULL)
-        status = read_again(example, &image, error);
+        status = vgg_example_read(example, &image, error);
     if (status == VGG_OK) {
         status = vgg_resample_part(image->pixels, example->width, example->height, pixels,
                                    draw.width, draw.height, &draw.crop, error);

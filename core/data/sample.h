@@ -6,7 +6,7 @@
 #ifndef VGG_CORE_DATA_SAMPLE_H
 #define VGG_CORE_DATA_SAMPLE_H
 
-#include "data/dataset.h"
+#include "data/set.h"
 
 struct vgg_sampling {
     uint64_t seed;

@@ -1,4 +1,4 @@
-/* Colour statistics. Sums are in the order of the pictures, so threads do not change a bit. */
+/* Statistics. Sums are in the order of the pictures, so threads do not change a bit. */
 #include "data/statistics.h"
 
 #include <math.h>
@@ -101,4 +101,17 @@ void vgg_dataset_statistics(struct vgg_dataset *dataset)
         for (unsigned k = 0; k < 3; k++)
             dataset->shift[c][k] = vectors[c][k] * sqrt(fmax(values[k], 0));
     }
+}
+
+void vgg_dataset_class_weights(const struct vgg_dataset *dataset, double *weights)
+{
+    double classes = 0, n = (double)dataset->examples_n;
+
+    for (size_t c = 0; c < dataset->classes_n; c++)
+        weights[c] = 0;
+    for (size_t i = 0; i < dataset->examples_n; i++)
+        classes += weights[dataset->examples[i].label]++ == 0;
+    for (size_t c = 0; c < dataset->classes_n; c++)
+        if (weights[c] > 0)
+            weights[c] = n / (classes * weights[c]);
 }

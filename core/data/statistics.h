@@ -1,14 +1,20 @@
-/* Statistics of the colours of a set. */
+/* Statistics of a set: of its colours, and of its classes. */
 #ifndef VGG_CORE_DATA_STATISTICS_H
 #define VGG_CORE_DATA_STATISTICS_H
 
-#include "data/dataset.h"
+#include "data/set.h"
 
 /*
  * Mean, deviation and principal components of the colours, each picture weighing the same. A
  * deviation is at least 1/255.
  */
 void vgg_dataset_statistics(struct vgg_dataset *dataset);
+
+/*
+ * weights[classes] of the losses of each class's pictures, the inverse of how many there are; their
+ * mean over all pictures is 1. A class without pictures has 0.
+ */
+void vgg_dataset_class_weights(const struct vgg_dataset *dataset, double *weights);
 
 /*
  * Eigenvectors (columns) and eigenvalues, descending, of a symmetric matrix, by Jacobi's rotations.

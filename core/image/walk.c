@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "text/list.h"
 
-enum { DEPTH_MAX = 64, FIRST_ITEMS = 64, LIST_BYTES = 280, MORE_BYTES = 24 };
+enum { DEPTH_MAX = 64, FIRST_ITEMS = 64 };
 
 static const char hidden[] = "hidden", junk[] = "of an archiver or a file manager",
                   unlike[] = "not a picture's name", irregular[] = "not a regular file",
@@ -171,8 +172,7 @@ struct walking {
     /* Of classes. */
     const struct entry *folder;
     bool known;
-    size_t strangers, named; /* folders that are no class; those in `names` */
-    char names[LIST_BYTES];
+    struct text_list strangers; /* folders that are no class */
 };
 
 static enum vgg_status leave_out(struct walking *walking, const char *path, const char *reason,
@@ -181,19 +181,6 @@ static enum vgg_status leave_out(struct walking *walking, const char *path, cons
     const struct vgg_walk *walk = walking->walk;
 
     return walk->on_left_out != NULL ? walk->on_left_out(walk->user, path, reason, lost) : VGG_OK;
-}
-
-/* What does not fit is only counted. */
-static void note_stranger(struct walking *walking, const char *name)
-{
-    size_t used = strlen(walking->names);
-    int room = LIST_BYTES - MORE_BYTES - (int)used;
-
-    walking->strangers++;
-    if (used != 0 && (int)strlen(name) + 2 > room)
-        return;
-    snprintf(walking->names + used, LIST_BYTES - used, "%s%.*s", used != 0 ? ", " : "", room, name);
-    walking->named++;
 }
 
 /* Is the folder of this first picture a class? */
@@ -207,7 +194,7 @@ static enum vgg_status meet_class(struct walking *walking)
         status = walk->on_class(walk->user, walking->folder->path, walking->folder->name,
                                 &walking->known);
     if (!walking->known)
-        note_stranger(walking, walking->folder->name);
+        text_list_add(&walking->strangers, walking->folder->name);
     return status;
 }
 
@@ -363,14 +350,10 @@ static enum vgg_status walk_class(struct walking *walking, const char *top,
 
 static enum vgg_status fail_strangers(struct walking *walking, const char *directory)
 {
-    size_t used = strlen(walking->names);
+    size_t n = walking->strangers.n;
 
-    if (walking->named < walking->strangers)
-        snprintf(walking->names + used, LIST_BYTES - used, " and %zu more",
-                 walking->strangers - walking->named);
     return vgg_fail(walking->error, VGG_BAD_ARGUMENT, "%zu folder%s none of the classes: %s; in %s",
-                    walking->strangers, walking->strangers == 1 ? " is" : "s are", walking->names,
-                    directory);
+                    n, n == 1 ? " is" : "s are", text_list_end(&walking->strangers), directory);
 }
 
 enum vgg_status vgg_walk_classes(const char *directory, const struct vgg_walk *walk,
@@ -383,7 +366,7 @@ enum vgg_status vgg_walk_classes(const char *directory, const struct vgg_walk *w
     sort(&entries, by_name);
     for (size_t i = 0; i < entries.n && status == VGG_OK; i++)
         status = walk_class(&walking, directory, &entries.items[i]);
-    if (status == VGG_OK && walking.strangers != 0)
+    if (status == VGG_OK && walking.strangers.n != 0)
         status = fail_strangers(&walking, directory);
     entries_fini(&entries);
     return status;

@@ -15,6 +15,7 @@
 #include "base/replace.h"
 #include "blas/gemm.h"
 #include "data/sample.h"
+#include "data/split.h"
 #include "data/statistics.h"
 #include "train/footprint.h"
 #include "train/output.h"
@@ -57,7 +58,7 @@ static enum vgg_status open_data(struct training *training, const char *dir,
     vgg_dataset_digest(&training->train, training->data);
     if (settings->validation == NULL)
         status = vgg_dataset_split(&training->train, settings->validation_fraction, settings->seed,
-                                   &training->validation, error);
+                                   NULL, &training->validation, error);
     else {
         options.classes = (const char *const *)training->train.classes;
         options.classes_n = training->train.classes_n;

@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "base/error.h"
-#include "data/picture.h"
 
 enum { FLIGHTS = 16 }; /* jobs at the engine, so that it can batch */
 
@@ -17,12 +16,12 @@ static enum vgg_status submit(struct vgg_engine *engine, struct vgg_model *model
     struct vgg_views *views = NULL;
     struct vgg_error reason = {0};
     enum vgg_status status = VGG_OK;
-    uint64_t file_bytes;
 
     if (example->image == NULL)
-        status = vgg_picture_read(example->path, &read, &file_bytes, &reason);
-    if (status == VGG_OK)
-        status = vgg_views_create(read != NULL ? read : example->image, &request, &views, &reason);
+        status = vgg_example_read(example, &read, error);
+    if (status != VGG_OK)
+        return status;
+    status = vgg_views_create(read != NULL ? read : example->image, &request, &views, &reason);
     if (status == VGG_OK)
         status = vgg_engine_submit(engine, model, views, NULL, job, &reason);
     if (status != VGG_OK) {

@@ -11,7 +11,7 @@ struct vgg_validation {
 
 /*
  * Evaluate `model` on every picture of the set at one scale, without mirrors, densely. Errors:
- * NO_MEMORY, BAD_MODEL (scores are not finite), those of vgg_picture_read.
+ * NO_MEMORY, BAD_MODEL (scores are not finite), those of vgg_example_read.
  */
 enum vgg_status vgg_validate(struct vgg_engine *engine, struct vgg_model *model,
                              const struct vgg_dataset *dataset, uint32_t scale,

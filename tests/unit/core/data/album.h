@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/dataset.h"
 #include "jpeg_maker.h"
 #include "png_maker.h"
-#include "data/dataset.h"
 
 static char album[64]; /* its path */
 static struct vgg_team *teams[2];

@@ -229,15 +229,26 @@ static void bad_files_are_skipped(void **state)
 
 /* ---------------------------------------------------------------- refusals ------------------- */
 
+/* The layout is shown, and the directory that may be meant. */
 static void too_few_classes(void **state)
 {
+    static const char layout[] = "expected DIR/CLASS/PICTURE, such as DIR/cat/1.jpg";
+    char meant[128];
+
     (void)state;
     album_png("outside.png", 5, 5);
-    album_refused(&keep_all, VGG_BAD_ARGUMENT, "with usable pictures: 0");
+    album_refused(&keep_all, VGG_BAD_ARGUMENT, "no class folder holds a usable picture");
+    album_refused(&keep_all, VGG_BAD_ARGUMENT, layout);
     album_png("a/1.png", 5, 5);
-    album_refused(&keep_all, VGG_BAD_ARGUMENT, "with usable pictures: 1; at least 2");
+    album_refused(&keep_all, VGG_BAD_ARGUMENT, "a single class folder holds usable pictures, a;");
+    album_refused(&keep_all, VGG_BAD_ARGUMENT, layout);
     album_text("b/1.png", "no picture");
-    album_refused(&keep_all, VGG_BAD_ARGUMENT, "with usable pictures: 1; at least 2");
+    album_refused(&keep_all, VGG_BAD_ARGUMENT, "a single class folder holds usable pictures, a;");
+    assert_int_equal(remove(album_path("a/1.png")), 0);
+    album_png("a/cat/1.png", 5, 5);
+    album_png("a/dog/1.png", 5, 5);
+    snprintf(meant, sizeof meant, "all of them in folders of its own: is %s/a meant?", album);
+    album_refused(&keep_all, VGG_BAD_ARGUMENT, meant);
 }
 
 /* Classes of which nothing can be used are left out, and the labels of the others close up. */
@@ -290,7 +301,8 @@ static void unreadable_directories(void **state)
     error = (struct vgg_error){0};
     assert_int_equal(vgg_dataset_open(album_path("plain"), &keep_all, teams[0], &dataset, &error),
                      VGG_IO);
-    assert_non_null(strstr(error.text, "Not a directory"));
+    assert_non_null(strstr(error.text, "plain: a file, not a directory (an archive is"));
+    assert_non_null(strstr(error.text, "DIR/CLASS/PICTURE"));
     album_fill(1);
     album_png("a/sub/1.png", 5, 5);
     assert_int_equal(chmod(album_path("a/sub"), 0), 0);

@@ -3,10 +3,10 @@
 
 #include <math.h>
 
-#include "fault.h"
-#include "model_maker.h"
 #include "data/sample.h"
 #include "data/statistics.h"
+#include "fault.h"
+#include "model_maker.h"
 
 enum { SIDE = 32, FLOATS = 3 * SIDE * SIDE };
 

@@ -1,6 +1,7 @@
 /* Dividing a set of pictures in two. */
 #include "album.h"
 
+#include "data/split.h"
 #include "fault.h"
 
 enum { CLASSES = 6 };
@@ -63,7 +64,7 @@ static void each_class_gives_its_share(void **state)
         struct vgg_dataset from, to;
 
         make(&from, counts);
-        assert_int_equal(vgg_dataset_split(&from, cases[i].fraction, 5, &to, NULL), VGG_OK);
+        assert_int_equal(vgg_dataset_split(&from, cases[i].fraction, 5, NULL, &to, NULL), VGG_OK);
         assert_int_equal(to.classes_n, CLASSES);
         for (uint32_t c = 0; c < CLASSES; c++) {
             assert_string_equal(to.classes[c], from.classes[c]);
@@ -96,7 +97,7 @@ static void the_seed_decides(void **state)
     for (unsigned seed = 0; seed < SEEDS; seed++) {
         for (unsigned round = 0; round < 2; round++) {
             make(&from, counts);
-            assert_int_equal(vgg_dataset_split(&from, 0.25, seed, &to, NULL), VGG_OK);
+            assert_int_equal(vgg_dataset_split(&from, 0.25, seed, NULL, &to, NULL), VGG_OK);
             vgg_dataset_digest(&to, round == 0 ? digests[seed] : again);
             for (size_t i = 0; i < to.examples_n && round == 0; i++)
                 times[to.examples[i].width]++;
@@ -129,7 +130,7 @@ static void without_memory_nothing_moves(void **state)
         enum vgg_status status;
 
         fault_arm(n);
-        status = vgg_dataset_split(&from, 0.5, 1, &to, &error);
+        status = vgg_dataset_split(&from, 0.5, 1, NULL, &to, &error);
         fired = fault_disarm();
         if (!fired) {
             assert_int_equal(status, VGG_OK);

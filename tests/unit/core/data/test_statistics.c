@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/random.h"
+#include "data/split.h"
 #include "data/statistics.h"
 
 static void assert_near(double value, double expected, double tolerance)
@@ -79,14 +80,14 @@ static void equal_a_direct_computation(void **state)
     vgg_dataset_statistics(&dataset);
     check(&dataset);
     /* Of a part, after the other one has gone. */
-    assert_int_equal(vgg_dataset_split(&dataset, 0.3, 1, &rest, NULL), VGG_OK);
+    assert_int_equal(vgg_dataset_split(&dataset, 0.3, 1, NULL, &rest, NULL), VGG_OK);
     vgg_dataset_statistics(&rest);
     check(&rest);
     vgg_dataset_fini(&rest);
     /* The same bits from one thread and without a cache. */
     options.cache_bytes = 0;
     album_open(&options, teams[0], &again);
-    assert_int_equal(vgg_dataset_split(&again, 0.3, 1, &rest, NULL), VGG_OK);
+    assert_int_equal(vgg_dataset_split(&again, 0.3, 1, NULL, &rest, NULL), VGG_OK);
     vgg_dataset_statistics(&dataset);
     vgg_dataset_statistics(&again);
     assert_memory_equal(again.mean, dataset.mean, sizeof dataset.mean);

@@ -1,0 +1,38 @@
+/*
+ * Pictures that coincide: copies of a file, the same picture encoded again, resized, brightened,
+ * mirrored or cropped a little, and bursts of shots of one scene.
+ * Path of a training: dataset.c -> [this] -> split.c.
+ */
+#ifndef VGG_CORE_DATA_DUPLICATES_H
+#define VGG_CORE_DATA_DUPLICATES_H
+
+#include "base/team.h"
+#include "data/set.h"
+
+/*
+ * Group the pictures of one or several sets (what is trained on, what is validated on), numbered
+ * through in the order of the sets. group[i] is the first picture that coincides with picture i,
+ * itself or by way of others; i where there is none before it. copy[i], unless NULL: it is an
+ * earlier picture once more, of the same bytes or the same pixels. Labels are not looked at.
+ *
+ * Every pair is compared, by 64 bits each. The result does not depend on the team's threads.
+ * Errors: NO_MEMORY.
+ */
+enum vgg_status vgg_duplicates_find(const struct vgg_dataset *const *sets, size_t sets_n,
+                                    struct vgg_team *team, size_t *group, bool *copy,
+                                    struct vgg_error *error);
+
+/* What there is to tell of them. */
+struct vgg_duplicates {
+    size_t copies;     /* pictures that are an earlier one once more */
+    size_t groups;     /* of two pictures or more */
+    size_t pictures;   /* in these groups */
+    size_t largest;    /* pictures of the largest one; 1 where there is none, 0 without pictures */
+    size_t mislabeled; /* groups whose pictures are not all of one class: a label may be wrong */
+    size_t leaks;      /* groups with pictures in two sets */
+};
+
+struct vgg_duplicates vgg_duplicates_count(const struct vgg_dataset *const *sets, size_t sets_n,
+                                           const size_t *group, const bool *copy);
+
+#endif
