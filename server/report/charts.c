@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { LEFT = 56, RIGHT = 12, TOP = 10, BOTTOM = 44 }; /* margins */
+enum { LEFT = 72, RIGHT = 28, TOP = 10, BOTTOM = 44 }; /* margins */
 
 double chart_x(const struct chart *chart, double value)
 {
