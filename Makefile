@@ -114,6 +114,7 @@ $(BUILD)/%.gz: %
 page_files := $(wildcard server/api/page/*)
 $(BUILD)/core/model/imagenet_labels.o: core/model/imagenet_labels.txt
 $(BUILD)/server/api/openapi_file.o: server/api/openapi.json
+$(BUILD)/server/report/files.o: server/api/page/look.css server/report/report.css server/report/report.js
 $(BUILD)/server/api/page_files.o: $(page_files) $(page_files:%=$(BUILD)/%.gz)
 
 $(BUILD)/embedded_none.o: server/models/embedded.S

@@ -49,11 +49,12 @@ ROOMS = {
     "server/ops": "core/text process net gate http answer",
     "server/models": "process answer ops",
     "server/pictures": "core/text process answer models",
+    "server/report": "core/base core/text pictures",
     "server/work": "process answer ops models",
     "server/api": "core/text process net http answer ops models work",
     "server/v2": "core/text process http answer ops models work api",
     "server/serve": "core/text process net http answer ops models work api v2",
-    "server/cli": "core/text process net answer ops models pictures",
+    "server/cli": "core/text process net answer ops models pictures report",
     "server": "process serve cli",
 }
 
@@ -63,7 +64,7 @@ LIBRARIES = {
     "GnuTLS": (r"gnutls/.*", ["server/net"]),
     "jansson": (r"jansson.*\.h", ["server/answer", "server/ops", "server/cli"]),
     "OpenBLAS": (r"(.*/)?(f?cblas.*|openblas_config|f77blas|lapacke?.*)\.h", ["core/blas"]),
-    "libjpeg": (r"(.*/)?(jpeglib|jerror|jmorecfg|jconfig|turbojpeg)\.h", ["core/image"]),
+    "libjpeg": (r"(.*/)?(jpeglib|jerror|jmorecfg|jconfig|turbojpeg)\.h", ["core/image", "server/report"]),
     "libwebp": (r"webp/.*", ["core/image"]),
     "nettle": (r"nettle/.*", ["core/base"]),
     "zlib": (r"(.*/)?(zlib|zconf)\.h", ["core/image", "server/http"]),

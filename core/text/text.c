@@ -88,6 +88,25 @@ void text_json(struct text *text, const char *string)
     text_append(text, "\"", 1);
 }
 
+void text_base64(struct text *text, const void *bytes, size_t size)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *next = bytes;
+
+    for (size_t i = 0; i < size; i += 3) {
+        size_t n = size - i < 3 ? size - i : 3;
+        uint32_t group = (uint32_t)next[i] << 16 | (n > 1 ? (uint32_t)next[i + 1] << 8 : 0) |
+                         (n > 2 ? next[i + 2] : 0);
+        char quad[4] = {digits[group >> 18], digits[group >> 12 & 63], '=', '='};
+
+        if (n > 1)
+            quad[2] = digits[group >> 6 & 63];
+        if (n > 2)
+            quad[3] = digits[group & 63];
+        text_append(text, quad, sizeof quad);
+    }
+}
+
 struct text_quoted text_quote(const char *bytes, size_t size)
 {
     struct text_quoted quoted = {""};

@@ -18,6 +18,9 @@ void text_append(struct text *text, const void *bytes, size_t size);
 /* A JSON string; what is not UTF-8 becomes "?". */
 void text_json(struct text *text, const char *string);
 
+/* Base64 (RFC 4648), with padding. */
+void text_base64(struct text *text, const void *bytes, size_t size);
+
 /*
  * What a client has written, for a line of ours, which it can add neither words nor lines to:
  * blanks and control characters as in a URL, "%20". At most as many bytes of it as the name says.

@@ -7,6 +7,7 @@
 
 #define PAGE_FILES(X)                                                                              \
     X(html, "/", "server/api/page/index.html", "text/html; charset=utf-8")                         \
+    X(look_css, "/page/look.css", "server/api/page/look.css", "text/css; charset=utf-8")           \
     X(css, "/page/page.css", "server/api/page/page.css", "text/css; charset=utf-8")                \
     X(js, "/page/page.js", "server/api/page/page.js", "text/javascript; charset=utf-8")            \
     X(request_js, "/page/request.js", "server/api/page/request.js",                                \

@@ -9,6 +9,7 @@
 #include "pictures/flights.h"
 #include "process/option_rows.h"
 #include "process/terminal.h"
+#include "report/report.h"
 
 /* Fewer than FLIGHTS_MAX: crops are many views of one shape, and held twice with `both`. */
 enum { FLIGHTS_OF_CROPS = 4 };
@@ -17,6 +18,7 @@ struct eval_options {
     struct flight_options flight;
     bool json, errors;
     uint32_t protocol;
+    const char *report;
 };
 
 #define FIELD(name) offsetof(struct eval_options, name)
@@ -32,6 +34,10 @@ static const struct option options[] = {
     {"errors", NULL, OPTION_FLAG, FIELD(errors), 0, 0, NULL,
      "also list misclassified files; the confusion matrix of up to 20 classes"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object instead of tables"},
+    {"report", "FILE", OPTION_STRING, FIELD(report), 0, 0, NULL,
+     "also write an HTML page: mistakes with their pictures, confusion, copies, what scores are "
+     "worth "
+     "[none]"},
     {ROW_MAX_BODY(FIELD(flight.body_max), "bytes of a file")},
     {ROW_MAX_PIXELS(FIELD(flight.pixels_max))},
     {ROW_MAX_VIEW_PIXELS(FIELD(flight.view_pixels_max))},
@@ -63,7 +69,8 @@ struct session {
     size_t skipped;
     struct left_out left_out;
     struct error_rates rates;
-    bool no_memory; /* for an outcome */
+    struct html_report *report; /* or NULL */
+    bool no_memory;             /* for an outcome */
 };
 
 /* ---------------------------------------------------------------- measuring ------------------ */
@@ -96,6 +103,19 @@ static const char *get_views(const struct session *session, const struct flight 
     return reason;
 }
 
+/* Tell the report what became of a picture that was counted. */
+static void report_picture(const struct session *session, const struct flight *flight)
+{
+    const struct vgg_train_picture picture = {.path = flight->picture->path,
+                                              .label = session->folders.classes[flight->number],
+                                              .validation = true,
+                                              .posterior = session->rates.posterior,
+                                              .typicality = -1,
+                                              .group = SIZE_MAX};
+
+    html_report_picture(session->report, &picture);
+}
+
 /* Count a picture, or say why not. */
 static bool land(void *user, const struct flight *flight)
 {
@@ -107,6 +127,7 @@ static bool land(void *user, const struct flight *flight)
     if (reason == NULL) {
         outcome->answer =
             error_rates_add(&session->rates, session->folders.classes[flight->number], views);
+        report_picture(session, flight);
         return true;
     }
     outcome->skipped = strdup(reason);
@@ -134,15 +155,49 @@ static bool measure(struct session *session)
 
 /* ---------------------------------------------------------------- the command ---------------- */
 
+static void report_left_out(void *user, const char *path, const char *reason)
+{
+    html_report_left_out(((struct session *)user)->report, path, reason);
+}
+
+/* Its path is tried; then it is told of all that is left out, and of the classes. */
+static bool open_report(struct session *session)
+{
+    struct vgg_error error = {0};
+
+    session->left_out.tell = report_left_out;
+    session->left_out.user = session;
+    if (html_report_create(session->options->report, &session->report, &error) == VGG_OK)
+        return true;
+    terminal_say("--report %s", error.text);
+    return false;
+}
+
+static void report_classes(const struct session *session)
+{
+    const struct vgg_model *model = session->flights.model;
+
+    for (uint32_t i = 0; i < vgg_model_get_info(model)->classes; i++) {
+        const char *id, *label;
+        char number[16];
+
+        vgg_model_get_label(model, i, &id, &label);
+        snprintf(number, sizeof number, "%u", i);
+        html_report_class(session->report, label != NULL ? label : id != NULL ? id : number);
+    }
+}
+
 /* The model, the engine, the checked parameters. */
 static bool open_session(struct session *session)
 {
     struct evaluation_params *params = session->params;
 
-    if (!flights_open(&session->flights, &session->options->flight, &params[PROTOCOL_DENSE]))
+    if (!open_report(session) ||
+        !flights_open(&session->flights, &session->options->flight, &params[PROTOCOL_DENSE]))
         return false;
     params[PROTOCOL_CROPS] = params[PROTOCOL_DENSE];
     params[PROTOCOL_CROPS].grid = RATES_GRID;
+    report_classes(session);
     return true;
 }
 
@@ -174,8 +229,22 @@ static bool print_json(const struct error_report *report)
     return json != NULL;
 }
 
+static bool write_report(const struct session *session, const char *directory)
+{
+    const struct html_report_subject subject = {
+        .directory = directory,
+        .model = session->options->flight.model,
+        .name = vgg_model_get_info(session->flights.model)->name};
+    struct vgg_error error = {0};
+
+    if (html_report_write(session->report, &subject, &error) == VGG_OK)
+        return true;
+    terminal_say("--report %s", error.text);
+    return false;
+}
+
 /* The exit status. */
-static int print_report(const struct session *session)
+static int print_report(const struct session *session, const char *directory)
 {
     const struct error_report report = {.model = session->flights.model,
                                         .request = &session->params[PROTOCOL_DENSE].request,
@@ -192,7 +261,7 @@ static int print_report(const struct session *session)
         error_report_print(&report);
     if (!written)
         terminal_say("out of memory");
-    return written && session->skipped == 0 ? 0 : 1;
+    return write_report(session, directory) && written && session->skipped == 0 ? 0 : 1;
 }
 
 static void close_session(struct session *session)
@@ -202,6 +271,7 @@ static void close_session(struct session *session)
         free(session->outcomes[i].skipped);
     free(session->outcomes);
     error_rates_fini(&session->rates);
+    html_report_destroy(session->report);
     class_folders_fini(&session->folders);
     flights_close(&session->flights);
 }
@@ -222,7 +292,7 @@ int command_eval(int argc, char **argv)
     }
     if (open_session(&session) && open_pictures(&session, operands.items[0])) {
         if (measure(&session))
-            status = print_report(&session);
+            status = print_report(&session, operands.items[0]);
         else {
             terminal_say("out of memory");
             status = 1;

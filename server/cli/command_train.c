@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/train_report.h"
 #include "ops/signals.h"
 #include "pictures/left_out.h"
 #include "pictures/progress.h"
@@ -22,7 +23,7 @@ enum {
 
 struct train_options {
     struct vgg_train_options train;
-    const char *scale, *checkpoint;
+    const char *scale, *checkpoint, *report;
     uint32_t init; /* enum vgg_train_init */
     struct option_scales test_scales;
     bool mirror, json;
@@ -78,6 +79,9 @@ static const struct option options[] = {
      "a line of JSON for each epoch"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL,
      "the same on standard output, not a table"},
+    {"report", "FILE", OPTION_STRING, FIELD(report), 0, 0, NULL,
+     "also write an HTML page: mistakes with their pictures, confusion, copies, the learning curve "
+     "[none]"},
     {"weights", "f32|f16", OPTION_WEIGHTS, FIELD(train.half), 0, 0, "f32", "of the model file"},
     {"name", "NAME", OPTION_STRING, FIELD(train.name), 0, 0, NULL, "of the model [ARCH-WIDTH]"},
     {"scales", "LIST", OPTION_SCALES, FIELD(test_scales), 0, 0, NULL,
@@ -101,6 +105,7 @@ const struct command_usage train_usage = {
 struct view {
     struct progress progress;
     struct left_out left_out;
+    struct html_report *report; /* or NULL */
     unsigned threads;
     bool begun, json;
 };
@@ -116,6 +121,25 @@ static void show_ignored(void *user, const char *path, const char *reason)
 {
     left_out_add(&((struct view *)user)->left_out, path, reason);
 }
+
+/* ---- for the report ---- */
+
+static void report_left_out(void *user, const char *path, const char *reason)
+{
+    html_report_left_out(user, path, reason);
+}
+
+static void take_classes(void *user, const char *const *classes, size_t classes_n)
+{
+    train_report_classes(((struct view *)user)->report, classes, classes_n);
+}
+
+static void take_picture(void *user, const struct vgg_train_picture *picture)
+{
+    html_report_picture(((struct view *)user)->report, picture);
+}
+
+/* ---- on the terminal ---- */
 
 /* The pictures are read, and the training begins. */
 static void begin(struct view *view, size_t steps)
@@ -150,6 +174,7 @@ static void show_epoch(void *user, const struct vgg_train_epoch *epoch)
 {
     struct view *view = user;
 
+    html_report_epoch(view->report, epoch);
     progress_hide(&view->progress);
     if (view->json)
         fputs(epoch->json, stdout);
@@ -241,16 +266,23 @@ static int run(const struct train_options *given, const char *dir)
     struct vgg_train_result result;
     struct vgg_error error = {0};
     enum vgg_status status = signals_init(&error);
+    bool reported = true;
 
     train.on_skip = show_skip;
     train.on_ignore = show_ignored;
     train.on_step = show_step;
     train.on_epoch = show_epoch;
+    train.on_classes = take_classes;
+    train.on_picture = take_picture;
     train.stop = is_stopped;
     train.on_memory = check_memory;
     if (train.cache_bytes > room / CACHE_PART)
         train.cache_bytes = room / CACHE_PART;
     train.user = &view;
+    if (!train_report_open(given->report, &view.report))
+        return EXIT_USAGE;
+    view.left_out.tell = report_left_out;
+    view.left_out.user = view.report;
     if (status == VGG_OK) {
         status = vgg_train(dir, &train, &result, &error);
         progress_hide(&view.progress);
@@ -262,7 +294,10 @@ static int run(const struct train_options *given, const char *dir)
     resources_explain(&error);
     if (status != VGG_OK)
         terminal_say("%s", error.text);
-    if (status == VGG_CANCELLED)
+    else
+        reported = train_report_write(view.report, dir, &train, &result);
+    html_report_destroy(view.report);
+    if (status == VGG_CANCELLED || !reported)
         return 1;
     return status == VGG_OK ? 0 : EXIT_USAGE;
 }

@@ -21,10 +21,17 @@ static struct left_out_group *find_group(struct left_out *left_out, const char *
     return NULL;
 }
 
+static void tell(const struct left_out *left_out, const char *path, const char *reason)
+{
+    if (left_out->tell != NULL)
+        left_out->tell(left_out->user, path, reason);
+}
+
 void left_out_add(struct left_out *left_out, const char *path, const char *reason)
 {
     struct left_out_group *group = find_group(left_out, reason);
 
+    tell(left_out, path, reason);
     if (group == NULL) {
         terminal_failure(path, reason);
         return;
@@ -38,6 +45,7 @@ void left_out_lose(struct left_out *left_out, const char *path, const char *reas
 {
     char text[256];
 
+    tell(left_out, path, reason);
     if (++left_out->lost > LEFT_OUT_LOST)
         return;
     snprintf(text, sizeof text, "left out: %s", reason);
@@ -68,5 +76,5 @@ void left_out_say(struct left_out *left_out)
         terminal_say("%zu picture%s or director%s left out%s", left_out->lost,
                      left_out->lost == 1 ? "" : "s", left_out->lost == 1 ? "y" : "ies",
                      left_out->lost > LEFT_OUT_LOST ? ", the first of which are named above" : "");
-    *left_out = (struct left_out){0};
+    *left_out = (struct left_out){.tell = left_out->tell, .user = left_out->user};
 }

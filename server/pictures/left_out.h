@@ -6,8 +6,10 @@
 
 enum { LEFT_OUT_REASONS = 12, LEFT_OUT_NAMES = 5, LEFT_OUT_LOST = 20 };
 
-/* Zero-initialise. */
+/* Zero-initialise; `tell`, called with each, may be NULL. */
 struct left_out {
+    void (*tell)(void *user, const char *path, const char *reason);
+    void *user;
     struct left_out_group {
         char *reason;
         size_t n;

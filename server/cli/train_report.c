@@ -1,0 +1,74 @@
+/* What a training tells, for its report. */
+#include "cli/train_report.h"
+
+#include "process/terminal.h"
+
+bool train_report_open(const char *path, struct html_report **report)
+{
+    struct vgg_error error = {0};
+
+    if (html_report_create(path, report, &error) == VGG_OK)
+        return true;
+    terminal_say("--report %s", error.text);
+    return false;
+}
+
+void train_report_classes(struct html_report *report, const char *const *classes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        html_report_class(report, classes[i]);
+}
+
+static void say_base(struct html_report *report, const struct vgg_train_options *options)
+{
+    if (options->base == NULL)
+        html_report_say(report, "All layers were trained, without a base.");
+    else if (options->freeze == VGG_FREEZE_FEATURES)
+        html_report_say(report,
+                        "The base is %s, of which all layers but the last stayed as they were; the "
+                        "last was fitted anew.",
+                        options->base);
+    else if (options->freeze == VGG_FREEZE_CONVS)
+        html_report_say(report,
+                        "The base is %s, whose convolutions stayed as they were; the "
+                        "fully-connected layers were trained.",
+                        options->base);
+    else if (options->freeze == VGG_FREEZE_BLOCKS)
+        html_report_say(report,
+                        "The base is %s, whose first %u blocks of convolutions stayed as they "
+                        "were; the rest was trained.",
+                        options->base, options->freeze_blocks);
+    else
+        html_report_say(report, "The base is %s; all layers were trained on.", options->base);
+}
+
+static void say_result(struct html_report *report, const struct vgg_train_result *result)
+{
+    if (result->best_epoch != 0)
+        html_report_say(report, "The file holds epoch %u of %u, the one of least validation error.",
+                        result->best_epoch, result->epochs);
+    if (result->strength > 0)
+        html_report_say(report, "The strength of L2, by the pictures left out: %.3g.",
+                        result->strength);
+}
+
+bool train_report_write(struct html_report *report, const char *directory,
+                        const struct vgg_train_options *options,
+                        const struct vgg_train_result *result)
+{
+    const struct html_report_subject subject = {
+        .directory = directory,
+        .model = options->output,
+        .name = options->name,
+        .reject = result->typicality != 0 ? result->reject : 0,
+        .training = result,
+    };
+    struct vgg_error error = {0};
+
+    say_base(report, options);
+    say_result(report, result);
+    if (html_report_write(report, &subject, &error) == VGG_OK)
+        return true;
+    terminal_say("--report %s", error.text);
+    return false;
+}
