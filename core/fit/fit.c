@@ -15,9 +15,15 @@
 
 enum {
     STRENGTHS = 17, /* 1, 10^-1/2 .. 10^-8 */
-    WORSE = 2,      /* successive ones that are no better end the path */
+    WORSE = 2,      /* successive ones that are not better end the path */
     PICTURES = 32   /* of an item of scores */
 };
+
+/*
+ * A weaker layer is better where the loss is less than this part of the other's. On real features
+ * that errs no more than the least loss does, which may be anywhere on a plateau.
+ */
+static const double BETTER = 0.99;
 
 /* Of weights, relative: the path's layers are compared, the last one is served. */
 static const double ON_PATH = 1e-2, AT_END = 1e-5;
@@ -147,7 +153,7 @@ static enum vgg_status choose(struct fit *fit, struct vgg_fit_head *head, struct
             return status;
         loss = left_out_loss(fit, head->posteriors);
         worse++;
-        if (loss < least || i == 0) {
+        if (loss < BETTER * least || i == 0) {
             float *logits = fit->logits;
 
             fit->logits = fit->best_logits;

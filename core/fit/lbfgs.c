@@ -104,7 +104,10 @@ static void remember(struct vgg_lbfgs *solver)
         solver->pairs++;
 }
 
-/* direction = -H gradient by the two loops, H beginning with the last pair's curvature. */
+/*
+ * direction = -H gradient by the two loops, H beginning with the last pair's curvature; without one
+ * the steepest direction, of a length of at most 1.
+ */
 static void choose_direction(struct vgg_lbfgs *solver)
 {
     double parts[VGG_LBFGS_PAIRS], *direction = solver->direction, scale = 1;
@@ -126,6 +129,8 @@ static void choose_direction(struct vgg_lbfgs *solver)
         for (size_t i = 0; i < n; i++)
             squares += (double)y[i] * (double)y[i];
         scale = solver->curvature[slot_of(solver, 0)] / squares;
+    } else {
+        scale = 1 / fmax(1, sqrt(vgg_dot(direction, direction, n)));
     }
     for (size_t i = 0; i < n; i++)
         direction[i] *= scale;
@@ -159,7 +164,7 @@ static void begin_search(struct vgg_lbfgs *solver)
     solver->low = 0;
     solver->low_slope = solver->slope;
     solver->high = INFINITY;
-    solver->at = 1; /* with no pair too: rows of length 1 bound the curvature by about 1 */
+    solver->at = 1;
     solver->trials = 1;
     move(solver);
 }
@@ -177,7 +182,7 @@ static bool decreased(const struct vgg_lbfgs *solver, double loss, double slope)
 /* Where the line through both slopes is zero, not too near an end. */
 static double between(const struct vgg_lbfgs *solver)
 {
-    double width = solver->high - solver->low, part = 0.5;
+    double width = solver->high - solver->low, part = 0.1;
 
     if (isfinite(solver->high_slope) && solver->high_slope > solver->low_slope)
         part = -solver->low_slope / (solver->high_slope - solver->low_slope);

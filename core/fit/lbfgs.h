@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { VGG_LBFGS_PAIRS = 10, VGG_LBFGS_STEPS = 1000 };
+enum { VGG_LBFGS_PAIRS = 10, VGG_LBFGS_STEPS = 4000 };
 
 struct vgg_lbfgs {
     size_t n;
