@@ -35,7 +35,7 @@ ROOMS = {
     "core/nn": "base kernels",
     "core/typicality": "base",
     "core/model": "base text kernels nn typicality",
-    "core/engine": "base image kernels nn model",
+    "core/engine": "base image kernels nn model typicality",
     "core/backprop": "base blas kernels nn model",
     "core/data": "base text image",
     "core/fit": "base blas",

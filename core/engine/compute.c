@@ -24,7 +24,7 @@ static void find_pixels(const struct vgg_batch *batch, struct vgg_view_pixels *p
 static bool wants_features(const struct vgg_batch *batch)
 {
     for (size_t i = 0; i < batch->n; i++)
-        if (batch->items[i].job->options.features)
+        if (batch->items[i].job->features != NULL)
             return true;
     return false;
 }

@@ -39,12 +39,13 @@ static uint64_t slack(size_t bytes)
 
 /* All but `load`, which is known. */
 static void complete(struct vgg_footprint *footprint, const struct vgg_net *net,
+                     const struct vgg_typicality *typicality,
                      const struct vgg_engine_options *engine)
 {
     const struct vgg_engine_options options = vgg_engine_complete(engine);
     size_t arenas[2];
 
-    footprint->held = vgg_net_bytes(net);
+    footprint->held = vgg_net_bytes(net) + vgg_typicality_bytes(typicality);
     footprint->mapped = 0;
     if (engine != NULL) {
         vgg_engine_demand(&options, net, arenas);
@@ -60,14 +61,15 @@ static enum vgg_status predict(const struct vgg_source *source, const struct vgg
                                struct vgg_footprint *footprint, struct vgg_error *error)
 {
     const struct vgg_kernels *kernels = vgg_kernels_select(error);
+    struct vgg_typicality typicality;
     struct vgg_net net;
     enum vgg_status status;
 
     if (kernels == NULL)
         return VGG_BAD_ARGUMENT;
-    status = vgg_load_predict(source, kernels, load, &net, &footprint->load, error);
+    status = vgg_load_predict(source, kernels, load, &net, &typicality, &footprint->load, error);
     if (status == VGG_OK)
-        complete(footprint, &net, engine);
+        complete(footprint, &net, &typicality, engine);
     return status;
 }
 
@@ -76,6 +78,7 @@ enum vgg_status vgg_footprint_init(const struct vgg_init_options *options,
                                    struct vgg_footprint *footprint, struct vgg_error *error)
 {
     const struct vgg_kernels *kernels = vgg_kernels_select(error);
+    const struct vgg_typicality none = {0};
     struct vgg_net net;
     enum vgg_status status;
 
@@ -83,7 +86,7 @@ enum vgg_status vgg_footprint_init(const struct vgg_init_options *options,
         return VGG_BAD_ARGUMENT;
     status = vgg_init_predict(options, kernels, &net, &footprint->load, error);
     if (status == VGG_OK)
-        complete(footprint, &net, engine);
+        complete(footprint, &net, &none, engine);
     return status;
 }
 

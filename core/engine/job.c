@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "engine/maps.h"
 #include "engine/posterior.h"
+#include "vgg_typicality.h"
 
 /* What the scheduler goes by. */
 static void predict(struct vgg_job *job, const struct vgg_net *net)
@@ -27,11 +28,20 @@ static void predict(struct vgg_job *job, const struct vgg_net *net)
     job->rank = (uint64_t)((double)macs / (double)vgg_net_macs(net, crop, crop) * crop * crop);
 }
 
+/* Does it have typicality? Then features are kept for it. */
+static bool has_typicality(const struct vgg_job *job, const struct vgg_model *model,
+                           const struct vgg_views *views)
+{
+    return job->options.typicality && model->typicality.known_n != 0 &&
+           vgg_views_are(views, model->info.scales, model->info.scales_n);
+}
+
 struct vgg_job *vgg_job_create(struct vgg_engine *engine, struct vgg_model *model,
                                struct vgg_views *views, const struct vgg_job_options *options)
 {
     struct vgg_job *job = vgg_calloc(1, sizeof *job);
     size_t classes = model->net.classes, features = vgg_net_features(&model->net);
+    bool keep_features;
 
     if (job == NULL)
         return NULL;
@@ -41,20 +51,22 @@ struct vgg_job *vgg_job_create(struct vgg_engine *engine, struct vgg_model *mode
     job->left = job->views_n;
     if (options != NULL)
         job->options = *options;
+    job->options.typicality = has_typicality(job, model, views);
+    keep_features = job->options.features || job->options.typicality;
     job->submitted_ns = vgg_now_ns();
     job->progress = vgg_calloc(job->views_n, sizeof *job->progress);
     job->scores = vgg_alloc(job->views_n * classes, sizeof *job->scores);
     job->posterior = vgg_alloc((job->views_n + 1) * classes, sizeof *job->posterior);
     if (job->options.maps)
         job->maps = vgg_maps_create(&model->net, views);
-    if (job->options.features) {
+    if (keep_features) {
         job->view_features = vgg_alloc(job->views_n * features, sizeof *job->view_features);
         job->features = vgg_alloc(features, sizeof *job->features);
     }
     pthread_cond_init(&job->finished, NULL);
     if (job->progress == NULL || job->scores == NULL || job->posterior == NULL ||
         (job->options.maps && job->maps == NULL) ||
-        (job->options.features && (job->view_features == NULL || job->features == NULL))) {
+        (keep_features && (job->view_features == NULL || job->features == NULL))) {
         vgg_job_destroy(job);
         return NULL;
     }
@@ -141,7 +153,17 @@ const struct vgg_score_map *vgg_job_map(const struct vgg_job *job, size_t view)
 
 const float *vgg_job_features(const struct vgg_job *job)
 {
-    return job->features;
+    return job->options.features ? job->features : NULL;
+}
+
+bool vgg_job_typicality(const struct vgg_job *job, double *p)
+{
+    const struct vgg_typicality *typicality = &job->model->typicality;
+
+    if (!job->options.typicality)
+        return false;
+    *p = vgg_typicality_p(typicality, vgg_typicality_distance(typicality, job->features));
+    return true;
 }
 
 void vgg_job_destroy(struct vgg_job *job)

@@ -24,8 +24,8 @@ struct vgg_job {
     double *scores;        /* [views_n][classes]: logits, then posteriors */
     struct vgg_maps *maps; /* owned; NULL unless asked for */
     float *posterior;      /* [classes], then [views_n][classes] for the single views */
-    double *view_features; /* [views_n][features]; NULL unless asked for */
-    float *features;       /* [features]; NULL unless asked for */
+    double *view_features; /* [views_n][features]; NULL unless wanted */
+    float *features;       /* [features]; NULL unless wanted */
     uint64_t submitted_ns;
     uint64_t started_ns; /* first pass; 0: none yet */
     uint64_t finished_ns;

@@ -132,6 +132,18 @@ size_t vgg_views_count(const struct vgg_views *views)
     return views->flip ? 2 * views->scales_n : views->scales_n;
 }
 
+bool vgg_views_are(const struct vgg_views *views, const uint32_t *scales, size_t scales_n)
+{
+    bool are = views->crops == NULL && views->flip && views->scales_n == scales_n;
+
+    for (size_t i = 0; are && i < scales_n; i++) {
+        const struct vgg_image_info *info = &views->images[i]->info;
+
+        are = (info->width < info->height ? info->width : info->height) == scales[i];
+    }
+    return are;
+}
+
 struct vgg_view vgg_views_get(const struct vgg_views *views, size_t view)
 {
     const struct vgg_image *image;

@@ -36,6 +36,9 @@ size_t vgg_views_count(const struct vgg_views *views);
 
 struct vgg_view vgg_views_get(const struct vgg_views *views, size_t view);
 
+/* Are they whole views of these scales (ascending, distinct), each with its mirror image? */
+bool vgg_views_are(const struct vgg_views *views, const uint32_t *scales, size_t scales_n);
+
 /* Number of views that an answer is the mean of; order[] of them, or NULL: those above, in turn. */
 size_t vgg_views_asked(const struct vgg_views *views);
 const uint32_t *vgg_views_order(const struct vgg_views *views);

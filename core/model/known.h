@@ -1,23 +1,38 @@
 /*
  * Typicality in a model file: tensors typicality.transform [dims][features], typicality.means
- * [classes][dims] and typicality.distances [n], and the metadata of its level.
+ * [classes][dims] and typicality.distances [n], all or none of them, and its level in the metadata.
  */
 #ifndef VGG_CORE_MODEL_KNOWN_H
 #define VGG_CORE_MODEL_KNOWN_H
 
-#include "model/names.h"
+#include "model/header.h"
 #include "typicality/typicality.h"
 
-#define VGG_KNOWN_REJECT "vgg.typicality.reject" /* metadata key; the value a number */
+#define VGG_KNOWN_MODULE "typicality"
+#define VGG_KNOWN_REJECT "vgg.typicality.reject" /* metadata: a number; [VGG_REJECT_DEFAULT] */
+
+enum vgg_known { VGG_KNOWN_TRANSFORM, VGG_KNOWN_MEANS, VGG_KNOWN_DISTANCES, VGG_KNOWN_TENSORS };
+
+extern const char *const vgg_known_fields[VGG_KNOWN_TENSORS]; /* "transform" ... */
+
+/* Is it one of them? */
+bool vgg_known_is(const struct vgg_tensor *tensor, enum vgg_known *which);
 
 /*
- * Add its tensors to a plan, after those of the network: F16, which holds them as
- * vgg_typicality_fit rounded them, the distances F32. The metadata are the caller's to add.
+ * Check them against a network of so many features and classes, and put their sizes and the level
+ * into *typicality (no arrays yet; known_n 0 where there are none). Errors: BAD_MODEL; the text
+ * names the tensor.
  */
-void vgg_known_plan(struct vgg_plan *plan, const struct vgg_typicality *typicality);
+enum vgg_status vgg_known_bind(const struct vgg_header *header, uint32_t features, uint32_t classes,
+                               struct vgg_typicality *typicality, struct vgg_error *error);
 
-/* The part of a vgg_fill_fn for them: `tensor` counts from the first of the three. */
-void vgg_known_fill(const struct vgg_typicality *typicality, size_t tensor, uint64_t first,
-                    size_t n, float *out);
+/* Arrays for the sizes. False when out of memory; vgg_typicality_fini is due either way. */
+bool vgg_known_allocate(struct vgg_typicality *typicality);
+
+/* The array of one of them. */
+float *vgg_known_array(const struct vgg_typicality *typicality, enum vgg_known which);
+
+/* What must hold of the values beside that they are finite. Errors: BAD_MODEL. */
+enum vgg_status vgg_known_check(const struct vgg_typicality *typicality, struct vgg_error *error);
 
 #endif

@@ -122,7 +122,8 @@ static enum vgg_status allocate_pending(struct loader *loader)
 /* Of everything that is of the network's size. */
 static uint64_t needed_bytes(const struct loader *loader)
 {
-    uint64_t bytes = vgg_net_bytes(&loader->loaded->net);
+    uint64_t bytes =
+        vgg_net_bytes(&loader->loaded->net) + vgg_typicality_bytes(&loader->loaded->typicality);
 
     for (size_t i = 0; i < loader->loaded->net.layers_n; i++)
         for (size_t role = 0; role < VGG_ROLES; role++)
@@ -143,7 +144,7 @@ static enum vgg_status check_memory(struct loader *loader)
                     (bytes + (1 << 20) - 1) >> 20, max >> 20);
 }
 
-/* Put converted rows where they belong. */
+/* Put converted rows of a network's tensor where they belong. */
 static void store_rows(struct loader *loader, size_t layer, enum vgg_role role, uint64_t row,
                        uint64_t rows, const float *floats, size_t n)
 {
@@ -200,11 +201,13 @@ static enum vgg_status store_chunk(void *user, const struct vgg_chunk *chunk, un
     const struct vgg_tensor *tensor = &loader->loaded->header.tensors[chunk->tensor];
     size_t layer, n;
     enum vgg_role role = vgg_binding_role(&loader->binding, tensor, &layer);
+    enum vgg_known which;
+    bool known = vgg_known_is(tensor, &which);
     uint64_t rows, columns;
     float *floats = tensor->dtype == VGG_DTYPE_F32 ? (float *)(void *)chunk->bytes
                                                    : loader->floats + thread * loader->floats_n;
 
-    if (role == VGG_ROLE_IGNORED)
+    if (role == VGG_ROLE_IGNORED && !known)
         return VGG_OK;
     tensor_matrix(tensor, &rows, &columns);
     n = chunk->rows * columns;
@@ -216,7 +219,11 @@ static enum vgg_status store_chunk(void *user, const struct vgg_chunk *chunk, un
         return vgg_fail(error, VGG_BAD_MODEL,
                         "tensor %s holds values over 65504, too large for f16 weights",
                         tensor->name);
-    store_rows(loader, layer, role, chunk->row, chunk->rows, floats, n);
+    if (known)
+        memcpy(vgg_known_array(&loader->loaded->typicality, which) + chunk->row * columns, floats,
+               n * sizeof *floats);
+    else
+        store_rows(loader, layer, role, chunk->row, chunk->rows, floats, n);
     return VGG_OK;
 }
 
@@ -327,6 +334,7 @@ static enum vgg_status read_header(struct loader *loader, const struct vgg_kerne
             vgg_names_bind(&loaded->header, kernels, &loaded->net, &loader->binding, loader->error);
     if (status != VGG_OK)
         return status;
+    loaded->typicality = loader->binding.typicality;
     if (loader->options.threads == 0)
         loader->options.threads = vgg_threads_default();
     vgg_net_set_half(&loaded->net, loader->options.fc_half);
@@ -342,6 +350,8 @@ static enum vgg_status load_weights(struct loader *loader)
     pipeline.chunk_bytes = loader->chunk_bytes;
     if (status == VGG_OK)
         status = vgg_net_allocate(&loader->loaded->net, loader->error);
+    if (status == VGG_OK && !vgg_known_allocate(&loader->loaded->typicality))
+        status = vgg_fail_memory(loader->error);
     if (status == VGG_OK)
         status = vgg_team_create(loader->options.threads, &loader->team, loader->error);
     if (status == VGG_OK)
@@ -350,6 +360,8 @@ static enum vgg_status load_weights(struct loader *loader)
         status = allocate_pending(loader);
     if (status == VGG_OK)
         status = vgg_pipeline_run(&pipeline, loader->team, loader->error);
+    if (status == VGG_OK)
+        status = vgg_known_check(&loader->loaded->typicality, loader->error);
     if (status == VGG_OK)
         status = finish_layers(loader);
     return status;
@@ -368,7 +380,8 @@ static void loader_init(struct loader *loader, const struct vgg_source *source,
 
 enum vgg_status vgg_load_predict(const struct vgg_source *source, const struct vgg_kernels *kernels,
                                  const struct vgg_load_options *options, struct vgg_net *net,
-                                 uint64_t *bytes, struct vgg_error *error)
+                                 struct vgg_typicality *typicality, uint64_t *bytes,
+                                 struct vgg_error *error)
 {
     struct vgg_loaded loaded;
     struct loader loader;
@@ -378,6 +391,7 @@ enum vgg_status vgg_load_predict(const struct vgg_source *source, const struct v
     status = read_header(&loader, kernels);
     if (status == VGG_OK) {
         *net = loaded.net;
+        *typicality = loaded.typicality;
         *bytes = needed_bytes(&loader);
     }
     vgg_loaded_fini(&loaded);
@@ -406,5 +420,6 @@ enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kerne
 void vgg_loaded_fini(struct vgg_loaded *loaded)
 {
     vgg_net_fini(&loaded->net);
+    vgg_typicality_fini(&loaded->typicality);
     vgg_header_fini(&loaded->header);
 }

@@ -4,11 +4,13 @@
 
 #include "model/source.h"
 #include "nn/net.h"
+#include "typicality/typicality.h"
 
 /* What a file turned out to hold. */
 struct vgg_loaded {
     struct vgg_header header;
     struct vgg_net net;
+    struct vgg_typicality typicality; /* known_n 0: none */
     bool batch_norm;
     uint64_t file_bytes;
     char sha256[VGG_SHA256_HEX_BYTES];
@@ -20,12 +22,13 @@ enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kerne
                          struct vgg_error *error);
 
 /*
- * The network that a file describes, for vgg_net_bytes, and the bytes that loading it would take,
- * by its header alone. Errors: as vgg_model_load.
+ * The network that a file describes, for vgg_net_bytes, its typicality, for vgg_typicality_bytes,
+ * and the bytes that loading would take, by its header alone. Errors: as vgg_model_load.
  */
 enum vgg_status vgg_load_predict(const struct vgg_source *source, const struct vgg_kernels *kernels,
                                  const struct vgg_load_options *options, struct vgg_net *net,
-                                 uint64_t *bytes, struct vgg_error *error);
+                                 struct vgg_typicality *typicality, uint64_t *bytes,
+                                 struct vgg_error *error);
 
 void vgg_loaded_fini(struct vgg_loaded *loaded);
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "model/known.h"
 #include "model/labels.h"
 
 enum { IMAGENET_CLASSES = 1000 };
@@ -145,11 +146,12 @@ static enum vgg_status read_labels(struct vgg_model *model, const struct vgg_hea
 static const char *weights_dtype(const struct vgg_header *header)
 {
     const char *dtype = NULL;
+    enum vgg_known known;
 
     for (size_t i = 0; i < header->tensors_n; i++) {
         const struct vgg_tensor *tensor = &header->tensors[i];
 
-        if (tensor->dtype == VGG_DTYPE_I64)
+        if (tensor->dtype == VGG_DTYPE_I64 || vgg_known_is(tensor, &known))
             continue;
         if (dtype != NULL && strcmp(dtype, vgg_dtype_name(tensor->dtype)) != 0)
             return "mixed";
@@ -184,9 +186,11 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
         .crop = vgg_net_crop(&model->net),
         .parameters = vgg_net_parameters(&model->net),
         .file_bytes = loaded->file_bytes,
-        .memory_bytes = vgg_net_bytes(&model->net),
+        .memory_bytes = vgg_net_bytes(&model->net) + vgg_typicality_bytes(&model->typicality),
         .kernel = model->net.kernels->name,
         .fc_weights = model->net.layers[model->net.layers_n - 1].conv.half ? "f16" : "f32",
+        .typicality = (uint32_t)model->typicality.known_n,
+        .reject = model->typicality.reject,
     };
     status = read_preprocessing(model, header, error);
     if (status == VGG_OK)
@@ -221,6 +225,8 @@ static enum vgg_status load(const struct vgg_source *source, const char *name,
     }
     model->net = loaded.net;
     loaded.net = (struct vgg_net){0};
+    model->typicality = loaded.typicality;
+    loaded.typicality = (struct vgg_typicality){0};
     status = describe(model, &loaded, name, error);
     vgg_loaded_fini(&loaded);
     if (status != VGG_OK) {
@@ -328,6 +334,7 @@ void vgg_model_release(struct vgg_model *model)
     if (model == NULL || atomic_fetch_sub(&model->references, 1) != 1)
         return;
     vgg_net_fini(&model->net);
+    vgg_typicality_fini(&model->typicality);
     vgg_labels_fini(&model->labels);
     free(model->name);
     free(model);

@@ -14,7 +14,8 @@ struct vgg_model {
     struct vgg_model_info info;
     struct vgg_net net;
     struct vgg_normalisation normalisation;
-    struct vgg_labels labels; /* empty where the model has none */
+    struct vgg_typicality typicality; /* known_n 0: none */
+    struct vgg_labels labels;         /* empty where the model has none */
     char *name;
     char version[VGG_VERSION_BYTES];
 };

@@ -91,9 +91,12 @@ static enum vgg_status sort_names(const struct vgg_header *header, struct module
     for (size_t i = 0; i < header->tensors_n; i++) {
         const struct vgg_tensor *tensor = &header->tensors[i];
         const char *field = "";
+        enum vgg_known known;
         struct module *module = find_module(modules, tensor->name, &field);
         enum vgg_role role;
 
+        if (vgg_known_is(tensor, &known))
+            continue;
         if (module == NULL || !find_role(field, tensor, &role))
             return vgg_fail(error, VGG_BAD_MODEL, "tensor %.100s (%s) is not part of a VGG network",
                             tensor->name, vgg_dtype_name(tensor->dtype));
@@ -341,7 +344,10 @@ enum vgg_status vgg_names_bind(const struct vgg_header *header, const struct vgg
     if (status != VGG_OK)
         return status;
     vgg_net_describe(net, arch, kernels, &sizes);
-    return check_depths(net, error);
+    status = check_depths(net, error);
+    return status == VGG_OK ? vgg_known_bind(header, vgg_net_features(net), net->classes,
+                                             &binding->typicality, error)
+                            : status;
 }
 
 enum vgg_role vgg_binding_role(const struct vgg_binding *binding, const struct vgg_tensor *tensor,
@@ -394,4 +400,17 @@ void vgg_names_plan(const struct vgg_net *net, enum vgg_dtype dtype, struct vgg_
         plan_tensor(plan, dtype, module, "weight", &weight);
         plan_tensor(plan, dtype, module, "bias", &bias);
     }
+}
+
+void vgg_names_plan_known(struct vgg_plan *plan, const struct vgg_typicality *typicality)
+{
+    const struct vgg_tensor shapes[VGG_KNOWN_TENSORS] = {
+        [VGG_KNOWN_TRANSFORM] = {.dims = 2, .shape = {typicality->dims, typicality->features}},
+        [VGG_KNOWN_MEANS] = {.dims = 2, .shape = {typicality->classes, typicality->dims}},
+        [VGG_KNOWN_DISTANCES] = {.dims = 1, .shape = {typicality->known_n}},
+    };
+
+    for (size_t i = 0; i < VGG_KNOWN_TENSORS; i++)
+        plan_tensor(plan, i == VGG_KNOWN_DISTANCES ? VGG_DTYPE_F32 : VGG_DTYPE_F16,
+                    VGG_KNOWN_MODULE, vgg_known_fields[i], &shapes[i]);
 }

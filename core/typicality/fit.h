@@ -1,6 +1,6 @@
 /*
- * Fitting typicality to the features of pictures that nothing was trained on. Path of a fit:
- * [this] -> covariance.c -> left_out.c -> typicality.c.
+ * Fitting typicality to the features of pictures that nothing was trained on.
+ * Path of a fit: [this] -> folding.c -> whitening.c -> left_out.c -> level.c.
  */
 #ifndef VGG_CORE_TYPICALITY_FIT_H
 #define VGG_CORE_TYPICALITY_FIT_H
@@ -37,8 +37,8 @@ struct vgg_typicality_options {
 /* What was found. */
 struct vgg_typicality_found {
     char reason[VGG_TYPICALITY_REASON_BYTES]; /* why there is no typicality; "": there is */
-    double *known;        /* [n]: typicality of each picture among the others; owned */
-    double *unknown;      /* [unknown_n]: that of the unknown; owned */
+    double *known;        /* [n]: typicality of each picture among the others; owned, or NULL */
+    double *unknown;      /* [unknown_n]: that of the unknown; owned, or NULL */
     double auroc, caught; /* of the unknown; the share below the reject level; below 0: none */
 };
 
@@ -52,6 +52,7 @@ enum vgg_status vgg_typicality_fit(const struct vgg_typicality_set *set,
                                    const struct vgg_typicality_options *options,
                                    struct vgg_typicality *typicality,
                                    struct vgg_typicality_found *found, struct vgg_error *error);
+/* Frees the arrays. */
 void vgg_typicality_found_fini(struct vgg_typicality_found *found);
 
 #endif

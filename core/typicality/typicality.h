@@ -7,19 +7,24 @@
 
 #include "vgg.h"
 
+enum { VGG_TYPICALITY_DIMS_MAX = 512 };
+
 struct vgg_typicality {
-    uint32_t features, dims, classes;
-    size_t known_n;   /* 0: none, and no arrays */
-    float *transform; /* [dims][features]: whitens, into fewer dimensions where they are many */
-    float *means;     /* [classes][dims], of transformed features */
+    uint32_t features, dims, classes; /* dims <= VGG_TYPICALITY_DIMS_MAX */
+    size_t known_n;                   /* 0: none, and no arrays */
+    float *transform;                 /* [dims][features]: whitens, into fewer dimensions */
+    float *means;                     /* [classes][dims], of transformed features */
     float *distances; /* [known_n], ascending: of known pictures that it was not fitted to */
     double reject;    /* the p below which a picture is unknown, where nobody asks for another */
 };
 
+/* Bytes of the arrays. */
+uint64_t vgg_typicality_bytes(const struct vgg_typicality *typicality);
+
 /* Frees the arrays. */
 void vgg_typicality_fini(struct vgg_typicality *typicality);
 
-/* The least squared distance of transform * (x / |x|) to a mean; x[features]. In double; pure. */
+/* The least squared distance of transform * (x / |x|) to a mean; x[features]. Pure. */
 double vgg_typicality_distance(const struct vgg_typicality *typicality, const float *x);
 
 /* (1 + number of known at least as far) / (known_n + 1). Pure. */
