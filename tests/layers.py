@@ -49,7 +49,7 @@ ROOMS = {
     "server/ops": "core/text process net gate http answer",
     "server/models": "process answer ops",
     "server/pictures": "core/text process answer models",
-    "server/report": "core/base core/text pictures",
+    "server/report": "core/base core/fit core/text pictures",
     "server/work": "process answer ops models",
     "server/api": "core/text process net http answer ops models work",
     "server/v2": "core/text process http answer ops models work api",

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "fit/rates.h"
 #include "report/charts.h"
 #include "report/page.h"
 
@@ -117,7 +118,7 @@ static void print_bin(const struct chart *chart, const struct tally_bin *bin, si
 {
     double confidence = bin->confidence / (double)bin->n, interval[2];
 
-    tally_interval(bin->right, bin->n, interval);
+    vgg_binomial_interval(bin->right, bin->n, interval);
     chart_line(chart, "whisker", (double[]){confidence, interval[0]},
                (double[]){confidence, interval[1]});
     markup_print(chart->text, "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"/>",
@@ -225,7 +226,6 @@ static void print_histogram(struct page *page)
 
 static void say_typicality(struct page *page)
 {
-    const struct vgg_train_result *training = page->subject->training;
     const struct tally *tally = page->tally;
     struct text *text = &page->text;
 
@@ -236,8 +236,8 @@ static void say_typicality(struct page *page)
     if (tally->unknown_typical != 0)
         markup_print(text, "; of %zu that are of none of them, for %zu", tally->unknown_typical,
                      tally->unknown_typical - tally->admitted_n);
-    if (training != NULL && training->unknown > 0 && training->unknown_auroc >= 0)
-        markup_print(text, " (AUROC %.3f)", training->unknown_auroc);
+    if (tally->auroc >= 0)
+        markup_print(text, " (AUROC %.3f)", tally->auroc);
     text_print(text, ".</p>\n");
 }
 

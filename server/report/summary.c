@@ -1,5 +1,6 @@
 /* The summary in words. */
 
+#include "fit/rates.h"
 #include "report/page.h"
 
 /* How the pictures that count were judged. */
@@ -21,7 +22,7 @@ static void say_error(struct page *page)
         text_print(&page->text, "<p class=\"lead\">No picture was judged.</p>\n");
         return;
     }
-    tally_interval(tally->wrong, tally->judged, interval);
+    vgg_binomial_interval(tally->wrong, tally->judged, interval);
     markup_print(&page->text,
                  "<p class=\"lead\"><strong>%.1f %% wrong.</strong> Of %zu picture%s, %zu got "
                  "another answer than the class of the folder; of all such pictures it would be "

@@ -1,4 +1,5 @@
 /* By class; what was left out. */
+#include "fit/rates.h"
 #include "report/page.h"
 
 enum { NAMED = 20 /* of one reason */ };
@@ -20,7 +21,7 @@ static void print_error(struct text *text, size_t wrong, size_t n)
         text_print(text, "<td class=\"number\">–</td><td></td>");
         return;
     }
-    tally_interval(wrong, n, interval);
+    vgg_binomial_interval(wrong, n, interval);
     markup_print(text,
                  "<td class=\"number\">%.1f %%</td><td class=\"interval\">"
                  "<span class=\"track\"><i style=\"left:%.1f%%;width:%.1f%%\"></i>"

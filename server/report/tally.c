@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "vgg_typicality.h"
+
 static void count_classes(struct tally *tally, const struct html_report *report)
 {
     for (size_t i = 0; i < report->pictures_n; i++) {
@@ -124,16 +126,6 @@ static void measure_confidence(struct tally *tally, const struct html_report *re
     }
 }
 
-void tally_interval(size_t hits, size_t n, double interval[2])
-{
-    const double z = 1.959963985, count = (double)n, rate = (double)hits / count;
-    double middle = rate + z * z / (2 * count), scale = 1 + z * z / count;
-    double half = z * sqrt(rate * (1 - rate) / count + z * z / (4 * count * count));
-
-    interval[0] = fmax((middle - half) / scale, 0);
-    interval[1] = fmin((middle + half) / scale, 1);
-}
-
 /* ---------------------------------------------------------------- typicality ----------------- */
 
 static int compare_typicality(const void *left, const void *right, void *pictures)
@@ -152,7 +144,29 @@ static int compare_falling(const void *left, const void *right, void *pictures)
     return compare_typicality(right, left, pictures);
 }
 
-static void find_doubtful(struct tally *tally, const struct html_report *report, double reject)
+/* The area under the ROC curve, of known above unknown. False when out of memory. */
+static bool rank_typicality(struct tally *tally, const struct html_report *report)
+{
+    size_t known = 0, unknown = 0;
+    double *values = calloc(report->pictures_n + 1, sizeof *values);
+
+    if (values == NULL)
+        return false;
+    for (size_t i = 0; i < report->pictures_n; i++) {
+        const struct report_picture *picture = &report->pictures[i];
+
+        if (picture->typicality >= 0 && picture->label == NO_CLASS)
+            values[unknown++] = picture->typicality;
+        else if (picture->typicality >= 0)
+            values[tally->unknown_typical + known++] = picture->typicality;
+    }
+    tally->auroc =
+        unknown != 0 && known != 0 ? vgg_auroc(values, unknown, values + unknown, known) : -1;
+    free(values);
+    return true;
+}
+
+static bool find_doubtful(struct tally *tally, const struct html_report *report, double reject)
 {
     for (size_t i = 0; i < report->pictures_n; i++) {
         const struct report_picture *picture = &report->pictures[i];
@@ -167,8 +181,11 @@ static void find_doubtful(struct tally *tally, const struct html_report *report,
         else if (!unknown && picture->typicality < reject)
             tally->refused[tally->refused_n++] = i;
     }
+    if (!rank_typicality(tally, report))
+        return false;
     qsort_r(tally->refused, tally->refused_n, sizeof(size_t), compare_typicality, report->pictures);
     qsort_r(tally->admitted, tally->admitted_n, sizeof(size_t), compare_falling, report->pictures);
+    return true;
 }
 
 /* ---------------------------------------------------------------- all of it ------------------ */
@@ -197,8 +214,7 @@ bool tally_init(struct tally *tally, const struct html_report *report, double re
     sort_pictures(tally, report);
     find_cells(tally, report);
     measure_confidence(tally, report);
-    find_doubtful(tally, report, reject);
-    return true;
+    return find_doubtful(tally, report, reject);
 }
 
 void tally_fini(struct tally *tally)

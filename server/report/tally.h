@@ -32,6 +32,7 @@ struct tally {
      * of the classes above it, most typical first. */
     size_t *refused, refused_n, *admitted, admitted_n;
     size_t known_typical, unknown_typical; /* that have a typicality */
+    double auroc; /* of known against unknown; below 0: one of them is missing */
     struct tally_bin bins[CONFIDENCE_BINS];
     double ece, ece_noise; /* expected calibration error; what it would be without any */
 };
@@ -39,9 +40,6 @@ struct tally {
 /* `reject` is the level, or 0. False when out of memory; to be ended in any case. */
 bool tally_init(struct tally *tally, const struct html_report *report, double reject);
 void tally_fini(struct tally *tally);
-
-/* Wilson's interval for hits of n >= 1, of 95 %: in 0..1. */
-void tally_interval(size_t hits, size_t n, double interval[2]);
 
 static inline bool picture_is_judged(const struct report_picture *picture)
 {
