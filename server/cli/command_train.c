@@ -165,48 +165,46 @@ static enum vgg_status choose_network(struct session *session, struct vgg_error 
 /* The base that is chosen without a word. */
 static enum vgg_status choose_base(struct session *session, struct vgg_error *error)
 {
-    struct telling *telling = &session->view.telling;
+    struct facts *facts = &session->view.facts;
 
     base_choose(&session->base);
     if (session->base.kind != BASE_NONE) {
-        telling->why =
-            ", as classes of fewer than 200 pictures are best built on a trained network";
+        facts->why = ", as classes of fewer than 200 pictures are best built on a trained network";
         return VGG_OK;
     }
     if (session->given.freeze != NULL)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "--freeze %s: there is no base here; say --base FILE",
                         session->given.freeze);
-    telling->why = ": no published VGG-16 is there, and this build embeds no model";
+    facts->why = ": no published VGG-16 is there, and this build embeds no model";
     return choose_network(session, error);
 }
 
 static enum vgg_status choose(struct session *session, struct vgg_error *error)
 {
     struct train_options *given = &session->given;
-    struct telling *telling = &session->view.telling;
+    struct facts *facts = &session->view.facts;
     const char *network = asks_for_network(given);
     static char why[80];
 
-    telling->why = "";
+    facts->why = "";
     if (given->base != NULL)
         return base_open(given->base, &session->base, error);
     if (given->recipe == RECIPE_PAPER) {
-        telling->why = ": a network from random weights by the paper's recipe";
+        facts->why = ": a network from random weights by the paper's recipe";
         return VGG_OK;
     }
     if (given->freeze != NULL)
         return choose_base(session, error);
     if (network != NULL) {
         snprintf(why, sizeof why, ": a network from random weights, for which --%s asks", network);
-        telling->why = why;
+        facts->why = why;
         return choose_network(session, error);
     }
     if (session->census.least < PICTURES_ENOUGH)
         return choose_base(session, error);
-    telling->why =
-        ": every class has 200 pictures or more, enough for a network from random weights "
-        "(--base vgg16 builds on a trained one)";
+    facts->why = ": every class has 200 pictures or more, enough for a network from random weights "
+                 "(--base vgg16 builds on a trained one)";
     return choose_network(session, error);
 }
 
@@ -218,51 +216,51 @@ static bool is_stopped(void *user)
     return signals_ended();
 }
 
-static void prepare_telling(struct session *session)
+static void complete_facts(struct session *session)
 {
     struct train_options *given = &session->given;
-    struct telling *telling = &session->view.telling;
+    struct facts *facts = &session->view.facts;
     uint32_t batch = given->train.batch;
 
     text_append(&session->chosen, "", 1);
-    telling->json = given->json;
-    telling->directory = session->directory;
-    telling->census = &session->census;
-    telling->base = &session->base;
-    telling->options = session->chosen.failed ? "" : session->chosen.bytes;
-    telling->output = given->train.output;
-    telling->threads = given->train.threads != 0 ? given->train.threads : vgg_threads_default();
-    telling->freeze_blocks = given->train.freeze_blocks;
-    telling->base_said = given->base != NULL;
-    telling->resumed = given->train.resume;
-    telling->report = given->report;
+    facts->json = given->json;
+    facts->directory = session->directory;
+    facts->census = &session->census;
+    facts->base = &session->base;
+    facts->options = session->chosen.failed ? "" : session->chosen.bytes;
+    facts->output = given->train.output;
+    facts->threads = given->train.threads != 0 ? given->train.threads : vgg_threads_default();
+    facts->freeze_blocks = given->train.freeze_blocks;
+    facts->base_said = given->base != NULL;
+    facts->resumed = given->train.resume;
+    facts->report = given->report;
     if (batch == 0 && session->base.kind == BASE_NONE)
         batch = 256; /* the library's */
-    telling->batch = batch < session->census.pictures ? batch : (uint32_t)session->census.pictures;
+    facts->batch = batch < session->census.pictures ? batch : (uint32_t)session->census.pictures;
 }
 
 static enum vgg_status train(struct session *session, struct vgg_error *error)
 {
     struct vgg_train_options *options = &session->given.train;
-    struct telling *telling = &session->view.telling;
+    struct facts *facts = &session->view.facts;
     const uint64_t room = memory_room_get("").free_bytes;
     struct vgg_train_result result;
     enum vgg_status status;
 
-    prepare_telling(session);
+    complete_facts(session);
     base_apply(&session->base, options);
     training_view_attach(&session->view, options);
     options->stop = is_stopped;
     if (options->cache_bytes > room / CACHE_PART)
         options->cache_bytes = room / CACHE_PART;
-    telling_choice(telling, options);
+    telling_choice(facts, options);
     progress_say("reading the pictures ...");
     status = vgg_train(session->directory, options, &result, error);
     training_view_end(&session->view);
     if (status == VGG_OK) {
-        session->unreported = !train_report_write(session->view.report, session->directory, options,
-                                                  telling, &result);
-        telling_result(telling, &result);
+        session->unreported =
+            !train_report_write(session->view.report, session->directory, options, facts, &result);
+        telling_result(facts, &result);
     } else if (result.best_epoch != 0)
         terminal_say("%s holds epoch %" PRIu32 ", validation error %.2f%%", options->output,
                      result.best_epoch, 100 * result.best_error);
@@ -284,7 +282,7 @@ static enum vgg_status run(struct session *session, struct vgg_error *error)
 
 int command_train(int argc, char **argv)
 {
-    struct session session = {.view.telling = {.argc = argc, .argv = argv}};
+    struct session session = {.view.facts = {.argc = argc, .argv = argv}};
     struct vgg_error error = {0};
     enum options_result result =
         train_options_parse(argc, argv, &session.given, &session.directory);
@@ -298,7 +296,7 @@ int command_train(int argc, char **argv)
     if (status != VGG_OK)
         terminal_say("%s", error.text);
     if (status == VGG_CANCELLED)
-        telling_resume(&session.view.telling, session.given.train.checkpoint);
+        telling_resume(&session.view.facts, session.given.train.checkpoint);
     html_report_destroy(session.view.report);
     census_fini(&session.census);
     free(session.chosen.bytes);

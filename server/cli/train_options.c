@@ -8,7 +8,7 @@
 #include "process/option_rows.h"
 #include "process/terminal.h"
 #include "training/command_line.h"
-#include "training/telling.h"
+#include "training/facts.h"
 
 #define FIELD(name) offsetof(struct train_options, name)
 

@@ -37,7 +37,7 @@ static void say_result(struct html_report *report, const struct vgg_train_result
 }
 
 bool train_report_write(struct html_report *report, const char *directory,
-                        const struct vgg_train_options *options, const struct telling *telling,
+                        const struct vgg_train_options *options, const struct facts *facts,
                         const struct vgg_train_result *result)
 {
     const struct html_report_subject subject = {
@@ -50,8 +50,8 @@ bool train_report_write(struct html_report *report, const char *directory,
     struct vgg_error error = {0};
 
     say_base(report, options);
-    if (telling->options[0] != '\0')
-        html_report_say(report, "Chosen unasked:%s", telling->options);
+    if (facts->options[0] != '\0')
+        html_report_say(report, "Chosen unasked:%s", facts->options);
     say_result(report, result);
     if (html_report_write(report, &subject, &error) == VGG_OK)
         return true;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "pictures/left_out.h"
 #include "vgg_pictures.h"
 
 enum { CLASSES_NAMED = 12, CLASSES_FIRST = 16 };
@@ -122,6 +123,22 @@ static enum vgg_status fail_parts(const char *directory, const struct census *ce
                     directory, directory, train->name, directory, other->name);
 }
 
+static enum vgg_status leave_out(void *user, const char *path, const char *reason, bool lost)
+{
+    (lost ? left_out_lose : left_out_add)(user, path, reason);
+    return VGG_OK;
+}
+
+/* What else is there explains it. */
+static void say_others(const char *directory)
+{
+    struct left_out left_out = {0};
+    const struct vgg_walk walk = {.on_left_out = leave_out, .user = &left_out};
+
+    (void)vgg_walk_classes(directory, &walk, NULL);
+    left_out_say(&left_out);
+}
+
 static enum vgg_status fail_classes(const char *directory, const struct census *census,
                                     struct vgg_error *error)
 {
@@ -129,6 +146,7 @@ static enum vgg_status fail_classes(const char *directory, const struct census *
     const size_t *pictures = walk.user;
     char found[320] = "no class folder with pictures";
 
+    say_others(directory);
     (void)vgg_walk_pictures(directory, &walk, NULL);
     if (census->classes_n == 1)
         snprintf(found, sizeof found, "one class folder with pictures (%.200s)",

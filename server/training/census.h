@@ -18,7 +18,8 @@ struct census {
 
 /*
  * Count. Errors: IO (the directory cannot be read), BAD_ARGUMENT (it holds no two classes: the text
- * shows the layout, and what was probably meant), NO_MEMORY. census_fini is due in any case.
+ * shows the layout and what was probably meant, and a line on standard error what else is there),
+ * NO_MEMORY. census_fini is due in any case.
  */
 enum vgg_status census_take(const char *directory, struct census *census, struct vgg_error *error);
 void census_fini(struct census *census);

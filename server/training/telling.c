@@ -9,13 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "fit/rates.h"
 #include "process/terminal.h"
 #include "training/command_line.h"
+#include "training/telling_json.h"
 
 enum { SAID_BYTES = 3 * BASE_PATH_BYTES, TIME_BYTES = 32 };
-
-static const double poor_error = 0.2, poor_part_of_chance = 0.5;
 
 /* ---------------------------------------------------------------- words ---------------------- */
 
@@ -38,22 +36,6 @@ static const char *text_of(struct text *text)
 {
     text_append(text, "", 1);
     return text->failed ? "(out of memory)" : text->bytes;
-}
-
-const char *freeze_word(enum vgg_freeze freeze, uint32_t blocks)
-{
-    static const char *const numbers[] = {"0", "1", "2", "3", "4", "5"};
-
-    switch (freeze) {
-    case VGG_FREEZE_FEATURES:
-        return "features";
-    case VGG_FREEZE_CONVS:
-        return "convs";
-    case VGG_FREEZE_BLOCKS:
-        return numbers[blocks <= 5 ? blocks : 5];
-    default:
-        return "none";
-    }
 }
 
 static void format_time(double seconds, char text[TIME_BYTES])
@@ -79,15 +61,15 @@ static void say_fetch(const char *name)
     free(text.bytes);
 }
 
-static void say_base(const struct telling *telling)
+static void say_base(const struct facts *facts)
 {
-    switch (telling->base->kind) {
+    switch (facts->base->kind) {
     case BASE_PUBLISHED:
         say("base: %s, the published network, which has seen a thousand kinds of things%s",
-            telling->base->path, telling->why);
+            facts->base->path, facts->why);
         break;
     case BASE_EMBEDDED:
-        say("base: the model inside this program%s", telling->why);
+        say("base: the model inside this program%s", facts->why);
         say("  It has seen six kinds of rubbish, one object on plain ground each: good for "
             "materials "
             "and plain");
@@ -97,7 +79,7 @@ static void say_base(const struct telling *telling)
         say_fetch("vgg16");
         break;
     default:
-        say("base: %s", telling->base->path);
+        say("base: %s", facts->base->path);
     }
 }
 
@@ -121,34 +103,34 @@ static void say_frozen(const struct vgg_train_options *options)
     }
 }
 
-void telling_choice(const struct telling *telling, const struct vgg_train_options *options)
+void telling_choice(const struct facts *facts, const struct vgg_train_options *options)
 {
     struct text text = {0};
 
-    if (telling->json)
+    if (facts->json)
         return;
-    census_print(telling->census, &text);
+    census_print(facts->census, &text);
     say("%s", text_of(&text));
     free(text.bytes);
-    if (telling->base->kind == BASE_NONE) {
-        say("no base%s", telling->why);
-        if (telling->options[0] != '\0')
-            say("  chosen:%s", telling->options);
+    if (facts->base->kind == BASE_NONE) {
+        say("no base%s", facts->why);
+        if (facts->options[0] != '\0')
+            say("  chosen:%s", facts->options);
     } else {
-        say_base(telling);
+        say_base(facts);
         say_frozen(options);
     }
 }
 
 /* ---------------------------------------------------------------- the work ------------------- */
 
-void telling_plan(const struct telling *telling)
+void telling_plan(const struct facts *facts)
 {
-    const struct vgg_train_plan *plan = &telling->plan;
+    const struct vgg_train_plan *plan = &facts->plan;
     char time[TIME_BYTES];
 
-    if (telling->json) {
-        char *line = telling_plan_json(telling);
+    if (facts->json) {
+        char *line = telling_plan_json(facts);
 
         printf("%s", line != NULL ? line : "");
         free(line);
@@ -164,57 +146,42 @@ void telling_plan(const struct telling *telling)
             plan->pictures, plan->validation, time, plan->bytes >> 20);
 }
 
-void telling_epoch(struct telling *telling, const struct vgg_train_epoch *epoch)
+void telling_epoch(struct facts *facts, const struct vgg_train_epoch *epoch)
 {
-    if (telling->json) {
+    if (facts->json) {
         fputs(epoch->json, stdout);
         return;
     }
-    if (!telling->headed)
+    if (!facts->headed)
         printf("epoch      rate      loss     error  val.loss val.error       time\n");
-    telling->headed = true;
+    facts->headed = true;
     printf("%5" PRIu32 " %9g %9.4f %8.2f%% %9.4f %8.2f%%%s %8.1f s\n", epoch->epoch, epoch->rate,
            epoch->loss, 100 * epoch->error, epoch->validation_loss, 100 * epoch->validation_error,
            epoch->best ? " *" : "  ", epoch->seconds);
 }
 
-const char *telling_smaller(const struct telling *telling)
+const char *telling_smaller(const struct facts *facts)
 {
-    if (telling->plan.freeze == VGG_FREEZE_FEATURES && telling->base->kind != BASE_NONE)
+    if (facts->plan.freeze == VGG_FREEZE_FEATURES && facts->base->kind != BASE_NONE)
         return "a narrower base, and smaller test scales (--scales)";
-    return telling->base->kind != BASE_NONE ? "--freeze features, a smaller --batch"
-                                            : "--batch 1, a smaller --crop, --width or --fc";
+    return facts->base->kind != BASE_NONE ? "--freeze features, a smaller --batch"
+                                          : "--batch 1, a smaller --crop, --width or --fc";
 }
 
 /* ---------------------------------------------------------------- the result ----------------- */
 
-static size_t wrong_of(const struct vgg_train_result *result)
+static void say_error(const struct facts *facts, const struct vgg_train_result *result)
 {
-    return (size_t)(result->error * (double)result->measured + 0.5);
-}
-
-bool telling_is_poor(const struct telling *telling, const struct vgg_train_result *result)
-{
-    const struct census *census = telling->census;
-    double chance = 1 - (double)census->most / (double)census->pictures;
-
-    return telling->base->kind == BASE_EMBEDDED && result->measured != 0 && result->error >= 0 &&
-           (result->error > poor_error || result->error > poor_part_of_chance * chance);
-}
-
-static void say_error(const struct telling *telling, const struct vgg_train_result *result)
-{
-    size_t wrong = wrong_of(result);
     double interval[2];
+    size_t wrong;
 
-    if (result->measured == 0 || result->error < 0)
+    if (!facts_measured(result))
         return;
-    vgg_binomial_interval(wrong, result->measured, interval);
+    wrong = facts_wrong(result, interval);
     say("%zu of %zu %s wrong%s: %.1f %% (with 95 %% certainty from %.1f to %.1f %%)", wrong,
         result->measured,
-        telling->plan.folds != 0 || telling->plan.validation == 0 ? "pictures"
-                                                                  : "validation pictures",
-        telling->plan.folds != 0 ? " when left out" : "", 100 * result->error, 100 * interval[0],
+        facts->plan.folds != 0 || facts->plan.validation == 0 ? "pictures" : "validation pictures",
+        facts->plan.folds != 0 ? " when left out" : "", 100 * result->error, 100 * interval[0],
         100 * interval[1]);
 }
 
@@ -260,16 +227,16 @@ static void print_reload(const char *output, struct text *text)
     free(whole);
 }
 
-static void say_serving(const struct telling *telling)
+static void say_serving(const struct facts *facts)
 {
     struct text serve = {0}, reload = {0};
 
     if (access("docker/fetch-model.sh", R_OK) == 0) {
         text_print(&serve, "make run MODEL=");
-        command_line_quote(&serve, telling->output);
+        command_line_quote(&serve, facts->output);
     } else
-        command_line_print(&serve, 3, (char *[]){"serve", "--model", (char *)telling->output}, "");
-    print_reload(telling->output, &reload);
+        command_line_print(&serve, 3, (char *[]){"serve", "--model", (char *)facts->output}, "");
+    print_reload(facts->output, &reload);
     say("serve it:              %s", text_of(&serve));
     say("in a running server:   %s", text_of(&reload));
     free(serve.bytes);
@@ -277,19 +244,19 @@ static void say_serving(const struct telling *telling)
 }
 
 /* The last line of all. */
-static void warn_if_poor(const struct telling *telling, const struct vgg_train_result *result)
+static void warn_if_poor(const struct facts *facts, const struct vgg_train_result *result)
 {
     struct text mend = {0}, more = {0};
     struct base published;
 
-    if (!telling_is_poor(telling, result))
+    if (!facts_poor(facts, result))
         return;
     if (base_open("vgg16", &published, NULL) != VGG_OK) {
         base_print_fetch("vgg16", &mend);
         text_print(&mend, " && ");
     }
-    text_print(&more, "%s --base vgg16", telling->options);
-    command_line_print(&mend, telling->argc, telling->argv, text_of(&more));
+    text_print(&more, "%s --base vgg16", facts->options);
+    command_line_print(&mend, facts->argc, facts->argv, text_of(&more));
     fflush(stdout);
     terminal_say(
         "%.0f %% wrong is poor: the embedded model knows too little of such things. With the "
@@ -299,30 +266,30 @@ static void warn_if_poor(const struct telling *telling, const struct vgg_train_r
     free(more.bytes);
 }
 
-void telling_result(const struct telling *telling, const struct vgg_train_result *result)
+void telling_result(const struct facts *facts, const struct vgg_train_result *result)
 {
-    if (telling->json) {
-        char *line = telling_result_json(telling, result);
+    if (facts->json) {
+        char *line = telling_result_json(facts, result);
 
         printf("%s", line != NULL ? line : "");
         free(line);
     } else {
-        say_error(telling, result);
+        say_error(facts, result);
         say_calibration(result);
         say_typicality(result);
         if (result->best_epoch != 0)
-            say("%s holds epoch %" PRIu32 ", validation error %.2f%%", telling->output,
+            say("%s holds epoch %" PRIu32 ", validation error %.2f%%", facts->output,
                 result->best_epoch, 100 * result->best_error);
         else
-            say("%s is the model", telling->output);
-        if (telling->report != NULL)
-            say("%s shows the mistakes, in a browser", telling->report);
-        say_serving(telling);
+            say("%s is the model", facts->output);
+        if (facts->report != NULL)
+            say("%s shows the mistakes, in a browser", facts->report);
+        say_serving(facts);
     }
-    warn_if_poor(telling, result);
+    warn_if_poor(facts, result);
 }
 
-void telling_resume(const struct telling *telling, const char *checkpoint)
+void telling_resume(const struct facts *facts, const char *checkpoint)
 {
     struct text text = {0}, more = {0};
 
@@ -331,13 +298,13 @@ void telling_resume(const struct telling *telling, const char *checkpoint)
         terminal_say("nothing is kept of what was computed, but with --features-cache DIR");
         return;
     }
-    text_print(&more, "%s", telling->options);
-    if (telling->base->kind != BASE_NONE && !telling->base_said) {
+    text_print(&more, "%s", facts->options);
+    if (facts->base->kind != BASE_NONE && !facts->base_said) {
         text_print(&more, " --base ");
-        command_line_quote(&more, base_word(telling->base));
+        command_line_quote(&more, base_word(facts->base));
     }
-    text_print(&more, telling->resumed ? "" : " --resume");
-    command_line_print(&text, telling->argc, telling->argv, text_of(&more));
+    text_print(&more, facts->resumed ? "" : " --resume");
+    command_line_print(&text, facts->argc, facts->argv, text_of(&more));
     terminal_say("to go on: %s", text_of(&text));
     free(text.bytes);
     free(more.bytes);

@@ -1,10 +1,9 @@
-/* The plan and the result of a training for programs. */
+/* Lines of JSON about a training. */
+#include "training/telling_json.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
-
-#include "fit/rates.h"
-#include "training/telling.h"
 
 /* ,"KEY":VALUE; null where it was not measured. */
 static void add_number(struct text *text, const char *key, double value, bool measured)
@@ -32,17 +31,17 @@ static char *finish(struct text *text)
     return text_take(text, &size);
 }
 
-char *telling_plan_json(const struct telling *telling)
+char *telling_plan_json(const struct facts *facts)
 {
-    const struct vgg_train_plan *plan = &telling->plan;
-    const struct base *base = telling->base;
+    const struct vgg_train_plan *plan = &facts->plan;
+    const struct base *base = facts->base;
     struct text text = {0};
 
     text_print(&text, "{\"plan\":{\"classes\":%zu,\"pictures\":%zu,\"validation\":%zu",
                plan->classes, plan->pictures, plan->validation);
     add_string(&text, "base", base->kind != BASE_NONE ? base_word(base) : NULL);
-    add_string(&text, "freeze", freeze_word(plan->freeze, telling->freeze_blocks));
-    add_string(&text, "options", telling->options);
+    add_string(&text, "freeze", freeze_word(plan->freeze, facts->freeze_blocks));
+    add_string(&text, "options", facts->options);
     text_print(&text, ",\"folds\":%" PRIu32 ",\"views\":%zu,\"cached\":%zu", plan->folds,
                plan->views, plan->cached);
     add_number(&text, "seconds", plan->seconds, true);
@@ -55,22 +54,21 @@ static void add_error(struct text *text, const struct vgg_train_result *result, 
     double interval[2] = {0, 1};
 
     if (measured)
-        vgg_binomial_interval((size_t)(result->error * (double)result->measured + 0.5),
-                              result->measured, interval);
+        (void)facts_wrong(result, interval);
     add_number(text, "error", result->error, measured);
     add_number(text, "error_least", interval[0], measured);
     add_number(text, "error_most", interval[1], measured);
 }
 
-char *telling_result_json(const struct telling *telling, const struct vgg_train_result *result)
+char *telling_result_json(const struct facts *facts, const struct vgg_train_result *result)
 {
-    bool measured = result->measured != 0 && result->error >= 0;
+    bool measured = facts_measured(result);
     bool calibrated = measured && result->temperature > 0;
     struct text text = {0};
 
     text_print(&text, "{\"result\":{\"epochs\":%" PRIu32 ",\"best_epoch\":%" PRIu32, result->epochs,
                result->best_epoch);
-    add_string(&text, "output", telling->output);
+    add_string(&text, "output", facts->output);
     text_print(&text, ",\"measured\":%zu", result->measured);
     add_error(&text, result, measured);
     add_number(&text, "nll_before", result->nll[0], calibrated);
@@ -88,6 +86,6 @@ char *telling_result_json(const struct telling *telling, const struct vgg_train_
                result->unknown != 0 && result->unknown_auroc >= 0);
     add_number(&text, "unknown_caught", result->unknown_caught,
                result->unknown != 0 && result->unknown_caught >= 0);
-    text_print(&text, ",\"poor\":%s", telling_is_poor(telling, result) ? "true" : "false");
+    text_print(&text, ",\"poor\":%s", facts_poor(facts, result) ? "true" : "false");
     return finish(&text);
 }

@@ -37,7 +37,7 @@ static void show_epoch(void *user, const struct vgg_train_epoch *epoch)
 
     html_report_epoch(view->report, epoch);
     progress_hide(&view->progress);
-    telling_epoch(&view->telling, epoch);
+    telling_epoch(&view->facts, epoch);
     progress_show(&view->progress);
 }
 
@@ -86,7 +86,7 @@ static void show_features(void *user, const struct vgg_train_features *now)
 
     if (!view->begun) {
         begin(view, now->views);
-        progress_pass(&view->progress, view->telling.plan.cached);
+        progress_pass(&view->progress, view->facts.plan.cached);
     }
     snprintf(view->progress.note, sizeof view->progress.note, "views");
     view->progress.done = now->done;
@@ -102,7 +102,7 @@ static void show_features(void *user, const struct vgg_train_features *now)
 static uint64_t batch_that_fits(const struct training_view *view, uint64_t bytes)
 {
     const uint64_t room = memory_room_get("").free_bytes;
-    const uint32_t batch = view->telling.batch;
+    const uint32_t batch = view->facts.batch;
 
     if (batch < 2 || bytes <= view->single_bytes || room < view->single_bytes)
         return 0;
@@ -113,7 +113,7 @@ static uint64_t batch_that_fits(const struct training_view *view, uint64_t bytes
 static enum vgg_status check_memory(void *user, uint64_t bytes, struct vgg_error *error)
 {
     struct training_view *view = user;
-    const struct resources_need need = {.bytes = bytes, .threads = 2 * view->telling.threads};
+    const struct resources_need need = {.bytes = bytes, .threads = 2 * view->facts.threads};
     struct vgg_error reason = {0};
     enum vgg_status status = resources_check(&need, "", &reason);
     uint64_t fits;
@@ -126,7 +126,7 @@ static enum vgg_status check_memory(void *user, uint64_t bytes, struct vgg_error
     if (fits != 0)
         return vgg_fail(error, status, "%s; --batch %" PRIu64 " would fit", reason.text, fits);
     return vgg_fail(error, status, "%s; smaller are %s", reason.text,
-                    telling_smaller(&view->telling));
+                    telling_smaller(&view->facts));
 }
 
 static enum vgg_status show_plan(void *user, const struct vgg_train_plan *plan,
@@ -135,11 +135,11 @@ static enum vgg_status show_plan(void *user, const struct vgg_train_plan *plan,
     struct training_view *view = user;
     enum vgg_status status;
 
-    view->telling.plan = *plan;
+    view->facts.plan = *plan;
     progress_say("");
     status = check_memory(view, plan->bytes, error);
     if (status == VGG_OK)
-        telling_plan(&view->telling);
+        telling_plan(&view->facts);
     return status;
 }
 

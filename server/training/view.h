@@ -7,9 +7,9 @@
 #include "report/report.h"
 #include "training/telling.h"
 
-/* Zero-initialise, then fill `telling`. */
+/* Zero-initialise, then fill `facts`. */
 struct training_view {
-    struct telling telling;
+    struct facts facts;
     struct progress progress;
     struct left_out left_out;
     struct html_report *report; /* owned by the caller; NULL: none */
