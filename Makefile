@@ -1,8 +1,8 @@
 # vgg: build, test and run. `make help` shows the targets.
 #
-# Everything is built below $(BUILD). Variables a user may set: MODEL, RUN_ARGS, LOAD_ARGS, EMBED, CC,
-# CFLAGS, DESTDIR, PREFIX, V=1 (show commands). Tests are in tests/tests.mk, `make install` and the
-# packages in docker/install.mk.
+# Everything is built below $(BUILD). Variables a user may set: MODEL, RUN_ARGS, PHOTOS, BASE, TRAIN_ARGS,
+# LOAD_ARGS, EMBED, CC, CFLAGS, DESTDIR, PREFIX, V=1 (show commands). Tests are in tests/tests.mk,
+# `make install` and the packages in docker/install.mk.
 
 BUILD ?= build
 ifeq ($(origin CC),default)
@@ -35,7 +35,7 @@ BLAS := $(if $(wildcard $(OPENBLAS_LIB)),,-lopenblas)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wno-psabi \
     $(if $(CI),$(if $(SANITIZE),,-Werror))
 # No contraction: an fma is written where one is meant, so that every build gives the same bits.
-BASE := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $(WARNINGS) \
+base_flags := -std=c11 -D_GNU_SOURCE -ffp-contract=off -fno-strict-aliasing -pthread $(WARNINGS) \
     -Iinclude $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2) \
     -fstack-protector-strong
 # The library's objects serve the program, libvgg.a and libvgg.so. Nobody replaces a function of ours.
@@ -73,6 +73,14 @@ run:
 	$(Q)$(find_model); \
 	exec $(BUILD)/vgg serve $${model:+--model "$$model"} $(RUN_ARGS)
 
+## train: install what is missing, build, make a model of PHOTOS=DIR/class/picture (BASE=FILE|embedded)
+train_sh = PHOTOS='$(PHOTOS)' BASE='$(BASE)' sh docker/train.sh
+train:
+	$(Q)$(train_sh) check
+	$(Q)sh docker/deps.sh build $(if $(BASE),$(if $(filter vgg%,$(BASE)),fetch),fetch)
+	$(Q)$(submake) $(BUILD)/vgg
+	$(Q)$(train_sh) run $(BUILD)/vgg $(TRAIN_ARGS)
+
 # ---------------------------------------------------------------- objects
 
 $(BUILD)/core/%.o: FLAGS := $(core_flags)
@@ -82,14 +90,14 @@ $(BUILD)/core/blas/gemm.o: FLAGS := $(core_flags) -I/usr/include/$(MULTIARCH)/op
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(call says,CC)$(CC) $(BASE) $(FLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call says,CC)$(CC) $(base_flags) $(FLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/%.o: %.S
 	@mkdir -p $(@D)
 	$(call says,CC)$(CC) $(FLAGS) -Wa,-I$(BUILD) -MMD -MP -c $< -o $@
 
 # Objects that other flags made are made anew.
-flags := $(strip $(CC) $(filter-out -Werror,$(BASE)) $(core_flags) $(CFLAGS))
+flags := $(strip $(CC) $(filter-out -Werror,$(base_flags)) $(core_flags) $(CFLAGS))
 ifneq ($(flags),$(shell cat $(BUILD)/flags 2>/dev/null))
 $(BUILD)/flags: FORCE
 endif
@@ -102,7 +110,7 @@ $(BUILD)/core/image/webp_linked.o: $(BUILD)/core/image/webp.o core/image/webp.sh
 	$(call says,LINK)CC='$(CC)' OBJCOPY='$(OBJCOPY)' sh core/image/webp.sh $< $@
 
 $(BUILD)/core/blas/gemm_linked.o: $(BUILD)/core/blas/gemm.o $(wildcard core/blas/openblas/* $(OPENBLAS_LIB))
-	$(call says,LINK)CC='$(CC)' CFLAGS='$(filter-out -fsanitize=%,$(BASE)) $(core_flags) $(CFLAGS)' \
+	$(call says,LINK)CC='$(CC)' CFLAGS='$(filter-out -fsanitize=%,$(base_flags)) $(core_flags) $(CFLAGS)' \
 	    AR='$(AR)' OBJCOPY='$(OBJCOPY)' sh core/blas/openblas/build.sh $(OPENBLAS_LIB) $< $@
 
 # What the program serves compressed: the same bytes wherever it is built.
@@ -193,13 +201,13 @@ compile_commands.json: FORCE
 help list:
 	@echo "make TARGET [VARIABLE=value ...], with the targets"
 	@awk -F ': ' '/^## / { printf "  %-22s %s\n", substr($$1, 4), $$2 }' Makefile tests/tests.mk docker/install.mk
-	@echo "and the variables MODEL, RUN_ARGS, LOAD_ARGS, EMBED, BUILD, CC, CFLAGS, DESTDIR, PREFIX;"
-	@echo "V=1 shows the commands. The READMEs say more."
+	@echo "and the variables MODEL, RUN_ARGS, PHOTOS, BASE, TRAIN_ARGS, LOAD_ARGS, EMBED, BUILD, CC, CFLAGS,"
+	@echo "DESTDIR, PREFIX; V=1 shows the commands. The READMEs say more."
 
 ## clean: remove all that was built
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all run format format-check option-table lint hooks help list clean FORCE
+.PHONY: all run train format format-check option-table lint hooks help list clean FORCE
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -50,11 +50,12 @@ ROOMS = {
     "server/models": "process answer ops",
     "server/pictures": "core/text process answer models",
     "server/report": "core/base core/fit core/text pictures",
+    "server/training": "core/base core/text core/fit process models pictures report",
     "server/work": "process answer ops models",
     "server/api": "core/text process net http answer ops models work",
     "server/v2": "core/text process http answer ops models work api",
     "server/serve": "core/text process net http answer ops models work api v2",
-    "server/cli": "core/text process net answer ops models pictures report",
+    "server/cli": "core/text process net answer ops models pictures report training",
     "server": "process serve cli",
 }
 

@@ -109,7 +109,7 @@ tsan:
 ifeq ($(CC),clang)
 $(BUILD)/core/kernels/%.o: override CC := gcc
 $(BUILD)/core/kernels/%.o: override CFLAGS := -O2 -g
-$(BUILD)/core/kernels/%.o: override BASE := $(filter-out -fsanitize=%,$(BASE))
+$(BUILD)/core/kernels/%.o: override base_flags := $(filter-out -fsanitize=%,$(base_flags))
 endif
 
 fuzzers := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))

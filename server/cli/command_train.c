@@ -1,190 +1,214 @@
-/* vgg train: the paper's training recipe on a directory of photographs. */
+/*
+ * vgg train: a folder of photographs becomes a model. What is not said is chosen here: the base, or
+ * without one the size of the network.
+ */
 #include <inttypes.h>
-#include <stddef.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/train_options.h"
 #include "cli/train_report.h"
 #include "ops/signals.h"
-#include "pictures/left_out.h"
-#include "pictures/progress.h"
 #include "process/memory_room.h"
-#include "process/option_rows.h"
 #include "process/resources.h"
 #include "process/terminal.h"
-#include "vgg_train.h"
+#include "training/scratch.h"
+#include "training/targets.h"
+#include "training/view.h"
 
 enum {
     PATH_BYTES = 4096,
-    CACHE_PART = 4 /* of what is free, the rest being for the network */
+    CACHE_PART = 4,        /* of what is free, the rest being for the network */
+    ROOM_PART = 2,         /* of what is free, for the maps of a network that is proposed */
+    PICTURES_ENOUGH = 200, /* of a class, for a network from random weights */
+    VALUE_BYTES = 24
 };
 
-struct train_options {
-    struct vgg_train_options train;
-    const char *scale, *checkpoint, *report;
-    uint32_t init; /* enum vgg_train_init */
-    struct option_scales test_scales;
-    bool mirror, json;
+/* A training, from the command line on. */
+struct session {
+    struct train_options given;
+    const char *directory;
+    char output[PATH_BYTES], checkpoint[PATH_BYTES + 16]; /* where no other was said */
+    struct census census;
+    struct base base;
+    struct text chosen; /* options that were not said, with a zero at the end */
+    struct training_view view;
+    bool unreported; /* the model is there, its report is not */
 };
 
-#define FIELD(name) offsetof(struct train_options, name)
+/* ---------------------------------------------------------------- the files ------------------ */
 
-static const struct option options[] = {
-    {"output", "FILE", OPTION_STRING, FIELD(train.output), 0, 0, NULL,
-     "the model file, of the best epoch so far; also -o FILE"},
-    {ROW_ARCH(FIELD(train.arch))},
-    {ROW_WIDTH(FIELD(train.width))},
-    {ROW_FC(FIELD(train.fc))},
-    {ROW_CROP(FIELD(train.crop))},
-    {"batch-norm", NULL, OPTION_FLAG, FIELD(train.batch_norm), 0, 0, NULL,
-     "normalise after each convolution; folded into it in the file"},
-    {"init", "he|glorot|gaussian", OPTION_CHOICE, FIELD(init), 0, 0, "he",
-     "how weights begin; gaussian is the paper's, variance 0.01"},
-    {"init-from", "FILE", OPTION_STRING, FIELD(train.init_from), 0, 0, NULL,
-     "begin with a model: its first four convolutions and FC layers, or, of the same ARCH, all"},
-    {"dropout", "P", OPTION_REAL, FIELD(train.dropout), 0, 0, "0.5",
-     "part of the hidden FC units left out"},
-    {"scale", "S|MIN-MAX", OPTION_STRING, FIELD(scale), 0, 0, "256-512",
-     "shorter side that pictures are rescaled to, or a range"},
-    {"mirror", "on|off", OPTION_SWITCH, FIELD(mirror), 0, 0, "on", "mirror half of the crops"},
-    {"colour", "X", OPTION_REAL, FIELD(train.colour), 0, 0, "0.1",
-     "deviation of the colour shift along the principal components"},
-    {"validation", "DIR", OPTION_STRING, FIELD(train.validation), 0, 0, NULL,
-     "photographs to validate on [a part of the others]"},
-    {"validation-fraction", "P", OPTION_POSITIVE, FIELD(train.validation_fraction), 0, 0, "0.1",
-     "that part, of each class"},
-    {"validation-list", "FILE", OPTION_STRING, FIELD(train.validation_list), 0, 0, NULL,
-     "write the paths of the validation pictures, a line each"},
-    {"validation-scale", "PIXELS", OPTION_COUNT, FIELD(train.validation_scale), 32, VGG_SCALE_MAX,
-     NULL, "shorter side in validation [the middle of --scale]"},
-    {"batch", "N", OPTION_COUNT, FIELD(train.batch), 1, 1 << 16, "256", "crops of a step"},
-    {"epochs", "N", OPTION_COUNT, FIELD(train.epochs), 1, 1 << 20, "74", "at most so many"},
-    {"rate", "X", OPTION_POSITIVE, FIELD(train.rate), 0, 0, "0.01", "learning rate to begin with"},
-    {"patience", "N", OPTION_COUNT, FIELD(train.patience), 1, 1 << 20, "10",
-     "epochs without a better validation before the rate drops to a tenth"},
-    {"drops", "N", OPTION_COUNT, FIELD(train.drops), 1, 16, "3",
-     "such drops, after which training ends at the next"},
-    {"momentum", "X", OPTION_REAL, FIELD(train.momentum), 0, 0, "0.9", "of the descent"},
-    {"decay", "X", OPTION_REAL, FIELD(train.decay), 0, 0, "0.0005", "weight decay"},
-    {"seed", "N", OPTION_SEED, FIELD(train.seed), 0, 0, "1", "of all that is random"},
-    {ROW_THREADS(FIELD(train.threads), "compute threads; they change no result")},
-    {"cache", "SIZE", OPTION_SIZE, FIELD(train.cache_bytes), 0, 0, "2GiB",
-     "decoded pictures kept in memory, at most a quarter of what is free"},
-    {"checkpoint", "FILE", OPTION_STRING, FIELD(checkpoint), 0, 0, NULL,
-     "the state, after each epoch and when interrupted [OUTPUT.checkpoint]"},
-    {"resume", NULL, OPTION_FLAG, FIELD(train.resume), 0, 0, NULL, "go on from the checkpoint"},
-    {"history", "FILE", OPTION_STRING, FIELD(train.log), 0, 0, NULL,
-     "a line of JSON for each epoch"},
-    {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL,
-     "the same on standard output, not a table"},
-    {"report", "FILE", OPTION_STRING, FIELD(report), 0, 0, NULL,
-     "also write an HTML page: mistakes with their pictures, confusion, copies, the learning curve "
-     "[none]"},
-    {"weights", "f32|f16", OPTION_WEIGHTS, FIELD(train.half), 0, 0, "f32", "of the model file"},
-    {"name", "NAME", OPTION_STRING, FIELD(train.name), 0, 0, NULL, "of the model [ARCH-WIDTH]"},
-    {"scales", "LIST", OPTION_SCALES, FIELD(test_scales), 0, 0, NULL,
-     "test scales that the model file asks for [none]"},
-};
-
-const struct command_usage train_usage = {
-    .command = "vgg train",
-    .operands = "[OPTIONS] -o FILE DIR",
-    .summary =
-        "Train on DIR/class/picture by the paper's recipe: mini-batch gradient descent with\n"
-        "momentum on random crops. The file always holds the best epoch so far by the error on\n"
-        "the validation pictures; Ctrl-C saves the state, and --resume goes on from it with the\n"
-        "same options, to the same bits. Pictures that cannot be read are reported and left out.",
-    .options = options,
-    .options_n = sizeof options / sizeof *options,
-};
-
-/* ---------------------------------------------------------------- what is shown -------------- */
-
-struct view {
-    struct progress progress;
-    struct left_out left_out;
-    struct html_report *report; /* or NULL */
-    unsigned threads;
-    bool begun, json;
-};
-
-static void show_skip(void *user, const char *path, const char *reason)
+/* "photos.safetensors" of "some/photos/"; never over a file that nobody has named. */
+static enum vgg_status name_output(struct session *session, struct vgg_error *error)
 {
-    struct view *view = user;
+    char *whole = realpath(session->directory, NULL);
+    const char *name = whole != NULL ? basename(whole) : "model";
+    int length = snprintf(session->output, sizeof session->output, "%s.safetensors",
+                          strcmp(name, "/") == 0 ? "model" : name);
 
-    left_out_lose(&view->left_out, path, reason);
+    free(whole);
+    if (length >= (int)sizeof session->output)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "say -o FILE for the model");
+    if (access(session->output, F_OK) == 0 && !session->given.train.resume)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "%s is there already: -o %s replaces it, another name keeps it",
+                        session->output, session->output);
+    (void)train_option_choose(&session->given, "output", session->output, &session->chosen);
+    return VGG_OK;
 }
 
-static void show_ignored(void *user, const char *path, const char *reason)
+static enum vgg_status open_files(struct session *session, struct vgg_error *error)
 {
-    left_out_add(&((struct view *)user)->left_out, path, reason);
-}
+    struct train_options *given = &session->given;
+    struct vgg_train_options *train = &given->train;
+    enum vgg_status status = train->output == NULL ? name_output(session, error) : VGG_OK;
 
-/* ---- for the report ---- */
-
-static void report_left_out(void *user, const char *path, const char *reason)
-{
-    html_report_left_out(user, path, reason);
-}
-
-static void take_classes(void *user, const char *const *classes, size_t classes_n)
-{
-    train_report_classes(((struct view *)user)->report, classes, classes_n);
-}
-
-static void take_picture(void *user, const struct vgg_train_picture *picture)
-{
-    html_report_picture(((struct view *)user)->report, picture);
-}
-
-/* ---- on the terminal ---- */
-
-/* The pictures are read, and the training begins. */
-static void begin(struct view *view, size_t steps)
-{
-    view->begun = true;
-    left_out_say(&view->left_out);
-    if (!view->json)
-        printf("epoch      rate      loss     error  val.loss val.error       time\n");
-    progress_init(&view->progress, steps);
-}
-
-static void show_step(void *user, const struct vgg_train_progress *now)
-{
-    struct view *view = user;
-    char best[48] = "";
-
-    if (!view->begun) {
-        size_t done = (size_t)(now->epoch - 1) * now->steps + now->step - 1;
-
-        begin(view, (size_t)now->epochs * now->steps - done);
+    if (status != VGG_OK)
+        return status;
+    train->checkpoint = given->checkpoint;
+    if (given->checkpoint == NULL) {
+        if (snprintf(session->checkpoint, sizeof session->checkpoint, "%s.checkpoint",
+                     train->output) >= (int)sizeof session->checkpoint)
+            return vgg_fail(error, VGG_BAD_ARGUMENT, "the path of the output is too long");
+        train->checkpoint = session->checkpoint;
     }
-    if (now->best_error >= 0)
-        snprintf(best, sizeof best, "  best error %.1f%%", 100 * now->best_error);
-    snprintf(view->progress.note, sizeof view->progress.note,
-             "epoch %" PRIu32 "/%" PRIu32 "  loss %.3f%s  %.0f images/s", now->epoch, now->epochs,
-             now->loss, best, now->images_per_second);
-    progress_step(&view->progress, false);
-    progress_show(&view->progress);
+    const struct target targets[] = {
+        {"output", train->output, false},
+        {"checkpoint", train->checkpoint, false},
+        {"history", train->log, false},
+        {"report", given->report, false},
+        {"validation-list", train->validation_list, false},
+        {"features-cache", train->features_cache, true},
+    };
+    status = targets_try(targets, sizeof targets / sizeof *targets, error);
+    return status == VGG_OK ? html_report_create(given->report, &session->view.report, error)
+                            : status;
 }
 
-static void show_epoch(void *user, const struct vgg_train_epoch *epoch)
+/* ---------------------------------------------------------------- the choice ----------------- */
+
+/* The first option that asks for a network of its own, or NULL. */
+static const char *asks_for_network(const struct train_options *given)
 {
-    struct view *view = user;
+    static const char *const names[] = {"arch", "width",      "fc",       "crop",
+                                        "init", "batch-norm", "init-from"};
 
-    html_report_epoch(view->report, epoch);
-    progress_hide(&view->progress);
-    if (view->json)
-        fputs(epoch->json, stdout);
-    else
-        printf("%5" PRIu32 " %9g %9.4f %8.2f%% %9.4f %8.2f%%%s %8.1f s\n", epoch->epoch,
-               epoch->rate, epoch->loss, 100 * epoch->error, epoch->validation_loss,
-               100 * epoch->validation_error, epoch->best ? " *" : "  ", epoch->seconds);
-    fflush(stdout);
-    progress_show(&view->progress);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (train_is_given(given, names[i]))
+            return names[i];
+    return NULL;
 }
+
+static void choose_number(struct session *session, const char *name, double number)
+{
+    char value[VALUE_BYTES];
+
+    snprintf(value, sizeof value, "%g", number);
+    (void)train_option_choose(&session->given, name, value, &session->chosen);
+}
+
+/* The descent of a network from random weights with batch-norm (models/trashnet/README.md). */
+static void choose_descent(struct session *session, const struct scratch *scratch)
+{
+    struct train_options *given = &session->given;
+    char scale[VALUE_BYTES];
+
+    choose_number(session, "width", scratch->width);
+    choose_number(session, "fc", scratch->fc);
+    choose_number(session, "crop", scratch->crop);
+    snprintf(scale, sizeof scale, "%" PRIu32 "-%" PRIu32, scratch->crop * 9 / 8,
+             scratch->crop * 7 / 4);
+    if (train_option_choose(given, "scale", scale, &session->chosen)) {
+        given->train.scale_min = scratch->crop * 9 / 8;
+        given->train.scale_max = scratch->crop * 7 / 4;
+    }
+    if (given->train.arch == NULL || strcmp(given->train.arch, "A-LRN") != 0)
+        (void)train_option_choose(given, "batch-norm", "on", &session->chosen);
+    choose_number(session, "batch", scratch->batch);
+    choose_number(session, "epochs", scratch->epochs);
+    choose_number(session, "dropout", 0.3);
+    choose_number(session, "rate", given->train.batch_norm ? 0.003 : 0.01);
+    if (given->train.patience == 0 && given->train.drops == 0)
+        (void)train_option_choose(given, "cosine", "on", &session->chosen);
+}
+
+/* A network that trains within an hour. */
+static enum vgg_status choose_network(struct session *session, struct vgg_error *error)
+{
+    const struct vgg_train_options *train = &session->given.train;
+    const struct scratch_wish wish = {.arch = train->arch != NULL ? train->arch : "D",
+                                      .width = train->width,
+                                      .fc = train->fc,
+                                      .crop = train->crop,
+                                      .crop_most = train->scale_min,
+                                      .batch = train->batch,
+                                      .epochs = train->epochs,
+                                      .pictures = session->census.pictures,
+                                      .classes = (uint32_t)session->census.classes_n,
+                                      .threads = train->threads,
+                                      .room = memory_room_get("").free_bytes / ROOM_PART};
+    struct scratch scratch;
+    enum vgg_status status;
+
+    progress_say("measuring how large a network trains within an hour ...");
+    status = scratch_propose(&wish, &scratch, error);
+    progress_say("");
+    if (status == VGG_OK)
+        choose_descent(session, &scratch);
+    return status;
+}
+
+/* The base that is chosen without a word. */
+static enum vgg_status choose_base(struct session *session, struct vgg_error *error)
+{
+    struct facts *facts = &session->view.facts;
+
+    base_choose(&session->base);
+    if (session->base.kind != BASE_NONE) {
+        facts->why = ", as classes of fewer than 200 pictures are best built on a trained network";
+        return VGG_OK;
+    }
+    if (session->given.freeze != NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "--freeze %s: there is no base here; say --base FILE",
+                        session->given.freeze);
+    facts->why = ": no published VGG-16 is there, and this build embeds no model";
+    return choose_network(session, error);
+}
+
+static enum vgg_status choose(struct session *session, struct vgg_error *error)
+{
+    struct train_options *given = &session->given;
+    struct facts *facts = &session->view.facts;
+    const char *network = asks_for_network(given);
+    static char why[80];
+
+    facts->why = "";
+    if (given->base != NULL)
+        return base_open(given->base, &session->base, error);
+    if (given->recipe == RECIPE_PAPER) {
+        facts->why = ": a network from random weights by the paper's recipe";
+        return VGG_OK;
+    }
+    if (given->freeze != NULL)
+        return choose_base(session, error);
+    if (network != NULL) {
+        snprintf(why, sizeof why, ": a network from random weights, for which --%s asks", network);
+        facts->why = why;
+        return choose_network(session, error);
+    }
+    if (session->census.least < PICTURES_ENOUGH)
+        return choose_base(session, error);
+    facts->why = ": every class has 200 pictures or more, enough for a network from random weights "
+                 "(--base vgg16 builds on a trained one)";
+    return choose_network(session, error);
+}
+
+/* ---------------------------------------------------------------- the training --------------- */
 
 static bool is_stopped(void *user)
 {
@@ -192,135 +216,91 @@ static bool is_stopped(void *user)
     return signals_ended();
 }
 
-/* The network's threads, and the engine's that validates. */
-static enum vgg_status check_memory(void *user, uint64_t bytes, struct vgg_error *error)
+static void complete_facts(struct session *session)
 {
-    const struct view *view = user;
-    const struct resources_need need = {.bytes = bytes, .threads = 2 * view->threads};
+    struct train_options *given = &session->given;
+    struct facts *facts = &session->view.facts;
+    uint32_t batch = given->train.batch;
 
-    return resources_check(&need, "", error);
+    text_append(&session->chosen, "", 1);
+    facts->json = given->json;
+    facts->directory = session->directory;
+    facts->census = &session->census;
+    facts->base = &session->base;
+    facts->options = session->chosen.failed ? "" : session->chosen.bytes;
+    facts->output = given->train.output;
+    facts->threads = given->train.threads != 0 ? given->train.threads : vgg_threads_default();
+    facts->freeze_blocks = given->train.freeze_blocks;
+    facts->base_said = given->base != NULL;
+    facts->resumed = given->train.resume;
+    facts->report = given->report;
+    if (batch == 0 && session->base.kind == BASE_NONE)
+        batch = 256; /* the library's */
+    facts->batch = batch < session->census.pictures ? batch : (uint32_t)session->census.pictures;
 }
 
-/* ---------------------------------------------------------------- options -------------------- */
-
-/* Pixels at *text, from 1 on, and past them. */
-static bool parse_pixels(const char **text, uint32_t *pixels)
+static enum vgg_status train(struct session *session, struct vgg_error *error)
 {
-    *pixels = 0;
-    for (; **text >= '0' && **text <= '9' && *pixels <= VGG_SCALE_MAX; ++*text)
-        *pixels = 10 * *pixels + (uint32_t)(**text - '0');
-    return *pixels != 0;
-}
-
-/* "256" or "256-512". */
-static bool parse_scale(const char *text, struct vgg_train_options *train)
-{
-    if (!parse_pixels(&text, &train->scale_min))
-        return false;
-    train->scale_max = train->scale_min;
-    if (*text == '-' && (++text, !parse_pixels(&text, &train->scale_max)))
-        return false;
-    return *text == '\0';
-}
-
-/* What the library takes for none. */
-static void none_below_zero(double *amount)
-{
-    if (*amount == 0)
-        *amount = -1;
-}
-
-/* Everything but the path of the checkpoint; false with one line on standard error. */
-static bool complete(struct train_options *given, const struct operands *operands)
-{
-    struct vgg_train_options *train = &given->train;
-
-    if (operands->n != 1)
-        terminal_say("train needs one directory of photographs (see vgg train --help)");
-    else if (train->output == NULL)
-        terminal_say("train needs -o FILE for the model");
-    else if (!parse_scale(given->scale, train))
-        terminal_say("--scale %.40s: a number of pixels, or a range such as 256-512", given->scale);
-    else {
-        train->init = (enum vgg_train_init)given->init;
-        none_below_zero(&train->dropout);
-        none_below_zero(&train->colour);
-        none_below_zero(&train->momentum);
-        none_below_zero(&train->decay);
-        train->no_mirror = !given->mirror;
-        memcpy(train->scales, given->test_scales.scales, sizeof train->scales);
-        train->scales_n = given->test_scales.n;
-        return true;
-    }
-    return false;
-}
-
-/* ---------------------------------------------------------------- the command ---------------- */
-
-static int run(const struct train_options *given, const char *dir)
-{
-    struct vgg_train_options train = given->train;
-    struct view view = {.json = given->json,
-                        .threads = train.threads != 0 ? train.threads : vgg_threads_default()};
+    struct vgg_train_options *options = &session->given.train;
+    struct facts *facts = &session->view.facts;
     const uint64_t room = memory_room_get("").free_bytes;
     struct vgg_train_result result;
-    struct vgg_error error = {0};
-    enum vgg_status status = signals_init(&error);
-    bool reported = true;
+    enum vgg_status status;
 
-    train.on_skip = show_skip;
-    train.on_ignore = show_ignored;
-    train.on_step = show_step;
-    train.on_epoch = show_epoch;
-    train.on_classes = take_classes;
-    train.on_picture = take_picture;
-    train.stop = is_stopped;
-    train.on_memory = check_memory;
-    if (train.cache_bytes > room / CACHE_PART)
-        train.cache_bytes = room / CACHE_PART;
-    train.user = &view;
-    if (!train_report_open(given->report, &view.report))
-        return EXIT_USAGE;
-    view.left_out.tell = report_left_out;
-    view.left_out.user = view.report;
+    complete_facts(session);
+    base_apply(&session->base, options);
+    training_view_attach(&session->view, options);
+    options->stop = is_stopped;
+    if (options->cache_bytes > room / CACHE_PART)
+        options->cache_bytes = room / CACHE_PART;
+    telling_choice(facts, options);
+    progress_say("reading the pictures ...");
+    status = vgg_train(session->directory, options, &result, error);
+    training_view_end(&session->view);
     if (status == VGG_OK) {
-        status = vgg_train(dir, &train, &result, &error);
-        progress_hide(&view.progress);
-        left_out_say(&view.left_out);
-        if (result.best_epoch != 0)
-            terminal_say("%s holds epoch %" PRIu32 ", validation error %.2f%%", train.output,
-                         result.best_epoch, 100 * result.best_error);
-    }
-    resources_explain(&error);
-    if (status != VGG_OK)
-        terminal_say("%s", error.text);
-    else
-        reported = train_report_write(view.report, dir, &train, &result);
-    html_report_destroy(view.report);
-    if (status == VGG_CANCELLED || !reported)
-        return 1;
-    return status == VGG_OK ? 0 : EXIT_USAGE;
+        session->unreported =
+            !train_report_write(session->view.report, session->directory, options, facts, &result);
+        telling_result(facts, &result);
+    } else if (result.best_epoch != 0)
+        terminal_say("%s holds epoch %" PRIu32 ", validation error %.2f%%", options->output,
+                     result.best_epoch, 100 * result.best_error);
+    return status;
+}
+
+static enum vgg_status run(struct session *session, struct vgg_error *error)
+{
+    enum vgg_status status = signals_init(error);
+
+    if (status == VGG_OK)
+        status = open_files(session, error);
+    if (status == VGG_OK)
+        status = census_take(session->directory, &session->census, error);
+    if (status == VGG_OK)
+        status = choose(session, error);
+    return status == VGG_OK ? train(session, error) : status;
 }
 
 int command_train(int argc, char **argv)
 {
-    struct train_options given = {0};
-    char checkpoint[PATH_BYTES];
-    struct operands operands;
-    enum options_result result = options_parse(&train_usage, argc, argv, &given, &operands);
+    struct session session = {.view.facts = {.argc = argc, .argv = argv}};
+    struct vgg_error error = {0};
+    enum options_result result =
+        train_options_parse(argc, argv, &session.given, &session.directory);
+    enum vgg_status status;
 
     if (result != OPTIONS_RUN)
         return (int)result;
-    if (!complete(&given, &operands))
-        return EXIT_USAGE;
-    given.train.checkpoint = given.checkpoint;
-    if (given.checkpoint == NULL) {
-        if (snprintf(checkpoint, sizeof checkpoint, "%s.checkpoint", given.train.output) >=
-            (int)sizeof checkpoint) {
-            terminal_say("the path of the output is too long");
-            return EXIT_USAGE;
-        }
-        given.train.checkpoint = checkpoint;
-    }
-    return run(&given, operands.items[0]);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    status = run(&session, &error);
+    resources_explain(&error);
+    if (status != VGG_OK)
+        terminal_say("%s", error.text);
+    if (status == VGG_CANCELLED)
+        telling_resume(&session.view.facts, session.given.train.checkpoint);
+    html_report_destroy(session.view.report);
+    census_fini(&session.census);
+    free(session.chosen.bytes);
+    if (status == VGG_CANCELLED || session.unreported)
+        return 1;
+    return status == VGG_OK ? 0 : EXIT_USAGE;
 }

@@ -3,22 +3,6 @@
 
 #include "process/terminal.h"
 
-bool train_report_open(const char *path, struct html_report **report)
-{
-    struct vgg_error error = {0};
-
-    if (html_report_create(path, report, &error) == VGG_OK)
-        return true;
-    terminal_say("--report %s", error.text);
-    return false;
-}
-
-void train_report_classes(struct html_report *report, const char *const *classes, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        html_report_class(report, classes[i]);
-}
-
 static void say_base(struct html_report *report, const struct vgg_train_options *options)
 {
     if (options->base == NULL)
@@ -53,7 +37,7 @@ static void say_result(struct html_report *report, const struct vgg_train_result
 }
 
 bool train_report_write(struct html_report *report, const char *directory,
-                        const struct vgg_train_options *options,
+                        const struct vgg_train_options *options, const struct facts *facts,
                         const struct vgg_train_result *result)
 {
     const struct html_report_subject subject = {
@@ -66,6 +50,8 @@ bool train_report_write(struct html_report *report, const char *directory,
     struct vgg_error error = {0};
 
     say_base(report, options);
+    if (facts->options[0] != '\0')
+        html_report_say(report, "Chosen unasked:%s", facts->options);
     say_result(report, result);
     if (html_report_write(report, &subject, &error) == VGG_OK)
         return true;

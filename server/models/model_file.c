@@ -20,6 +20,12 @@ static size_t embedded_bytes(void)
     return (size_t)(vgg_embedded_model_end - vgg_embedded_model);
 }
 
+const void *model_embedded(size_t *size)
+{
+    *size = embedded_bytes();
+    return vgg_embedded_model;
+}
+
 static void identify(struct model_file *file, const struct stat *info)
 {
     file->device = info->st_dev;

@@ -42,6 +42,9 @@ const char *model_file_name(const struct model_file *file);
 
 void model_file_close(struct model_file *file);
 
+/* The file of the embedded model, *size bytes; 0 where this build has none. */
+const void *model_embedded(size_t *size);
+
 /*
  * Open, load and close, where there is room for it, and for an engine and its threads; `engine` is
  * NULL where the model is only looked at.

@@ -16,6 +16,11 @@ void progress_init(struct progress *progress, size_t total)
         .shown = total > 1 && isatty(STDERR_FILENO), .total = total, .begun_ns = now_ns()};
 }
 
+void progress_pass(struct progress *progress, size_t done)
+{
+    progress->done = progress->passed = done;
+}
+
 void progress_hide(const struct progress *progress)
 {
     if (progress->shown)
@@ -46,16 +51,24 @@ static void format_numbers(const struct progress *progress, char text[TEXT_BYTES
 
     if (progress->failed != 0)
         snprintf(failed, sizeof failed, "  %zu failed", progress->failed);
-    if (progress->done != 0) {
-        double ns = (double)(now_ns() - progress->begun_ns) / (double)progress->done *
+    if (progress->done > progress->passed) {
+        double ns = (double)(now_ns() - progress->begun_ns) /
+                    (double)(progress->done - progress->passed) *
                     (double)(progress->total - progress->done);
 
-        format_seconds((uint64_t)(ns / NS_PER_S + 0.5), time, sizeof time);
+        /* Rounded up: while anything is left, so is time. */
+        format_seconds((uint64_t)(ns / NS_PER_S) + 1, time, sizeof time);
         snprintf(left, sizeof left, "  %s left", time);
     }
     snprintf(text, TEXT_BYTES, "%s%s%zu/%zu  %3.0f%%%s%s", progress->note,
              progress->note[0] != '\0' ? "  " : "", progress->done, progress->total,
              100 * (double)progress->done / (double)progress->total, failed, left);
+}
+
+void progress_say(const char *text)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r%.*s\033[K", (int)terminal_columns(STDERR_FILENO) - 1, text);
 }
 
 void progress_show(struct progress *progress)

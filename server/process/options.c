@@ -34,6 +34,15 @@ static void set_presets(const struct command_usage *usage, void *target)
     }
 }
 
+/* Of a flag or a variable. */
+static bool set_given(const struct command_usage *usage, const struct option *option,
+                      const char *value, void *target, char reason[OPTION_REASON_BYTES])
+{
+    if (usage->given != 0)
+        ((bool *)((char *)target + usage->given))[option - usage->options] = true;
+    return option_set(option, value, target, reason);
+}
+
 static bool read_environment(const struct command_usage *usage, void *target)
 {
     for (size_t i = 0; i < usage->options_n; i++) {
@@ -45,7 +54,7 @@ static bool read_environment(const struct command_usage *usage, void *target)
         /* An empty variable is an unset one: compose files write VGG_MODEL= for "no model". */
         if (value == NULL || value[0] == '\0')
             continue;
-        if (!option_set(&usage->options[i], value, target, reason)) {
+        if (!set_given(usage, &usage->options[i], value, target, reason)) {
             terminal_say("%s=%s: %s", variable, value, reason);
             return false;
         }
@@ -152,7 +161,7 @@ static bool parse_flag(const struct command_usage *usage, int argc, char **argv,
             return complain(usage, "a value is missing after", argument);
         value = argv[++*i];
     }
-    if (option_set(option, value, target, reason))
+    if (set_given(usage, option, value, target, reason))
         return true;
     terminal_say("--%s %s: %s", option->name, value, reason);
     return false;

@@ -14,6 +14,7 @@ struct command_usage {
     const struct option *options;
     size_t options_n;
     const char *footer; /* or NULL */
+    size_t given; /* offset of a bool [options_n] that tells which were said; 0: nobody asks */
 };
 
 /* The operands of a command line, in order; they point into argv. */

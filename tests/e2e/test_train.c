@@ -144,9 +144,9 @@ static pid_t start_until(const char *directory, const char *output, const char *
 /* ---------------------------------------------------------------- learning ------------------- */
 
 /* Each line of the history is one epoch; the loss falls; the best is what the file says. */
-static void check_history(const char *text, size_t epochs)
+static void check_history(const void *text, size_t size, size_t epochs)
 {
-    char *copy = strdup(text);
+    char *copy = strndup(text, size);
     double first = 0, last = 0, best = 2;
     size_t n = 0;
 
@@ -171,6 +171,23 @@ static void check_history(const char *text, size_t epochs)
     free(copy);
 }
 
+/* Standard output has these lines, and after them one of the result. */
+static void check_output(const char *out, const void *history, size_t size)
+{
+    const char *epochs = strstr(out, "{\"epoch\"");
+    json_t *last, *result;
+
+    assert_non_null(epochs);
+    assert_true(strlen(epochs) > size);
+    assert_memory_equal(epochs, history, size);
+    last = json_loads(epochs + size, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(last);
+    result = json_object_get(last, "result");
+    assert_int_equal(integer_member(result, "epochs"), 12);
+    assert_true(json_is_false(json_object_get(result, "poor")));
+    json_decref(last);
+}
+
 static void learns(void **state)
 {
     const char *set = make_set("set"), *model = work_file("learnt.safetensors");
@@ -183,10 +200,9 @@ static void learns(void **state)
 
     (void)state;
     assert_int_equal(result.status, 0);
-    check_history(result.out, 12);
     lines = work_read(history);
-    assert_int_equal(lines.size, result.out_size);
-    assert_memory_equal(lines.bytes, result.out, lines.size);
+    check_history(lines.bytes, lines.size, 12);
+    check_output(result.out, lines.bytes, lines.size);
     blob_free(&lines);
     output_free(&result);
     assert_int_equal(lines_of(list), 3); /* a tenth of each class */
@@ -367,9 +383,9 @@ static void refuses_bad_data(void **state)
     refuse(work_file("nowhere"), model, none, strerror(ENOENT));
     set = work_file("one");
     assert_int_equal(mkdir(set, 0700), 0);
-    refuse(set, model, none, "at least 2");
+    refuse(set, model, none, "no class folder with pictures, and at least 2 are needed");
     put(set, "only", "x.jpg", "no picture", 10);
-    refuse(set, model, none, "at least 2");
+    refuse(set, model, none, "one class folder with pictures (only), and at least 2 are needed");
     set = work_file("hollow");
     assert_int_equal(mkdir(set, 0700), 0);
     struct blob image = picture(40, 40);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What `make run` says and does on a machine that lacks things: docker/deps.sh with a dpkg and an apt
-# of our own, and the Makefile's checks before anything is installed or built.
+# What `make run` and `make train` say and do on a machine that lacks things: docker/deps.sh with a dpkg
+# and an apt of our own, and the checks before anything is installed or built.
 set -u
 unset MAKEFLAGS MAKEOVERRIDES # a CC= of the make that called this
 
@@ -68,6 +68,52 @@ check "and says what a path looks like" said '\.safetensors'
 check "a model file that is not there" run MODEL=nowhere/x.safetensors
 check "is named" said 'nowhere/x.safetensors'
 check "neither built anything" said_not ' CC '
+
+# train MAKE-ARGUMENTS: likewise.
+train() {
+    make --no-print-directory train VGG_DEPS=none "$@" >"$directory/out" 2>&1
+    [ $? -eq 2 ]
+}
+
+photos=$directory/photos
+mkdir -p "$photos/cup" "$photos/plate"
+touch "$photos/cup/1.jpg" "$photos/plate/notes.txt"
+check "train without photographs" train
+check "shows how they are kept" said 'PHOTOS=DIR: .*DIR/cup/1\.jpg'
+check "train on no directory" train PHOTOS=nowhere
+check "names it" said 'PHOTOS=nowhere'
+check "train on one class" train PHOTOS="$photos"
+check "asks for two" said 'at least 2 folders .*photos/cup/1\.jpg and .*photos/plate/2\.jpg'
+touch "$photos/plate/2.PNG"
+check "train on a base that is not there" train PHOTOS="$photos" BASE=nowhere/x.safetensors
+check "names it too" said 'BASE=nowhere/x\.safetensors: there is no such file'
+check "train on no known base" train PHOTOS="$photos" BASE=vgg17
+check "names those that are" said 'vgg16, vgg19, vgg16_bn and vgg19_bn'
+check "nothing was built for it" said_not ' CC '
+
+# train_sh WORDS...: docker/train.sh in a checkout of its own, with a vgg that says how it was called.
+mkdir -p "$directory/checkout"
+cp -r docker "$directory/checkout"
+fake vgg 'for word; do printf "<%s>" "$word"; done; echo'
+train_sh() {
+    (cd "$directory/checkout" && PHOTOS=$photos sh docker/train.sh "$@") >"$directory/out" 2>&1
+}
+
+check "a download is said before it" train_sh check
+check "with its size" said 'vgg16 is downloaded first (over 550 MB, once)'
+check "and what does without" said 'BASE=embedded'
+mkdir "$directory/checkout/models" && touch "$directory/checkout/models/vgg16.safetensors"
+check "one that is there is not" train_sh check
+check "downloaded again" said_not downloaded
+check "it trains" train_sh run "$directory/bin/vgg" --balance
+check "on the published network" said \
+    "^<train><--base><models/vgg16.safetensors><-o><models/photos.safetensors><--balance><--><$photos>"
+mv "$photos" "$directory/vgg16" && photos=$directory/vgg16
+BASE=embedded
+export BASE
+check "or on the embedded one" train_sh run "$directory/bin/vgg"
+check "never over a published file" said '<--base><embedded><-o><models/my-vgg16.safetensors>'
+unset BASE
 
 check "no compiler, no complaint of make's own" sh -c \
     "make -n clean CC=no-such-compiler >'$directory/out' 2>&1 && ! grep -qi no-such '$directory/out'"

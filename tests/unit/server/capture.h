@@ -3,6 +3,7 @@
 #define VGG_TESTS_CAPTURE_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -1,0 +1,39 @@
+/* What is known of a training, for all that is said of it. */
+#ifndef FACTS_H
+#define FACTS_H
+
+#include "training/base.h"
+#include "training/census.h"
+
+struct facts {
+    bool json;
+    const char *directory;
+    const struct census *census;
+    const struct base *base;
+    const char *why;             /* that base, or none: the end of a sentence */
+    const char *options;         /* that were chosen, quoted, each after a blank */
+    const char *output, *report; /* files; the second may be NULL */
+    int argc;                    /* of the command */
+    char *const *argv;
+    uint32_t batch; /* crops at most; 0: not known */
+    uint32_t freeze_blocks;
+    unsigned threads;
+    struct vgg_train_plan plan; /* all zero before there is one */
+    bool base_said, resumed;    /* by the command line */
+    bool headed;                /* the table of epochs has begun */
+};
+
+/* "features", "convs", "none", or the number of frozen blocks. */
+const char *freeze_word(enum vgg_freeze freeze, uint32_t blocks);
+
+/* Was the error measured? Pictures that were wrong then, and what that is worth: 0..1, of 95 %. */
+bool facts_measured(const struct vgg_train_result *result);
+size_t facts_wrong(const struct vgg_train_result *result, double interval[2]);
+
+/*
+ * Is a result of the embedded base poor: more than a fifth wrong, or more than half of what always
+ * naming the largest class leaves wrong?
+ */
+bool facts_poor(const struct facts *facts, const struct vgg_train_result *result);
+
+#endif

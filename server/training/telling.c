@@ -1,0 +1,311 @@
+/* Lines about a training. */
+#include "training/telling.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "process/terminal.h"
+#include "training/command_line.h"
+#include "training/telling_json.h"
+
+enum { SAID_BYTES = 3 * BASE_PATH_BYTES, TIME_BYTES = 32 };
+
+/* ---------------------------------------------------------------- words ---------------------- */
+
+/* A line on standard output, of texts of any origin. */
+static void say(const char *format, ...) VGG_PRINTF(1, 2);
+static void say(const char *format, ...)
+{
+    char line[SAID_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    terminal_text(stdout, line, SIZE_MAX);
+    putchar('\n');
+}
+
+/* A text that was put together, or what little can be said without memory. */
+static const char *text_of(struct text *text)
+{
+    text_append(text, "", 1);
+    return text->failed ? "(out of memory)" : text->bytes;
+}
+
+static void format_time(double seconds, char text[TIME_BYTES])
+{
+    if (seconds < 100)
+        snprintf(text, TIME_BYTES, "%.0f second%s", ceil(seconds), ceil(seconds) > 1 ? "s" : "");
+    else if (seconds < 100 * 60)
+        snprintf(text, TIME_BYTES, "%.0f minutes", ceil(seconds / 60));
+    else if (seconds < 48 * 3600)
+        snprintf(text, TIME_BYTES, "%.1f hours", seconds / 3600);
+    else
+        snprintf(text, TIME_BYTES, "%.1f days", seconds / 86400);
+}
+
+/* ---------------------------------------------------------------- the choice ----------------- */
+
+static void say_fetch(const char *name)
+{
+    struct text text = {0};
+
+    base_print_fetch(name, &text);
+    say("    %s", text_of(&text));
+    free(text.bytes);
+}
+
+static void say_base(const struct facts *facts)
+{
+    switch (facts->base->kind) {
+    case BASE_PUBLISHED:
+        say("base: %s, the published network, which has seen a thousand kinds of things%s",
+            facts->base->path, facts->why);
+        break;
+    case BASE_EMBEDDED:
+        say("base: the model inside this program%s", facts->why);
+        say("  It has seen six kinds of rubbish, one object on plain ground each: good for "
+            "materials "
+            "and plain");
+        say("  objects, poor for most else. The published VGG-16 is far better; this brings it "
+            "(553 "
+            "MB, once):");
+        say_fetch("vgg16");
+        break;
+    default:
+        say("base: %s", facts->base->path);
+    }
+}
+
+static void say_frozen(const struct vgg_train_options *options)
+{
+    switch (options->freeze) {
+    case VGG_FREEZE_FEATURES:
+        say("  its layers stay as they are; a new last layer is fitted to what they see (--freeze "
+            "features)");
+        break;
+    case VGG_FREEZE_CONVS:
+        say("  its convolutions stay as they are; the layers above them train (--freeze convs)");
+        break;
+    case VGG_FREEZE_BLOCKS:
+        say("  its first %" PRIu32 " of 5 blocks of convolutions stay as they are; what is above "
+            "trains (--freeze %" PRIu32 ")",
+            options->freeze_blocks, options->freeze_blocks);
+        break;
+    default:
+        say("  all of its layers train (--freeze none)");
+    }
+}
+
+void telling_choice(const struct facts *facts, const struct vgg_train_options *options)
+{
+    struct text text = {0};
+
+    if (facts->json)
+        return;
+    census_print(facts->census, &text);
+    say("%s", text_of(&text));
+    free(text.bytes);
+    if (facts->base->kind == BASE_NONE) {
+        say("no base%s", facts->why);
+        if (facts->options[0] != '\0')
+            say("  chosen:%s", facts->options);
+    } else {
+        say_base(facts);
+        say_frozen(options);
+    }
+}
+
+/* ---------------------------------------------------------------- the work ------------------- */
+
+void telling_plan(const struct facts *facts)
+{
+    const struct vgg_train_plan *plan = &facts->plan;
+    char time[TIME_BYTES];
+
+    if (facts->json) {
+        char *line = telling_plan_json(facts);
+
+        printf("%s", line != NULL ? line : "");
+        free(line);
+        return;
+    }
+    format_time(plan->seconds, time);
+    if (plan->views != 0)
+        say("%zu pictures, %zu views of each%s: about %s and %" PRIu64 " MiB of memory",
+            plan->pictures + plan->validation, plan->views,
+            plan->cached != 0 ? ", some of them in the cache" : "", time, plan->bytes >> 20);
+    else
+        say("%zu pictures to train on and %zu to validate: about %s and %" PRIu64 " MiB of memory",
+            plan->pictures, plan->validation, time, plan->bytes >> 20);
+}
+
+void telling_epoch(struct facts *facts, const struct vgg_train_epoch *epoch)
+{
+    if (facts->json) {
+        fputs(epoch->json, stdout);
+        return;
+    }
+    if (!facts->headed)
+        printf("epoch      rate      loss     error  val.loss val.error       time\n");
+    facts->headed = true;
+    printf("%5" PRIu32 " %9g %9.4f %8.2f%% %9.4f %8.2f%%%s %8.1f s\n", epoch->epoch, epoch->rate,
+           epoch->loss, 100 * epoch->error, epoch->validation_loss, 100 * epoch->validation_error,
+           epoch->best ? " *" : "  ", epoch->seconds);
+}
+
+const char *telling_smaller(const struct facts *facts)
+{
+    if (facts->plan.freeze == VGG_FREEZE_FEATURES && facts->base->kind != BASE_NONE)
+        return "a narrower base, and smaller test scales (--scales)";
+    return facts->base->kind != BASE_NONE ? "--freeze features, a smaller --batch"
+                                          : "--batch 1, a smaller --crop, --width or --fc";
+}
+
+/* ---------------------------------------------------------------- the result ----------------- */
+
+static void say_error(const struct facts *facts, const struct vgg_train_result *result)
+{
+    double interval[2];
+    size_t wrong;
+
+    if (!facts_measured(result))
+        return;
+    wrong = facts_wrong(result, interval);
+    say("%zu of %zu %s wrong%s: %.1f %% (with 95 %% certainty from %.1f to %.1f %%)", wrong,
+        result->measured,
+        facts->plan.folds != 0 || facts->plan.validation == 0 ? "pictures" : "validation pictures",
+        facts->plan.folds != 0 ? " when left out" : "", 100 * result->error, 100 * interval[0],
+        100 * interval[1]);
+}
+
+/* With one temperature for all scores. */
+static void say_calibration(const struct vgg_train_result *result)
+{
+    if (!(result->temperature > 0) || result->ece[1] < 0)
+        return;
+    say("scores are %.1f %% from the truth in the mean (%.1f %% before calibration; chance alone, "
+        "with "
+        "so few pictures: %.1f %%)",
+        100 * result->ece[1], 100 * result->ece[0], 100 * result->ece_noise);
+}
+
+static void say_typicality(const struct vgg_train_result *result)
+{
+    if (result->typicality == 0) {
+        if (result->typicality_reason[0] != '\0')
+            say("it cannot tell what is none of these: %s", result->typicality_reason);
+        return;
+    }
+    say("it tells what is none of these: \"known\" is false below a typicality of %.3g (from %zu "
+        "pictures)",
+        result->reject, result->typicality);
+    if (result->unknown != 0 && result->unknown_caught >= 0)
+        say("  so it finds %.0f %% of the %zu pictures in _unknown (AUROC %.3f)",
+            100 * result->unknown_caught, result->unknown, result->unknown_auroc);
+}
+
+/* The path as a server elsewhere needs it. */
+static void print_reload(const char *output, struct text *text)
+{
+    char *whole = realpath(output, NULL);
+    struct text body = {0};
+
+    text_print(&body, "{\"model\":");
+    text_json(&body, whole != NULL ? whole : output);
+    text_append(&body, "}", 2);
+    text_print(text, "curl -H 'Content-Type: application/json' -d ");
+    command_line_quote(text, body.failed ? "{}" : body.bytes);
+    text_print(text, " localhost:8081/admin/reload");
+    free(body.bytes);
+    free(whole);
+}
+
+static void say_serving(const struct facts *facts)
+{
+    struct text serve = {0}, reload = {0};
+
+    if (access("docker/fetch-model.sh", R_OK) == 0) {
+        text_print(&serve, "make run MODEL=");
+        command_line_quote(&serve, facts->output);
+    } else
+        command_line_print(&serve, 3, (char *[]){"serve", "--model", (char *)facts->output}, "");
+    print_reload(facts->output, &reload);
+    say("serve it:              %s", text_of(&serve));
+    say("in a running server:   %s", text_of(&reload));
+    free(serve.bytes);
+    free(reload.bytes);
+}
+
+/* The last line of all. */
+static void warn_if_poor(const struct facts *facts, const struct vgg_train_result *result)
+{
+    struct text mend = {0}, more = {0};
+    struct base published;
+
+    if (!facts_poor(facts, result))
+        return;
+    if (base_open("vgg16", &published, NULL) != VGG_OK) {
+        base_print_fetch("vgg16", &mend);
+        text_print(&mend, " && ");
+    }
+    text_print(&more, "%s --base vgg16", facts->options);
+    command_line_print(&mend, facts->argc, facts->argv, text_of(&more));
+    fflush(stdout);
+    terminal_say(
+        "%.0f %% wrong is poor: the embedded model knows too little of such things. With the "
+        "published VGG-16 as base (553 MB, once): %s",
+        100 * result->error, text_of(&mend));
+    free(mend.bytes);
+    free(more.bytes);
+}
+
+void telling_result(const struct facts *facts, const struct vgg_train_result *result)
+{
+    if (facts->json) {
+        char *line = telling_result_json(facts, result);
+
+        printf("%s", line != NULL ? line : "");
+        free(line);
+    } else {
+        say_error(facts, result);
+        say_calibration(result);
+        say_typicality(result);
+        if (result->best_epoch != 0)
+            say("%s holds epoch %" PRIu32 ", validation error %.2f%%", facts->output,
+                result->best_epoch, 100 * result->best_error);
+        else
+            say("%s is the model", facts->output);
+        if (facts->report != NULL)
+            say("%s shows the mistakes, in a browser", facts->report);
+        say_serving(facts);
+    }
+    warn_if_poor(facts, result);
+}
+
+void telling_resume(const struct facts *facts, const char *checkpoint)
+{
+    struct text text = {0}, more = {0};
+
+    fflush(stdout);
+    if (access(checkpoint, R_OK) != 0) {
+        terminal_say("nothing is kept of what was computed, but with --features-cache DIR");
+        return;
+    }
+    text_print(&more, "%s", facts->options);
+    if (facts->base->kind != BASE_NONE && !facts->base_said) {
+        text_print(&more, " --base ");
+        command_line_quote(&more, base_word(facts->base));
+    }
+    text_print(&more, facts->resumed ? "" : " --resume");
+    command_line_print(&text, facts->argc, facts->argv, text_of(&more));
+    terminal_say("to go on: %s", text_of(&text));
+    free(text.bytes);
+    free(more.bytes);
+}

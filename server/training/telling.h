@@ -1,0 +1,26 @@
+/*
+ * What a person in front of `vgg train` reads: what was chosen and why, what it will take, how good
+ * the result is, and what to do with it. Lines on standard output, or with `json` one JSON object
+ * each for the plan, the epochs and the result.
+ */
+#ifndef TELLING_H
+#define TELLING_H
+
+#include "training/facts.h"
+
+/* Before the pictures are read. */
+void telling_choice(const struct facts *facts, const struct vgg_train_options *options);
+
+void telling_plan(const struct facts *facts);
+void telling_epoch(struct facts *facts, const struct vgg_train_epoch *epoch);
+
+/* Options that make a training smaller, for one that memory does not hold. */
+const char *telling_smaller(const struct facts *facts);
+
+/* It is done. */
+void telling_result(const struct facts *facts, const struct vgg_train_result *result);
+
+/* How to go on after an interruption; `checkpoint` is there or not. */
+void telling_resume(const struct facts *facts, const char *checkpoint);
+
+#endif

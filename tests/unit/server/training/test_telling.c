@@ -1,0 +1,165 @@
+/* The result in words and as JSON: the error with its interval, and what a poor one says last. */
+#include "check.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "server/capture.h"
+#include "training/telling.h"
+#include "training/telling_json.h"
+
+static char *words[] = {(char *)"train", (char *)"my photos"};
+static const struct census census = {.classes_n = 3, .pictures = 60, .least = 20, .most = 20};
+static struct base base;
+static struct facts facts;
+
+static struct vgg_train_result result_of(double error)
+{
+    return (struct vgg_train_result){.measured = 60,
+                                     .error = error,
+                                     .nll = {0.5, 0.25},
+                                     .ece = {0.051, 0.032},
+                                     .ece_noise = 0.057,
+                                     .temperature = 1.5,
+                                     .strength = 0.01,
+                                     .typicality = 60,
+                                     .reject = 2.0 / 61,
+                                     .unknown_auroc = -1,
+                                     .unknown_caught = -1};
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    base = (struct base){.kind = BASE_EMBEDDED};
+    facts = (struct facts){.census = &census,
+                           .base = &base,
+                           .options = " --output x.safetensors",
+                           .output = "x.safetensors",
+                           .argc = 2,
+                           .argv = words,
+                           .plan = {.folds = 5}};
+    return 0;
+}
+
+static void tell(const struct vgg_train_result *result, struct capture *out, struct capture *err)
+{
+    capture_begin(out, STDOUT_FILENO);
+    capture_begin(err, STDERR_FILENO);
+    telling_result(&facts, result);
+    capture_end(err);
+    capture_end(out);
+}
+
+static void expect(const struct capture *capture, const char *text)
+{
+    if (strstr(capture->text, text) == NULL)
+        fail_msg("no \"%s\" in: %s", text, capture->text);
+}
+
+static void a_good_result(void **state)
+{
+    struct vgg_train_result result = result_of(4.0 / 60);
+    struct capture out, err;
+
+    (void)state;
+    tell(&result, &out, &err);
+    assert_string_equal(err.text, "");
+    expect(&out,
+           "4 of 60 pictures wrong when left out: 6.7 % (with 95 % certainty from 2.6 to 15.9");
+    expect(&out, "3.2 %");
+    expect(&out, "\"known\" is false below a typicality of 0.0328 (from 60 pictures)");
+    expect(&out, "MODEL=x.safetensors"); /* the tests run in a checkout */
+    expect(&out, "curl -H 'Content-Type: application/json' -d '{\"model\":\"");
+}
+
+/* The last line is the command that mends it. */
+static void a_poor_result(void **state)
+{
+    struct vgg_train_result result = result_of(25.0 / 60);
+    struct capture out, err;
+
+    (void)state;
+    tell(&result, &out, &err);
+    assert_true(is_one_line(err.text));
+    expect(&err, "42 % wrong is poor");
+    expect(&err, " train 'my photos' --output x.safetensors --base vgg16\n");
+    base.kind = BASE_PUBLISHED; /* nothing better is known */
+    tell(&result, &out, &err);
+    assert_string_equal(err.text, "");
+}
+
+/* A fifth, or half of what naming the largest class leaves wrong. */
+static void what_is_poor(void **state)
+{
+    const struct census two = {.classes_n = 2, .pictures = 100, .least = 10, .most = 90};
+    struct vgg_train_result result = result_of(0.2);
+
+    (void)state;
+    assert_false(facts_poor(&facts, &result));
+    result.error = 0.21;
+    assert_true(facts_poor(&facts, &result));
+    facts.census = &two;
+    result.error = 0.04;
+    assert_false(facts_poor(&facts, &result));
+    result.error = 0.06;
+    assert_true(facts_poor(&facts, &result));
+    result.measured = 0;
+    assert_false(facts_poor(&facts, &result));
+}
+
+static void no_typicality(void **state)
+{
+    struct vgg_train_result result = result_of(0);
+    struct capture out, err;
+
+    (void)state;
+    result.typicality = 0;
+    snprintf(result.typicality_reason, sizeof result.typicality_reason, "too few");
+    tell(&result, &out, &err);
+    expect(&out, "cannot tell what is none of these: too few");
+}
+
+static void as_json(void **state)
+{
+    struct vgg_train_result result = result_of(25.0 / 60);
+    struct capture out, err;
+    json_t *json, *members;
+
+    (void)state;
+    facts.json = true;
+    tell(&result, &out, &err);
+    assert_true(is_one_line(out.text));
+    assert_true(is_one_line(err.text)); /* the advice stays the last line */
+    json = json_loads(out.text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(json);
+    members = json_object_get(json, "result");
+    assert_int_equal(json_integer_value(json_object_get(members, "measured")), 60);
+    assert_true(json_is_true(json_object_get(members, "poor")));
+    assert_true(json_is_null(json_object_get(members, "unknown_auroc")));
+    assert_true(json_real_value(json_object_get(members, "error_least")) > 0.29);
+    assert_true(json_real_value(json_object_get(members, "error_most")) < 0.55);
+    json_decref(json);
+
+    char *line = telling_plan_json(&facts);
+
+    json = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(json, "plan"), "base")),
+                        "embedded");
+    json_decref(json);
+    free(line);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_good_result, setup), cmocka_unit_test_setup(a_poor_result, setup),
+        cmocka_unit_test_setup(what_is_poor, setup),  cmocka_unit_test_setup(no_typicality, setup),
+        cmocka_unit_test_setup(as_json, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
