@@ -15,7 +15,7 @@
 
 enum {
     STRENGTHS = 17, /* 1, 10^-1/2 .. 10^-8 */
-    WORSE = 2,      /* successive ones that are not better end the path */
+    WORSE = 2,      /* successive ones that lead nowhere end the path */
     PICTURES = 32   /* of an item of scores */
 };
 
@@ -140,27 +140,55 @@ static double left_out_loss(struct fit *fit, double *posteriors)
 
 /* ---------------------------------------------------------------- strength ------------------- */
 
+/* The left-out posteriors of the layers that the path has reached, and their loss. */
+struct choice {
+    double first, least, kept; /* losses: of the strongest layers, of the best, of those chosen */
+    unsigned worse;            /* successive strengths that led nowhere */
+};
+
+/*
+ * Whether a loss makes its strength the chosen one. It leads nowhere if it is above another, or if
+ * it is hardly below where much has been learned: many classes begin with small steps.
+ */
+static bool choose_by(struct choice *choice, double loss)
+{
+    bool better = loss < BETTER * choice->kept;
+
+    if (loss >= choice->least || (!better && loss < choice->first / 2))
+        choice->worse++;
+    else
+        choice->worse = 0;
+    choice->least = fmin(choice->least, loss);
+    if (better)
+        choice->kept = loss;
+    return better;
+}
+
+static void keep_logits(struct fit *fit)
+{
+    float *logits = fit->logits;
+
+    fit->logits = fit->best_logits;
+    fit->best_logits = logits;
+}
+
 static enum vgg_status choose(struct fit *fit, struct vgg_fit_head *head, struct vgg_error *error)
 {
-    double given = fit->options->strength, least = INFINITY;
-    unsigned worse = 0;
+    struct choice choice = {.worse = 0};
+    double given = fit->options->strength;
 
-    for (int i = 0; i < STRENGTHS && worse < WORSE && (i == 0 || given <= 0); i++) {
+    for (int i = 0; i < STRENGTHS && choice.worse < WORSE && (i == 0 || given <= 0); i++) {
         double strength = given > 0 ? given : pow(10, -i / 2.0), loss;
         enum vgg_status status = vgg_path_fit(&fit->path, strength, ON_PATH, error);
 
         if (status != VGG_OK)
             return status;
         loss = left_out_loss(fit, head->posteriors);
-        worse++;
-        if (loss < BETTER * least || i == 0) {
-            float *logits = fit->logits;
-
-            fit->logits = fit->best_logits;
-            fit->best_logits = logits;
+        if (i == 0)
+            choice = (struct choice){.first = loss, .least = INFINITY, .kept = INFINITY};
+        if (choose_by(&choice, loss)) {
             head->strength = strength;
-            least = loss;
-            worse = 0;
+            keep_logits(fit);
         }
     }
     return VGG_OK;
@@ -189,52 +217,66 @@ static enum vgg_status calibrate(struct fit *fit, struct vgg_fit_head *head,
     return VGG_OK;
 }
 
-/* Strength, temperature and posteriors, by the pictures that are left out. */
-static enum vgg_status measure(struct fit *fit, struct vgg_fit_head *head, struct vgg_error *error)
+static enum vgg_status allocate(struct fit *fit, struct vgg_fit_head *head, struct vgg_error *error)
+{
+    size_t layers = fit->path.layers, classes = fit->set->classes, n = fit->measured->pictures;
+
+    fit->weights = vgg_alloc(layers * classes * fit->dims, sizeof *fit->weights);
+    fit->bias = vgg_alloc(layers * classes, sizeof *fit->bias);
+    fit->logits = vgg_alloc(n * fit->set->views * classes, sizeof *fit->logits);
+    fit->best_logits = vgg_alloc(n * fit->set->views * classes, sizeof *fit->best_logits);
+    head->posteriors = vgg_alloc(n * classes, sizeof *head->posteriors);
+    return fit->weights != NULL && fit->bias != NULL && fit->logits != NULL &&
+                   fit->best_logits != NULL && head->posteriors != NULL
+               ? VGG_OK
+               : vgg_fail_memory(error);
+}
+
+/* The strength, and what is said with it of the pictures that are left out. */
+static enum vgg_status follow_path(struct fit *fit, struct vgg_fit_head *head,
+                                   struct vgg_error *error)
 {
     const struct vgg_fit_options *options = fit->options;
-    size_t classes = fit->set->classes;
     enum vgg_status status;
 
     fit->measured = options->folds != NULL ? fit->set : options->validation;
     fit->dims = options->folds != NULL ? fit->rotation.rank : fit->set->dims;
     status = start_path(fit, options->folds, options->folds_n, error);
-    if (status != VGG_OK)
-        return status;
-    fit->weights = vgg_alloc(fit->path.layers * classes * fit->dims, sizeof *fit->weights);
-    fit->bias = vgg_alloc(fit->path.layers * classes, sizeof *fit->bias);
-    fit->logits = vgg_alloc(fit->measured->pictures * fit->set->views * classes, sizeof(float));
-    fit->best_logits =
-        vgg_alloc(fit->measured->pictures * fit->set->views * classes, sizeof(float));
-    head->posteriors = vgg_alloc(fit->measured->pictures * classes, sizeof *head->posteriors);
-    if (fit->weights == NULL || fit->bias == NULL || fit->logits == NULL ||
-        fit->best_logits == NULL || head->posteriors == NULL)
-        return vgg_fail_memory(error);
-    status = choose(fit, head, error);
     if (status == VGG_OK)
-        status = calibrate(fit, head, error);
+        status = allocate(fit, head, error);
+    if (status == VGG_OK)
+        status = choose(fit, head, error);
     head->passes += fit->path.passes;
     return status;
 }
 
 /* ---------------------------------------------------------------- the layer ------------------ */
 
-static enum vgg_status finish(struct fit *fit, struct vgg_fit_head *head, struct vgg_error *error)
+/* The layer on all pictures. A validation set's posteriors are those of this very layer. */
+static enum vgg_status fit_all(struct fit *fit, struct vgg_fit_head *head, struct vgg_error *error)
 {
-    size_t classes = fit->set->classes;
     enum vgg_status status = start_path(fit, NULL, 0, error);
 
     if (status == VGG_OK)
         status = vgg_path_fit(&fit->path, head->strength, AT_END, error);
-    if (status != VGG_OK)
-        return status;
     head->passes += fit->path.passes;
+    if (status == VGG_OK && fit->measured != NULL && fit->options->folds == NULL) {
+        score(fit);
+        keep_logits(fit);
+    }
+    return status;
+}
+
+static enum vgg_status finish(struct fit *fit, struct vgg_fit_head *head, struct vgg_error *error)
+{
+    size_t classes = fit->set->classes;
+
     head->weights = vgg_alloc(classes * fit->set->dims, sizeof *head->weights);
     head->bias = vgg_alloc(classes, sizeof *head->bias);
     if (head->weights == NULL || head->bias == NULL)
         return vgg_fail_memory(error);
     vgg_rotation_return(&fit->rotation, classes, fit->path.x[0],
-                        head->temperature > 0 ? head->temperature : 1, head->weights, head->bias);
+                        fit->measured != NULL ? head->temperature : 1, head->weights, head->bias);
     return VGG_OK;
 }
 
@@ -252,7 +294,11 @@ enum vgg_status vgg_fit_head(const struct vgg_fit_set *set, const struct vgg_fit
         return vgg_fail_memory(error);
     status = vgg_rotation_init(&fit.rotation, set, options, error);
     if (status == VGG_OK && measured)
-        status = measure(&fit, head, error);
+        status = follow_path(&fit, head, error);
+    if (status == VGG_OK)
+        status = fit_all(&fit, head, error);
+    if (status == VGG_OK && measured)
+        status = calibrate(&fit, head, error);
     if (status == VGG_OK)
         status = finish(&fit, head, error);
     fit_fini(&fit);
