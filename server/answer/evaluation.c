@@ -151,6 +151,7 @@ void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
         job_options = *options;
     job_options.maps = params->map;
     job_options.features = params->features;
+    job_options.typicality = true; /* where the model has it */
     evaluation->begun_ns = now_ns();
     if (make_views(evaluation, model, params, limits, &job_options, &views, &error) != VGG_OK) {
         fail(evaluation, &error);

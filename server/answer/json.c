@@ -9,6 +9,7 @@
 
 #include "answer/top.h"
 #include "text/utf8.h"
+#include "vgg_typicality.h"
 
 enum {
     FLOAT_DIGITS = 9, /* read back as the same float */
@@ -422,6 +423,16 @@ static json_t *costs_array(const struct vgg_model *model)
     return complete(array, failed);
 }
 
+/* Nothing of a model that has none. */
+static int set_typicality(json_t *root, const struct vgg_model_info *info)
+{
+    if (info->typicality == 0)
+        return 0;
+    return json_object_set_new(root, "typicality",
+                               json_pack("{s:I, s:f}", "known", (json_int_t)info->typicality,
+                                         "reject", vgg_reject_level(info, 0)));
+}
+
 char *json_inspect(const struct vgg_model *model, size_t *size)
 {
     const struct vgg_model_info *info = vgg_model_get_info(model);
@@ -433,6 +444,7 @@ char *json_inspect(const struct vgg_model *model, size_t *size)
     failed += json_object_set_new(root, "batch_norm", json_boolean(info->batch_norm));
     failed += json_object_set_new(root, "layers", layers_array(model));
     failed += json_object_set_new(root, "macs", costs_array(model));
+    failed += set_typicality(root, info);
     failed += json_object_set_new(root, "labels", labels_array(model));
     return finish(root, failed, size);
 }

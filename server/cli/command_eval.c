@@ -18,7 +18,7 @@ struct eval_options {
     struct flight_options flight;
     bool json, errors;
     uint32_t protocol;
-    const char *report;
+    const char *report, *unknown;
 };
 
 #define FIELD(name) offsetof(struct eval_options, name)
@@ -31,6 +31,9 @@ static const struct option options[] = {
      "whole pictures, a 5x5 grid of crops of each scale, or both and their average"},
     {ROW_FC_WEIGHTS(FIELD(flight.fc_half))},
     {ROW_THREADS(FIELD(flight.threads), "compute threads")},
+    {"unknown", "DIR", OPTION_STRING, FIELD(unknown), 0, 0, NULL,
+     "pictures of other things, in it and below: how well typicality tells them from those of the "
+     "model's classes [none]"},
     {"errors", NULL, OPTION_FLAG, FIELD(errors), 0, 0, NULL,
      "also list misclassified files; the confusion matrix of up to 20 classes"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object instead of tables"},
@@ -57,7 +60,11 @@ const struct command_usage eval_usage = {
         "\nJSON: model, protocol, scales, flip, pictures; top1_error and top5_error in per cent\n"
         "(top5_error is null with at most 5 classes) of all that, and in \"results\" by protocol,\n"
         "scales and flip; classes with pictures, their top1_error; confusion[class][answer], null\n"
-        "with more than 20 classes; skipped files; with --errors the misclassified ones.\n",
+        "with more than 20 classes; skipped files; with --errors the misclassified ones. With\n"
+        "--unknown: the reject level, unknown pictures and how many are caught below it, known\n"
+        "ones and how many are refused, in per cent, and areas under the ROC curve: against the\n"
+        "known pictures, which should not be those that the model was trained on, and against\n"
+        "the model's own, each left out.\n",
 };
 
 struct session {
@@ -69,6 +76,7 @@ struct session {
     size_t skipped;
     struct left_out left_out;
     struct error_rates rates;
+    struct unknown unknown;     /* of --unknown */
     struct html_report *report; /* or NULL */
     bool no_memory;             /* for an outcome */
 };
@@ -103,17 +111,38 @@ static const char *get_views(const struct session *session, const struct flight 
     return reason;
 }
 
-/* Tell the report what became of a picture that was counted. */
-static void report_picture(const struct session *session, const struct flight *flight)
+/* That of whole pictures at the model's own scales; below 0: none. */
+static double typicality_of(const struct flight *flight)
 {
-    const struct vgg_train_picture picture = {.path = flight->picture->path,
-                                              .label = session->folders.classes[flight->number],
-                                              .validation = true,
-                                              .posterior = session->rates.posterior,
-                                              .typicality = -1,
-                                              .group = SIZE_MAX};
+    const struct vgg_job *job = flight->evaluations[PROTOCOL_DENSE].job;
+    double p = -1;
+
+    if (job != NULL)
+        (void)vgg_job_typicality(job, &p);
+    return p;
+}
+
+/* Tell the report what became of a picture that was counted; `label` UINT32_MAX: it is unknown. */
+static void report_picture(const struct session *session, const struct flight *flight,
+                           uint32_t label)
+{
+    const struct vgg_train_picture picture = {
+        .path = flight->picture->path,
+        .label = label,
+        .validation = true,
+        .posterior = label != UINT32_MAX ? session->rates.posterior : NULL,
+        .typicality = typicality_of(flight),
+        .group = SIZE_MAX};
 
     html_report_picture(session->report, &picture);
+}
+
+/* A picture could not be read. */
+static void lose(struct session *session, const struct flight *flight, const char *reason)
+{
+    session->skipped++;
+    progress_hide(&session->flights.progress);
+    left_out_lose(&session->left_out, flight->picture->path, reason);
 }
 
 /* Count a picture, or say why not. */
@@ -125,17 +154,33 @@ static bool land(void *user, const struct flight *flight)
     const char *reason = get_views(session, flight, views);
 
     if (reason == NULL) {
-        outcome->answer =
-            error_rates_add(&session->rates, session->folders.classes[flight->number], views);
-        report_picture(session, flight);
+        uint32_t class = session->folders.classes[flight->number];
+
+        outcome->answer = error_rates_add(&session->rates, class, views);
+        report_picture(session, flight, class);
+        if (session->options->unknown != NULL)
+            unknown_count(&session->unknown, &session->unknown.of_known, typicality_of(flight));
         return true;
     }
     outcome->skipped = strdup(reason);
     session->no_memory = session->no_memory || outcome->skipped == NULL;
-    session->skipped++;
-    progress_hide(&session->flights.progress);
-    left_out_lose(&session->left_out, flight->picture->path, reason);
+    lose(session, flight, reason);
     return false;
+}
+
+/* The same for one of --unknown. */
+static bool land_unknown(void *user, const struct flight *flight)
+{
+    struct session *session = user;
+    const struct evaluation *evaluation = &flight->evaluations[PROTOCOL_DENSE];
+
+    if (evaluation->failed) {
+        lose(session, flight, evaluation->problem.detail);
+        return false;
+    }
+    report_picture(session, flight, UINT32_MAX);
+    unknown_count(&session->unknown, &session->unknown.of_unknown, typicality_of(flight));
+    return true;
 }
 
 /* False when out of memory. */
@@ -150,6 +195,12 @@ static bool measure(struct session *session)
     flights->land = land;
     flights->user = session;
     (void)flights_run(flights, &session->folders.pictures); /* skipped ones are counted */
+    if (session->options->unknown != NULL) {
+        flights->ways[PROTOCOL_CROPS] = NULL;
+        flights->land = land_unknown;
+        (void)flights_run(flights, &session->unknown.pictures);
+        unknown_rank(&session->unknown, flights->model);
+    }
     return !session->no_memory;
 }
 
@@ -201,6 +252,17 @@ static bool open_session(struct session *session)
     return true;
 }
 
+/* Those of --unknown; false where typicality cannot tell them. */
+static bool open_unknown(struct session *session, const struct vgg_request *request)
+{
+    if (session->options->protocol == PROTOCOL_CROPS) {
+        terminal_say("--unknown: typicality is of whole pictures, --protocol dense or both");
+        return false;
+    }
+    return unknown_open(&session->unknown, session->options->unknown, session->flights.model,
+                        request, session->folders.pictures.n, &session->left_out);
+}
+
 /* Its pictures, and room for what becomes of them. */
 static bool open_pictures(struct session *session, const char *directory)
 {
@@ -208,6 +270,8 @@ static bool open_pictures(struct session *session, const char *directory)
     const struct vgg_model *model = session->flights.model;
 
     if (!class_folders_open(&session->folders, directory, model, &session->left_out))
+        return false;
+    if (session->options->unknown != NULL && !open_unknown(session, request))
         return false;
     session->outcomes = calloc(session->folders.pictures.n, sizeof *session->outcomes);
     if (session->outcomes != NULL &&
@@ -234,7 +298,8 @@ static bool write_report(const struct session *session, const char *directory)
     const struct html_report_subject subject = {
         .directory = directory,
         .model = session->options->flight.model,
-        .name = vgg_model_get_info(session->flights.model)->name};
+        .name = vgg_model_get_info(session->flights.model)->name,
+        .reject = vgg_reject_level(vgg_model_get_info(session->flights.model), 0)};
     struct vgg_error error = {0};
 
     if (html_report_write(session->report, &subject, &error) == VGG_OK)
@@ -246,13 +311,15 @@ static bool write_report(const struct session *session, const char *directory)
 /* The exit status. */
 static int print_report(const struct session *session, const char *directory)
 {
-    const struct error_report report = {.model = session->flights.model,
-                                        .request = &session->params[PROTOCOL_DENSE].request,
-                                        .folders = &session->folders,
-                                        .outcomes = session->outcomes,
-                                        .skipped = session->skipped,
-                                        .rates = &session->rates,
-                                        .errors = session->options->errors};
+    const struct error_report report = {
+        .model = session->flights.model,
+        .request = &session->params[PROTOCOL_DENSE].request,
+        .folders = &session->folders,
+        .outcomes = session->outcomes,
+        .skipped = session->skipped,
+        .rates = &session->rates,
+        .unknown = session->options->unknown != NULL ? &session->unknown : NULL,
+        .errors = session->options->errors};
     bool written = true;
 
     if (session->options->json)
@@ -273,6 +340,7 @@ static void close_session(struct session *session)
     error_rates_fini(&session->rates);
     html_report_destroy(session->report);
     class_folders_fini(&session->folders);
+    unknown_fini(&session->unknown);
     flights_close(&session->flights);
 }
 

@@ -9,6 +9,7 @@
 #include "models/model_file.h"
 #include "process/resources.h"
 #include "process/terminal.h"
+#include "vgg_typicality.h"
 
 struct inspect_options {
     bool json;
@@ -87,6 +88,9 @@ static void print_text(const struct vgg_model *model)
     printf("channels       %s\n", info->channels);
     printf("mean           %g %g %g\n", info->mean[0], info->mean[1], info->mean[2]);
     printf("std            %g %g %g\n", info->std[0], info->std[1], info->std[2]);
+    if (info->typicality != 0)
+        printf("typicality     %" PRIu32 " known distances, unknown below %.4g\n", info->typicality,
+               vgg_reject_level(info, 0));
     print_layers(model);
     printf("\n%-10s %10s\n", "scale", "GMAC");
     for (size_t i = 0; i < info->scales_n; i++)

@@ -148,6 +148,28 @@ static void print_files(struct text *text, const struct error_report *report, bo
     text_print(text, "]");
 }
 
+static void print_area(struct text *text, const char *key, double area)
+{
+    if (area >= 0)
+        text_print(text, ",\"%s\":%.9g", key, area);
+    else
+        text_print(text, ",\"%s\":null", key);
+}
+
+static void print_unknown(struct text *text, const struct unknown *unknown)
+{
+    const struct typicalities *of_known = &unknown->of_known, *of_unknown = &unknown->of_unknown;
+
+    text_print(text, ",\"unknown\":{\"reject\":%.9g,\"pictures\":%zu", unknown->level,
+               of_unknown->n);
+    print_percent(text, "caught", of_unknown->below, of_unknown->n);
+    text_print(text, ",\"known\":%zu", of_known->n);
+    print_percent(text, "refused", of_known->below, of_known->n);
+    print_area(text, "auroc", unknown->auroc);
+    print_area(text, "auroc_left_out", unknown->auroc_left_out);
+    text_print(text, "}");
+}
+
 char *error_report_json(const struct error_report *report, size_t *size)
 {
     const struct vgg_model_info *info = vgg_model_get_info(report->model);
@@ -165,6 +187,8 @@ char *error_report_json(const struct error_report *report, size_t *size)
     print_results(&text, report);
     print_classes(&text, report);
     print_confusion(&text, rates);
+    if (report->unknown != NULL)
+        print_unknown(&text, report->unknown);
     print_files(&text, report, true);
     if (report->errors)
         print_files(&text, report, false);

@@ -177,6 +177,26 @@ static void print_misclassified(const struct error_report *report)
     }
 }
 
+static void print_typicality_of(const char *kind, const struct typicalities *typicalities)
+{
+    printf("%-10s  %8zu", kind, typicalities->n);
+    if (typicalities->n != 0)
+        printf("  %13.1f", error_percent(typicalities->below, typicalities->n));
+    fputc('\n', stdout);
+}
+
+static void print_unknown(const struct unknown *unknown)
+{
+    printf("\ntypicality  pictures  below %7.4g\n", unknown->level);
+    print_typicality_of("known", &unknown->of_known);
+    print_typicality_of("unknown", &unknown->of_unknown);
+    if (unknown->auroc_left_out >= 0)
+        printf("AUROC       %8.3f  against the model's own pictures, each left out\n",
+               unknown->auroc_left_out);
+    if (unknown->auroc >= 0)
+        printf("            %8.3f  against these known ones\n", unknown->auroc);
+}
+
 void error_report_print(const struct error_report *report)
 {
     const struct vgg_model_info *info = vgg_model_get_info(report->model);
@@ -190,6 +210,8 @@ void error_report_print(const struct error_report *report)
     printf(" (%s, %.19s); errors in %%\n", info->arch, info->version);
     print_rates(report);
     print_classes(report);
+    if (report->unknown != NULL)
+        print_unknown(report->unknown);
     if (report->errors && rates->confusion != NULL)
         print_confusion(report);
     if (report->errors)

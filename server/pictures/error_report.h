@@ -4,6 +4,7 @@
 
 #include "pictures/class_folders.h"
 #include "pictures/error_rates.h"
+#include "pictures/unknown.h"
 
 /* What became of a picture. */
 struct error_outcome {
@@ -18,7 +19,8 @@ struct error_report {
     const struct error_outcome *outcomes; /* of each picture */
     size_t skipped;
     const struct error_rates *rates;
-    bool errors; /* list the misclassified pictures, show the confusion matrix */
+    const struct unknown *unknown; /* NULL: not asked for */
+    bool errors;                   /* list the misclassified pictures, show the confusion matrix */
 };
 
 /* On standard output; at least one picture was counted. */

@@ -47,7 +47,7 @@ enum vgg_status pictures_append(struct pictures *pictures, const char *path, con
     return VGG_OK;
 }
 
-static bool is_directory(const char *path)
+bool pictures_is_directory(const char *path)
 {
     struct stat info;
 
@@ -95,7 +95,7 @@ bool pictures_add(struct pictures *pictures, const char *operand, struct left_ou
     char *path;
     bool fits;
 
-    if (!is_directory(operand))
+    if (!pictures_is_directory(operand))
         return pictures_append(pictures, operand, NULL) == VGG_OK;
     path = strdup(operand);
     if (path == NULL)

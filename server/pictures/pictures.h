@@ -24,6 +24,7 @@ enum vgg_status pictures_append(struct pictures *pictures, const char *path, con
  * what might have been some, with the reason; anything else for itself. The rest of a directory
  * goes to `left_out`. False when out of memory.
  */
+bool pictures_is_directory(const char *path);
 bool pictures_add(struct pictures *pictures, const char *operand, struct left_out *left_out);
 void pictures_fini(struct pictures *pictures);
 

@@ -189,6 +189,26 @@ const char *model_edited(const char *name, void (*edit)(struct model_parts *part
     return path;
 }
 
+void parts_add(struct model_parts *parts, const char *tensor, const size_t *shape,
+               const float *values)
+{
+    json_t *entry = json_pack("{s:s, s:[]}", "dtype", "F32", "shape");
+    size_t bytes = sizeof *values;
+
+    for (; *shape != 0; shape++) {
+        json_array_append_new(json_object_get(entry, "shape"), json_integer((json_int_t)*shape));
+        bytes *= *shape;
+    }
+    json_object_set_new(entry, "data_offsets",
+                        json_pack("[I, I]", (json_int_t)parts->data_bytes,
+                                  (json_int_t)(parts->data_bytes + bytes)));
+    json_object_set_new(parts->header, tensor, entry);
+    parts->data = realloc(parts->data, parts->data_bytes + bytes);
+    assert_non_null(parts->data);
+    memcpy(parts->data + parts->data_bytes, values, bytes);
+    parts->data_bytes += bytes;
+}
+
 void parts_drop(struct model_parts *parts, const char *tensor)
 {
     json_t *offsets = json_object_get(json_object_get(parts->header, tensor), "data_offsets");

@@ -66,6 +66,10 @@ struct model_parts {
 /* A copy of the narrow model under `name`, edited; the path as work_file. */
 const char *model_edited(const char *name, void (*edit)(struct model_parts *parts));
 
+/* Append an F32 tensor of a shape, ended by 0. */
+void parts_add(struct model_parts *parts, const char *tensor, const size_t *shape,
+               const float *values);
+
 /* Drop a tensor and close the gap that it leaves in the data. */
 void parts_drop(struct model_parts *parts, const char *tensor);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "vgg.h"
+#include "vgg_typicality.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
@@ -20,6 +21,8 @@ static void check_model(const struct vgg_model *model)
     must(info->classes >= 1 && info->scales_n >= 1 && info->scales_n <= VGG_SCALES_MAX);
     must(strlen(info->version) == strlen("sha256:") + 64 && info->name != NULL);
     must(vgg_model_layer_count(model) >= 8);
+    must((info->typicality == 0) == (vgg_reject_level(info, 0) == 0));
+    must(info->reject >= 0 && info->reject <= 1);
     for (uint32_t i = 0; i < info->classes; i++)
         vgg_model_get_label(model, i, &id, &label);
     must(vgg_model_view_macs(model, info->crop, info->crop) > 0);

@@ -68,6 +68,21 @@ END
         for arch in A A-LRN B C D E; do
             "$vgg" init --arch $arch --width 1 --fc 2 --classes 2 --crop 32 -o "$2/$arch" || return 1
         done
+        /usr/bin/python3 - "$2/A" "$2/typicality" <<'END'
+import json, struct, sys
+
+model = open(sys.argv[1], "rb").read()
+end = 8 + struct.unpack("<Q", model[:8])[0]
+header, data = json.loads(model[8:end]), model[end:]
+for name, shape in ("transform", [2, 2]), ("means", [2, 2]), ("distances", [4]):
+    values = struct.pack("<4f", 0, 0.5, 1, 2)
+    header["typicality." + name] = {"dtype": "F32", "shape": shape,
+                                    "data_offsets": [len(data), len(data) + len(values)]}
+    data += values
+header["__metadata__"]["vgg.typicality.reject"] = "0.01"
+text = json.dumps(header).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + data)
+END
         ;;
     esac
 }

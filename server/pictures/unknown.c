@@ -1,0 +1,76 @@
+/* Typicality of known and of unknown pictures. */
+#include "pictures/unknown.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "process/terminal.h"
+
+/* Why the model's typicality cannot be asked for; NULL: it can. */
+static const char *objection(const struct vgg_model_info *info, const struct vgg_request *request)
+{
+    if (info->typicality == 0)
+        return "this model has no typicality (see vgg inspect)";
+    if (!request->flip || request->scales_n != info->scales_n ||
+        memcmp(request->scales, info->scales, info->scales_n * sizeof *info->scales) != 0)
+        return "typicality is of the model's own scales with mirrors: leave out --scales and "
+               "--flip";
+    return NULL;
+}
+
+bool unknown_open(struct unknown *unknown, const char *directory, const struct vgg_model *model,
+                  const struct vgg_request *request, size_t known_n, struct left_out *left_out)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    const char *reason = objection(info, request);
+
+    if (reason == NULL && !pictures_is_directory(directory))
+        reason = "not a directory";
+    if (reason == NULL && !pictures_add(&unknown->pictures, directory, left_out))
+        reason = "out of memory";
+    if (reason == NULL) {
+        unknown->level = vgg_reject_level(info, 0);
+        unknown->of_known.values = calloc(known_n, sizeof(double));
+        unknown->of_unknown.values = calloc(unknown->pictures.n, sizeof(double));
+        if (unknown->of_known.values != NULL && unknown->of_unknown.values != NULL)
+            return true;
+        reason = "out of memory";
+    }
+    terminal_say("--unknown %s: %s", directory, reason);
+    return false;
+}
+
+void unknown_fini(struct unknown *unknown)
+{
+    pictures_fini(&unknown->pictures);
+    free(unknown->of_known.values);
+    free(unknown->of_unknown.values);
+}
+
+void unknown_count(const struct unknown *unknown, struct typicalities *kind, double p)
+{
+    kind->values[kind->n++] = p;
+    kind->below += p < unknown->level;
+}
+
+/* p of n left-out pictures are 1/n, 2/n ...: of them (1 - p) (n + 1) are above that of another. */
+static double mean_above(const struct typicalities *kind, double n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < kind->n; i++)
+        sum += (1 - kind->values[i]) * (n + 1) / n;
+    return sum / (double)kind->n;
+}
+
+void unknown_rank(struct unknown *unknown, const struct vgg_model *model)
+{
+    struct typicalities *low = &unknown->of_unknown, *high = &unknown->of_known;
+
+    unknown->auroc = unknown->auroc_left_out = -1;
+    if (low->n == 0)
+        return;
+    unknown->auroc_left_out = mean_above(low, vgg_model_get_info(model)->typicality);
+    if (high->n != 0)
+        unknown->auroc = vgg_auroc(low->values, low->n, high->values, high->n);
+}

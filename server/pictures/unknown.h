@@ -1,0 +1,42 @@
+/* How well typicality tells the pictures of a model's classes from those of `vgg eval --unknown`.
+ */
+#ifndef UNKNOWN_H
+#define UNKNOWN_H
+
+#include "pictures/pictures.h"
+#include "vgg_typicality.h"
+
+/* p of one kind of picture. */
+struct typicalities {
+    double *values; /* [n] */
+    size_t n;
+    size_t below; /* of the reject level */
+};
+
+/* Zero-initialise. */
+struct unknown {
+    struct pictures pictures; /* that are unknown */
+    double level;
+    struct typicalities of_known, of_unknown;
+    /*
+     * After unknown_rank: areas under the ROC curve, against the known pictures, and against those
+     * of the model, each left out: where these are the same the first says too much. Below 0: none.
+     */
+    double auroc, auroc_left_out;
+};
+
+/*
+ * Find the pictures in and below `directory`, and room for `known_n` others. `request` must ask for
+ * what the model's typicality is of. False: one line on standard error has said why.
+ */
+bool unknown_open(struct unknown *unknown, const char *directory, const struct vgg_model *model,
+                  const struct vgg_request *request, size_t known_n, struct left_out *left_out);
+void unknown_fini(struct unknown *unknown);
+
+/* Count a picture of one of its kinds. */
+void unknown_count(const struct unknown *unknown, struct typicalities *kind, double p);
+
+/* When all are counted. */
+void unknown_rank(struct unknown *unknown, const struct vgg_model *model);
+
+#endif

@@ -1,0 +1,277 @@
+/* vgg eval --unknown and vgg inspect: a model that knows one picture, and calls others unknown. */
+#include "check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "answers.h"
+#include "process.h"
+#include "work.h"
+
+enum { FEATURES = 16, CLASSES = 10, KNOWN = 99 };
+
+static const struct jpeg_spec the_known = {.width = 50, .height = 40};
+static float features[FEATURES]; /* of that picture, at unit length */
+
+static void put(const char *directory, const char *name, const struct jpeg_spec *spec)
+{
+    struct blob image = picture_of(spec);
+    char path[512];
+
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    work_write(path, image.bytes, image.size);
+    blob_free(&image);
+}
+
+/* Two copies of the known picture and three others: known/0, others/1 in `name`. */
+static const char *make_set(const char *name)
+{
+    static char known[512], others[512];
+    const char *directory = work_file(name);
+
+    if (mkdir(directory, 0700) != 0)
+        return directory;
+    snprintf(known, sizeof known, "%s/0", directory);
+    snprintf(others, sizeof others, "%s/1", directory);
+    assert_int_equal(mkdir(known, 0700) + mkdir(others, 0700), 0);
+    put(known, "a.jpg", &the_known);
+    put(known, "b.jpg", &the_known);
+    for (uint32_t i = 0; i < 3; i++)
+        put(others,
+            i == 0   ? "c.jpg"
+            : i == 1 ? "d.jpg"
+                     : "e.jpg",
+            &(struct jpeg_spec){.width = 70 + 9 * i, .height = 90, .color = JPEG_GREY});
+    return directory;
+}
+
+static const char *folder(const char *name, const char *class)
+{
+    char path[64];
+
+    snprintf(path, sizeof path, "%s/%s", name, class);
+    return work_file(path);
+}
+
+/* A directory with a link to one class folder of "set" alone. */
+static const char *only(const char *class)
+{
+    char name[32];
+    const char *directory;
+
+    snprintf(name, sizeof name, "only%s", class);
+    directory = work_file(name);
+    if (mkdir(directory, 0700) == 0)
+        assert_int_equal(symlink(folder("set", class), folder(name, class)), 0);
+    return directory;
+}
+
+static void add_scales(struct model_parts *parts)
+{
+    json_object_set_new(json_object_get(parts->header, "__metadata__"), "vgg.scales",
+                        json_string("[32]"));
+}
+
+/* Every class's mean is the known picture; all that was known lay at 1e-5 of it. */
+static void add_typicality(struct model_parts *parts)
+{
+    float transform[FEATURES][FEATURES] = {{0}}, means[CLASSES][FEATURES], distances[KNOWN];
+
+    add_scales(parts);
+    for (size_t i = 0; i < FEATURES; i++)
+        transform[i][i] = 1;
+    for (size_t i = 0; i < CLASSES; i++)
+        memcpy(means[i], features, sizeof features);
+    for (size_t i = 0; i < KNOWN; i++)
+        distances[i] = 1e-10F;
+    parts_add(parts, "typicality.transform", (const size_t[]){FEATURES, FEATURES, 0}, transform[0]);
+    parts_add(parts, "typicality.means", (const size_t[]){CLASSES, FEATURES, 0}, means[0]);
+    parts_add(parts, "typicality.distances", (const size_t[]){KNOWN, 0}, distances);
+}
+
+static const char *model_without(void)
+{
+    return model_edited("without.safetensors", add_scales);
+}
+
+static const char *model_with(void)
+{
+    return model_edited("with.safetensors", add_typicality);
+}
+
+static json_t *run_json(const char *const *args, int status)
+{
+    struct output output = command_run(args, NULL, NULL);
+    json_t *json = json_loads(output.out, JSON_REJECT_DUPLICATES, NULL);
+
+    if (output.status != status || json == NULL)
+        fail_msg("status %d: %s%s", output.status, output.out, output.err);
+    output_free(&output);
+    return json;
+}
+
+static int setup(void **state)
+{
+    char path[512];
+    double length = 0;
+    json_t *answer, *values;
+
+    if (work_setup(state) != 0)
+        return 1;
+    snprintf(path, sizeof path, "%s/0/a.jpg", make_set("set"));
+    answer = run_json((const char *[]){"classify", "--model", model_without(), "--features",
+                                       "--json", path, NULL},
+                      0);
+    values = member(answer, "features");
+    assert_int_equal(json_array_size(values), FEATURES);
+    for (size_t i = 0; i < FEATURES; i++)
+        length += pow(json_number_value(json_array_get(values, i)), 2);
+    for (size_t i = 0; i < FEATURES; i++)
+        features[i] = (float)(json_number_value(json_array_get(values, i)) / sqrt(length));
+    json_decref(answer);
+    return 0;
+}
+
+static void check_number(const json_t *object, const char *key, double expected)
+{
+    if (!(fabs(number_member(object, key) - expected) < 1e-6))
+        fail_msg("%s is %g instead of %g", key, number_member(object, key), expected);
+}
+
+/* ---------------------------------------------------------------- eval ----------------------- */
+
+static void test_rates(void **state)
+{
+    const char *model = model_with(), *set = make_set("set");
+    const struct {
+        const char *known, *unknown;
+        size_t known_n, unknown_n;
+        double refused, caught, auroc, left_out;
+    } cases[] = {
+        {only("0"), folder("set", "1"), 2, 3, 0, 100, 1, 1},
+        {only("1"), folder("set", "0"), 3, 2, 100, 0, 0, 0},
+        {set, set, 5, 5, 60, 60, 0.5, 0.6},
+        {only("0"), set, 2, 5, 0, 60, 0.8, 0.6},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        json_t *eval = run_json((const char *[]){"eval", "--model", model, "--json", "--unknown",
+                                                 cases[i].unknown, cases[i].known, NULL},
+                                0);
+        json_t *unknown = member(eval, "unknown");
+
+        assert_int_equal(integer_member(eval, "pictures"), cases[i].known_n);
+        assert_int_equal(integer_member(unknown, "known"), cases[i].known_n);
+        assert_int_equal(integer_member(unknown, "pictures"), cases[i].unknown_n);
+        check_number(unknown, "reject", 0.02); /* 2 / (99 + 1) */
+        check_number(unknown, "refused", cases[i].refused);
+        check_number(unknown, "caught", cases[i].caught);
+        check_number(unknown, "auroc", cases[i].auroc);
+        check_number(unknown, "auroc_left_out", cases[i].left_out);
+        json_decref(eval);
+    }
+}
+
+static void test_table(void **state)
+{
+    struct output output =
+        command_run((const char *[]){"eval", "--model", model_with(), "--protocol", "both",
+                                     "--unknown", folder("set", "1"), only("0"), NULL},
+                    NULL, NULL);
+
+    (void)state;
+    assert_int_equal(output.status, 0);
+    assert_non_null(strstr(output.out, "\ntypicality  pictures  below    0.02\n"
+                                       "known              2            0.0\n"
+                                       "unknown            3          100.0\n"
+                                       "AUROC          1.000  against the model's own"));
+    output_free(&output);
+}
+
+/* Lost ones are named, counted nowhere, and make the exit status 1. */
+static void test_unreadable(void **state)
+{
+    const char *directory = work_file("damaged");
+    const char *args[] = {"eval",      "--model", model_with(), "--json",
+                          "--unknown", directory, only("0"),    NULL};
+    char path[512];
+    json_t *eval;
+
+    (void)state;
+    assert_int_equal(mkdir(directory, 0700), 0);
+    snprintf(path, sizeof path, "%s/bad.jpg", directory);
+    work_write(path, "no picture", 10);
+    eval = run_json(args, 1);
+    assert_int_equal(integer_member(member(eval, "unknown"), "pictures"), 0);
+    assert_true(json_is_null(json_object_get(member(eval, "unknown"), "auroc")));
+    assert_true(json_is_null(json_object_get(member(eval, "unknown"), "caught")));
+    json_decref(eval);
+}
+
+static void expect_refused(const char *const *args, const char *text)
+{
+    struct output output = command_run(args, NULL, NULL);
+
+    if (output.status != 2 || count_lines(output.err) != 1 || output.out_size != 0 ||
+        strstr(output.err, text) == NULL)
+        fail_msg("status %d, %s%s", output.status, output.out, output.err);
+    output_free(&output);
+}
+
+static void test_refuses(void **state)
+{
+    const char *model = model_with(), *set = make_set("set");
+    const char *own = "typicality is of the model's own scales with mirrors";
+
+    (void)state;
+    expect_refused(
+        (const char *[]){"eval", "--model", model_without(), "--unknown", set, set, NULL},
+        "this model has no typicality");
+    expect_refused((const char *[]){"eval", "--model", model, "--scales", "32,48", "--unknown", set,
+                                    set, NULL},
+                   own);
+    expect_refused(
+        (const char *[]){"eval", "--model", model, "--flip", "off", "--unknown", set, set, NULL},
+        own);
+    expect_refused((const char *[]){"eval", "--model", model, "--protocol", "multicrop",
+                                    "--unknown", set, set, NULL},
+                   "typicality is of whole pictures");
+    expect_refused(
+        (const char *[]){"eval", "--model", model, "--unknown", work_file("nowhere"), set, NULL},
+        "nowhere: not a directory");
+}
+
+/* ---------------------------------------------------------------- inspect -------------------- */
+
+static void test_inspect(void **state)
+{
+    json_t *with = run_json((const char *[]){"inspect", "--json", model_with(), NULL}, 0);
+    json_t *without = run_json((const char *[]){"inspect", "--json", model_without(), NULL}, 0);
+    struct output output = command_run((const char *[]){"inspect", model_with(), NULL}, NULL, NULL);
+
+    (void)state;
+    assert_int_equal(integer_member(member(with, "typicality"), "known"), KNOWN);
+    check_number(member(with, "typicality"), "reject", 0.02);
+    assert_null(json_object_get(without, "typicality"));
+    assert_non_null(
+        strstr(output.out, "\ntypicality     99 known distances, unknown below 0.02\n"));
+    output_free(&output);
+    json_decref(with);
+    json_decref(without);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rates),      cmocka_unit_test(test_table),
+        cmocka_unit_test(test_unreadable), cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_inspect),
+    };
+
+    return cmocka_run_group_tests_name("unknown", tests, setup, work_teardown);
+}
