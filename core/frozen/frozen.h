@@ -8,7 +8,7 @@
 
 #include "base/team.h"
 #include "data/dataset.h"
-#include "vgg.h"
+#include "nn/net.h"
 
 /* Views of a picture at one scale: each is followed by its mirror image. */
 struct vgg_frozen_part {
