@@ -330,8 +330,8 @@ static void submit_picture(void *context, size_t item, unsigned thread)
     enum vgg_status status = VGG_OK;
 
     (void)thread;
-    if (example->image == NULL)
-        status = vgg_example_read(example, &read, &flight->error);
+    if (example->image == NULL && vgg_example_read(example, &read, &flight->error) != VGG_OK)
+        return;
     for (size_t part = 0; part < frozen->options.parts_n && status == VGG_OK; part++)
         if (frozen->absent[flight->picture] & 1U << part)
             status = submit(block, read != NULL ? read : example->image, &frozen->parts[part],
