@@ -1,34 +1,8 @@
-/* Ranks and intervals of rates. */
+/* Intervals of rates. */
 #include "fit/rates.h"
 
 #include <assert.h>
 #include <math.h>
-#include <stdlib.h>
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-double vgg_auroc(double *low, size_t low_n, double *high, size_t high_n)
-{
-    size_t below = 0, not_above = 0;
-    double halves = 0; /* of the pairs that are in order: exact below 2^53 */
-
-    assert(low_n > 0 && high_n > 0);
-    qsort(low, low_n, sizeof *low, ascending);
-    qsort(high, high_n, sizeof *high, ascending);
-    for (size_t i = 0; i < high_n; i++) {
-        while (below < low_n && low[below] < high[i])
-            below++;
-        while (not_above < low_n && low[not_above] <= high[i])
-            not_above++;
-        halves += (double)(below + not_above);
-    }
-    return halves / 2 / (double)low_n / (double)high_n;
-}
 
 void vgg_binomial_interval(size_t hits, size_t n, double interval[2])
 {
