@@ -9,7 +9,7 @@
 #include "model/known.h"
 #include "model/write.h"
 
-enum { OWN_TENSORS = 2 + 3 }; /* the last layer's; at most, those of typicality */
+enum { OWN_TENSORS = 2 + VGG_KNOWN_TENSORS }; /* the last layer's; those of typicality */
 
 struct graft_file {
     const struct vgg_graft *graft;
@@ -58,9 +58,10 @@ static void list_tensors(struct graft_file *file)
 
     for (size_t i = 0; i < base->header.tensors_n; i++) {
         const struct vgg_tensor *tensor = &base->header.tensors[i];
+        enum vgg_known known;
 
         if (tensor == last[VGG_ROLE_WEIGHT] || tensor == last[VGG_ROLE_BIAS] ||
-            starts(tensor->name, "typicality."))
+            vgg_known_is(tensor, &known))
             continue;
         file->offsets[file->copied_n++] = base->data + tensor->begin;
         append(file, tensor);
@@ -69,7 +70,7 @@ static void list_tensors(struct graft_file *file)
     append_last(file, VGG_ROLE_BIAS);
     file->known.header.tensors = file->known.tensors;
     if (file->graft->typicality->known_n != 0)
-        vgg_known_plan(&file->known, file->graft->typicality);
+        vgg_names_plan_known(&file->known, file->graft->typicality);
     for (size_t i = 0; i < file->known.header.tensors_n; i++)
         append(file, &file->known.tensors[i]);
 }
@@ -110,7 +111,8 @@ static void fill(void *user, size_t tensor, uint64_t first, size_t n, float *out
     if (own < 2)
         memcpy(out, (own == 0 ? file->graft->weights : file->graft->bias) + first, n * sizeof *out);
     else
-        vgg_known_fill(file->graft->typicality, own - 2, first, n, out);
+        memcpy(out, vgg_known_array(file->graft->typicality, (enum vgg_known)(own - 2)) + first,
+               n * sizeof *out);
 }
 
 enum vgg_status vgg_graft_write(const char *path, const struct vgg_graft *graft,
