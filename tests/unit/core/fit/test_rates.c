@@ -32,7 +32,7 @@ static void intervals_are_wilsons(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-                cmocka_unit_test(intervals_are_wilsons),
+        cmocka_unit_test(intervals_are_wilsons),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
