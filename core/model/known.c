@@ -2,14 +2,15 @@
 #include "model/known.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "text/json_reader.h"
+#include "model/lists.h"
 #include "typicality/level.h"
 
-enum { KNOWN_MAX = 1 << 20 }; /* distances: 4 MiB */
+enum { KNOWN_MAX = 1 << 20 /* distances: 4 MiB */, NUMBER_BYTES = 40 };
 
 const char *const vgg_known_fields[VGG_KNOWN_TENSORS] = {"transform", "means", "distances"};
 
@@ -79,18 +80,16 @@ static enum vgg_status read_reject(const struct vgg_header *header, double *reje
                                    struct vgg_error *error)
 {
     const char *text = vgg_header_get(header, VGG_KNOWN_REJECT);
-    struct json_reader reader;
-    struct json_slice whole;
+    char list[NUMBER_BYTES + sizeof "[]"];
+    size_t n;
 
     *reject = VGG_REJECT_DEFAULT;
     if (text == NULL)
         return VGG_OK;
-    json_reader_init(&reader, (struct json_slice){text, strlen(text)});
-    if (scan_document(&reader, &whole)) {
-        reader = json_reader_at(&reader, whole);
-        if (scan_double(&reader, reject) && *reject > 0 && *reject <= 1)
-            return VGG_OK;
-    }
+    snprintf(list, sizeof list, "[%s]", text);
+    if (strlen(text) <= NUMBER_BYTES && vgg_json_numbers(list, reject, 1, &n, NULL) == VGG_OK &&
+        n == 1 && *reject > 0 && *reject <= 1)
+        return VGG_OK;
     return vgg_fail(error, VGG_BAD_MODEL,
                     VGG_KNOWN_REJECT " \"%.40s\" is not a number above 0 and at most 1", text);
 }

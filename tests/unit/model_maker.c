@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODULE_BYTES = 24 }; /* "features.52" */
+enum { MODULE_BYTES = 24 /* "features.52" */, KNOWN_DIMS = 3 };
 
 /* Table 1: multiples of the width, * a 1x1 convolution, M a max-pool. */
 static const struct {
@@ -271,6 +271,20 @@ static void add_fcs(struct maker *maker)
         add_layer(maker, names[spec->timm][i], spec->timm && i < 2 ? 4 : 2, shapes[spec->timm][i]);
 }
 
+static void add_typicality(struct maker *maker)
+{
+    const struct maker_spec *spec = &maker->spec;
+    const uint64_t transform[2] = {KNOWN_DIMS, spec->fc2}, means[2] = {spec->classes, KNOWN_DIMS};
+    const uint64_t known = spec->known;
+    struct maker_tensor *distances;
+
+    add_random(maker, "typicality", "transform", 2, transform, 0, 1);
+    add_random(maker, "typicality", "means", 2, means, 0, 1);
+    distances = maker_add(maker, "typicality.distances", spec->dtype, 1, &known);
+    for (size_t i = 0; i < spec->known; i++)
+        distances->values[i] = (double)i / 16;
+}
+
 void maker_make(struct maker *maker, const struct maker_spec *spec)
 {
     static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
@@ -299,6 +313,8 @@ void maker_make(struct maker *maker, const struct maker_spec *spec)
         in = conv->out;
     }
     add_fcs(maker);
+    if (spec->known != 0)
+        add_typicality(maker);
     if (strcmp(maker->spec.arch, "A-LRN") == 0)
         maker_meta(maker, "vgg.arch", "A-LRN");
 }

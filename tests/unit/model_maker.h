@@ -31,7 +31,8 @@ struct maker_spec {
     unsigned side;          /* k of the first FC layer; the crop is 32k pixels [1] */
     const char *dtype;      /* of all tensors ["F32"] */
     bool batch_norm;
-    bool timm; /* pre_logits.fc1 [F, C, k, k] ... instead of classifier.0 [F, C * k * k] ... */
+    unsigned known; /* distances of typicality, 0 / 16, 1 / 16 ...; transformed to 3 dimensions */
+    bool timm;      /* pre_logits.fc1 [F, C, k, k] ... instead of classifier.0 [F, C * k * k] ... */
     uint64_t seed;
 };
 
