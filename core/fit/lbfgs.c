@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "fit/vectors.h"
+#include "base/vectors.h"
 
 enum { TRIALS = 25 }; /* of one line search; each shrinks its interval by a tenth at least */
 

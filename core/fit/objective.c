@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/vectors.h"
 #include "blas/gemm.h"
-#include "fit/vectors.h"
 
 enum {
     ROWS = 128, /* of a block, or twice, four times .. as many: */

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "fit/vectors.h"
+#include "base/vectors.h"
 
 enum {
     ABREAST = 16,              /* layers that are sought at once, at most */

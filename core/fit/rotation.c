@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "fit/vectors.h"
+#include "base/vectors.h"
 
 enum {
     PANEL = 32, /* rows whose products with all later ones are one loop */

@@ -57,6 +57,7 @@ staged_files() {
 ./opt/vgg/include/vgg_pictures.h
 ./opt/vgg/include/vgg_status.h
 ./opt/vgg/include/vgg_train.h
+./opt/vgg/include/vgg_typicality.h
 ./opt/vgg/lib/libvgg.a
 ./opt/vgg/lib/libvgg.so
 ./opt/vgg/lib/libvgg.so.0

@@ -14,6 +14,7 @@
 #include "vgg_bench.h"
 #include "vgg_pictures.h"
 #include "vgg_train.h"
+#include "vgg_typicality.h"
 
 enum { CROP = 32, SIDE = 40 };
 
@@ -206,10 +207,11 @@ static void engines(void **state)
 {
     const struct vgg_engine_options many = {.threads = 1U << 16},
                                     one = {.threads = 1, .view_pixels_max = (uint64_t)SIDE * SIDE};
-    const struct vgg_job_options late = {.deadline_ns = 1};
+    const struct vgg_job_options late = {.deadline_ns = 1}, typicality = {.typicality = true};
     struct vgg_views *small = views_of(CROP - 1), *large = views_of(SIDE + 1);
     struct vgg_engine *engine = NULL;
     struct vgg_job *job = NULL;
+    double p = 7;
 
     (void)state;
     REFUSED(VGG_BAD_ARGUMENT, vgg_engine_create(&many, &engine, &error));
@@ -221,8 +223,11 @@ static void engines(void **state)
     assert_int_equal(vgg_engine_submit(engine, model, views_of(SIDE), &late, &job, NULL), VGG_OK);
     REFUSED(VGG_DEADLINE, vgg_job_wait(job, &error));
     vgg_job_destroy(job);
-    assert_int_equal(vgg_engine_submit(engine, model, views_of(SIDE), NULL, &job, NULL), VGG_OK);
+    assert_int_equal(vgg_engine_submit(engine, model, views_of(SIDE), &typicality, &job, NULL),
+                     VGG_OK);
     assert_int_equal(vgg_job_wait(job, NULL), VGG_OK);
+    assert_false(vgg_job_typicality(job, &p)); /* the model has none */
+    assert_true(p == 7 && vgg_reject_level(vgg_model_get_info(model), 0.5) == 0);
     assert_non_null(vgg_job_view_posterior(job, 0));
     assert_null(vgg_job_view_posterior(job, 1));
     assert_null(vgg_job_view_posterior(job, SIZE_MAX));
