@@ -2,7 +2,7 @@
 #ifndef VGG_CORE_TRAIN_GRAFT_H
 #define VGG_CORE_TRAIN_GRAFT_H
 
-#include "train/base.h"
+#include "frozen/base.h"
 #include "typicality/typicality.h"
 
 struct vgg_graft {

@@ -15,6 +15,7 @@
 #include "blas/gemm.h"
 #include "frozen/cache.h"
 #include "train/output.h"
+#include "train/transfer_state.h"
 
 /* ---------------------------------------------------------------- options -------------------- */
 

@@ -9,7 +9,7 @@
 #include "model/known.h"
 #include "train/graft.h"
 #include "train/output.h"
-#include "train/transfer.h"
+#include "train/transfer_state.h"
 
 enum { METADATA_MAX = 12, TEXT_BYTES = 512, NUMBER_BYTES = 32 };
 

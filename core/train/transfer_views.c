@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "engine/footprint.h"
 #include "frozen/cache.h"
-#include "train/transfer.h"
+#include "train/transfer_state.h"
 
 enum { MEASURED = 4 /* pictures, whose time predicts that of the others */ };
 

@@ -1,9 +1,9 @@
 /*
  * The pictures of a training: those trained on, those that measure it, and others. Path of a
- * training: data/dataset.c, data/duplicates.c -> [this] -> train.c, transfer.c.
+ * training: dataset.c, duplicates.c, split.c -> [this] -> train/train.c, train/transfer.c.
  */
-#ifndef VGG_CORE_TRAIN_SETS_H
-#define VGG_CORE_TRAIN_SETS_H
+#ifndef VGG_CORE_DATA_SETS_H
+#define VGG_CORE_DATA_SETS_H
 
 #include "data/dataset.h"
 #include "vgg_train.h"

@@ -1,10 +1,10 @@
 /*
  * The base of a training: a model file, open from its first look to its last byte, so that what is
  * computed by it and what is copied of it are the same. Path of a training on a base: [this] ->
- * frozen/frozen.c -> transfer.c -> graft.c.
+ * frozen.c -> train/transfer.c -> train/graft.c.
  */
-#ifndef VGG_CORE_TRAIN_BASE_H
-#define VGG_CORE_TRAIN_BASE_H
+#ifndef VGG_CORE_FROZEN_BASE_H
+#define VGG_CORE_FROZEN_BASE_H
 
 #include "model/model.h"
 #include "model/names.h"

@@ -1,5 +1,5 @@
 /* Reading the pictures and dividing them, duplicates on one side. */
-#include "train/sets.h"
+#include "data/sets.h"
 
 #include <stdlib.h>
 

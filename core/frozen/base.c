@@ -1,5 +1,5 @@
 /* Opening a base, and what of it options must agree with. */
-#include "train/base.h"
+#include "frozen/base.h"
 
 #include <inttypes.h>
 #include <string.h>
