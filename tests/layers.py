@@ -39,7 +39,8 @@ ROOMS = {
     "core/backprop": "base blas kernels nn model",
     "core/data": "base text image",
     "core/fit": "base blas",
-    "core/train": "base image blas kernels nn model engine backprop data",
+    "core/frozen": "base image kernels nn model engine data",
+    "core/train": "base image blas kernels nn model engine backprop data fit typicality frozen",
 
     "server/process": "core/text",
     "server/net": "process",

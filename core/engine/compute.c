@@ -35,6 +35,7 @@ bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_team *team,
     const struct vgg_net *net = &batch->model->net;
     struct vgg_view_pixels pixels[VGG_BATCH_VIEWS_MAX];
     struct vgg_forward_options options = {.between = between, .user = user};
+    const bool turn = vgg_net_is_whole(net); /* else what follows wants the map as it is */
     double *logits, *features;
     struct vgg_scores scores;
 
@@ -60,7 +61,8 @@ bool vgg_batch_compute(const struct vgg_batch *batch, struct vgg_team *team,
 
         if (!vgg_job_take(job, view, logits + i * net->classes,
                           features + i * vgg_net_features(net)) ||
-            (job->maps != NULL && !vgg_maps_keep(job->maps, view, pixels[i].mirror, &scores, i)))
+            (job->maps != NULL &&
+             !vgg_maps_keep(job->maps, view, turn && pixels[i].mirror, &scores, i)))
             job->status = VGG_BAD_MODEL;
     }
     return true;

@@ -166,6 +166,14 @@ bool vgg_job_typicality(const struct vgg_job *job, double *p)
     return true;
 }
 
+const double *vgg_job_view_features(const struct vgg_job *job, size_t view)
+{
+    if (job->view_features == NULL || view >= vgg_job_view_count(job))
+        return NULL;
+    return job->view_features +
+           vgg_views_find(job->views, view) * vgg_net_features(&job->model->net);
+}
+
 void vgg_job_destroy(struct vgg_job *job)
 {
     if (job == NULL)

@@ -51,6 +51,12 @@ bool vgg_job_take(struct vgg_job *job, size_t view, const double *logits, const 
 /* Turn what the single views gave into posteriors, theirs and the job's, and its features. */
 void vgg_job_average(struct vgg_job *job);
 
+/*
+ * The features of one view of a finished job that asked for them, in double; NULL for a view there
+ * is none of. Views count as for vgg_job_view_posterior.
+ */
+const double *vgg_job_view_features(const struct vgg_job *job, size_t view);
+
 /* Have all views of a job been given to a pass? */
 bool vgg_job_all_begun(const struct vgg_job *job);
 

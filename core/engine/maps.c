@@ -17,6 +17,16 @@ static size_t map_floats(const struct vgg_score_map *map)
     return (size_t)map->classes * map->rows * map->columns;
 }
 
+/* The last map of a network that was cut (vgg_net_cut), which has no windows on the picture. */
+static struct vgg_score_map describe_block(const struct vgg_net *net, const struct vgg_view *part)
+{
+    struct vgg_shape shape = {1, 3, part->height, part->width};
+
+    for (size_t i = 0; i < net->layers_n; i++)
+        shape = vgg_conv_output(&net->layers[i].conv, shape);
+    return (struct vgg_score_map){.classes = shape.c, .rows = shape.h, .columns = shape.w};
+}
+
 /*
  * The map of a view, without its logits. A position is a window as large as the crop, one to the
  * right of it 32 pixels further. Those of a mirror image begin at its other edge.
@@ -32,6 +42,8 @@ static struct vgg_score_map describe(const struct vgg_net *net, const struct vgg
     uint32_t rows = (part.height - crop) / stride + 1, columns = (part.width - crop) / stride + 1;
     uint32_t left = part.x + (part.mirror ? (part.width - crop) % stride : 0);
 
+    if (!vgg_net_is_whole(net))
+        return describe_block(net, &part);
     return (struct vgg_score_map){
         .classes = net->classes,
         .rows = rows,

@@ -31,6 +31,7 @@ struct pending {
 
 struct loader {
     struct vgg_load_options options;
+    unsigned blocks; /* to keep; 0: all layers */
     struct vgg_reader reader;
     struct vgg_loaded *loaded;
     struct vgg_binding binding;
@@ -207,7 +208,7 @@ static enum vgg_status store_chunk(void *user, const struct vgg_chunk *chunk, un
     float *floats = tensor->dtype == VGG_DTYPE_F32 ? (float *)(void *)chunk->bytes
                                                    : loader->floats + thread * loader->floats_n;
 
-    if (role == VGG_ROLE_IGNORED && !known)
+    if (!known && (role == VGG_ROLE_IGNORED || layer >= loader->loaded->net.layers_n))
         return VGG_OK;
     tensor_matrix(tensor, &rows, &columns);
     n = chunk->rows * columns;
@@ -338,6 +339,8 @@ static enum vgg_status read_header(struct loader *loader, const struct vgg_kerne
     if (loader->options.threads == 0)
         loader->options.threads = vgg_threads_default();
     vgg_net_set_half(&loaded->net, loader->options.fc_half);
+    if (loader->blocks != 0)
+        vgg_net_cut(&loaded->net, loader->blocks);
     size_chunks(loader);
     return VGG_OK;
 }
@@ -399,13 +402,14 @@ enum vgg_status vgg_load_predict(const struct vgg_source *source, const struct v
 }
 
 enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kernels *kernels,
-                         const struct vgg_load_options *options, struct vgg_loaded *loaded,
-                         struct vgg_error *error)
+                         unsigned blocks, const struct vgg_load_options *options,
+                         struct vgg_loaded *loaded, struct vgg_error *error)
 {
     struct loader loader;
     enum vgg_status status;
 
     loader_init(&loader, source, options, loaded, error);
+    loader.blocks = blocks;
     status = read_header(&loader, kernels);
     if (status == VGG_OK)
         status = load_weights(&loader);

@@ -16,10 +16,14 @@ struct vgg_loaded {
     char sha256[VGG_SHA256_HEX_BYTES];
 };
 
-/* Read it all; `options` may be NULL. On failure *loaded is empty. Errors: as vgg_model_load. */
+/*
+ * Read it all, but keep the layers up to the end of a block of convolutions only (vgg_net_cut);
+ * `blocks` of 0: keep all. `options` may be NULL. On failure *loaded is empty. Errors: as
+ * vgg_model_load.
+ */
 enum vgg_status vgg_load(const struct vgg_source *source, const struct vgg_kernels *kernels,
-                         const struct vgg_load_options *options, struct vgg_loaded *loaded,
-                         struct vgg_error *error);
+                         unsigned blocks, const struct vgg_load_options *options,
+                         struct vgg_loaded *loaded, struct vgg_error *error);
 
 /*
  * The network that a file describes, for vgg_net_bytes, its typicality, for vgg_typicality_bytes,

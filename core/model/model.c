@@ -195,14 +195,14 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
     status = read_preprocessing(model, header, error);
     if (status == VGG_OK)
         status = read_scales(&model->info, header, error);
-    if (status == VGG_OK)
+    if (status == VGG_OK && vgg_net_is_whole(&model->net))
         status = read_labels(model, header, error);
     return status;
 }
 
 /* `kernels` of NULL: the best ones. */
 static enum vgg_status load(const struct vgg_source *source, const char *name,
-                            const struct vgg_kernels *kernels,
+                            const struct vgg_kernels *kernels, unsigned blocks,
                             const struct vgg_load_options *options, struct vgg_model **out,
                             struct vgg_error *error)
 {
@@ -218,7 +218,7 @@ static enum vgg_status load(const struct vgg_source *source, const char *name,
     if (model == NULL)
         return vgg_fail_memory(error);
     atomic_init(&model->references, 1);
-    status = vgg_load(source, kernels, options, &loaded, error);
+    status = vgg_load(source, kernels, blocks, options, &loaded, error);
     if (status != VGG_OK) {
         free(model);
         return status;
@@ -245,7 +245,7 @@ enum vgg_status vgg_model_load_memory(const void *bytes, size_t size, const char
 
     if (name == NULL)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "a model in memory needs a name");
-    return load(&source, name, NULL, options, model, error);
+    return load(&source, name, NULL, 0, options, model, error);
 }
 
 /* The file's own name without directory and ".safetensors". */
@@ -261,7 +261,7 @@ static void base_name(const char *path, char *name, size_t size)
 }
 
 static enum vgg_status load_file(const struct vgg_source *source, const char *path,
-                                 const struct vgg_kernels *kernels,
+                                 const struct vgg_kernels *kernels, unsigned blocks,
                                  const struct vgg_load_options *options, struct vgg_model **model,
                                  struct vgg_error *error)
 {
@@ -269,8 +269,8 @@ static enum vgg_status load_file(const struct vgg_source *source, const char *pa
     char name[256];
 
     base_name(path, name, sizeof name);
-    status = load(source, name, kernels, options, model, error);
-    if (vgg_source_unchanged(source))
+    status = load(source, name, kernels, blocks, options, model, error);
+    if (source->fd < 0 || vgg_source_unchanged(source))
         return status;
     /* Whatever was found in a file that is being written is not worth reporting. */
     if (status == VGG_OK)
@@ -292,7 +292,17 @@ enum vgg_status vgg_model_load_fd(int fd, const char *path, const struct vgg_loa
         return vgg_fail(error, VGG_BAD_ARGUMENT, "no model file was named");
     status = vgg_source_from_fd(fd, &source, &reason);
     if (status == VGG_OK)
-        status = load_file(&source, path, NULL, options, model, &reason);
+        status = load_file(&source, path, NULL, 0, options, model, &reason);
+    return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
+}
+
+enum vgg_status vgg_model_load_source(const struct vgg_source *source, const char *path,
+                                      unsigned blocks, const struct vgg_load_options *options,
+                                      struct vgg_model **model, struct vgg_error *error)
+{
+    struct vgg_error reason = {0};
+    enum vgg_status status = load_file(source, path, NULL, blocks, options, model, &reason);
+
     return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
 }
 
@@ -308,7 +318,7 @@ enum vgg_status vgg_model_load_kernels(const char *path, const struct vgg_kernel
         return vgg_fail(error, VGG_BAD_ARGUMENT, "no model file was named");
     status = vgg_source_open(path, &source, &reason);
     if (status == VGG_OK) {
-        status = load_file(&source, path, kernels, options, model, &reason);
+        status = load_file(&source, path, kernels, 0, options, model, &reason);
         close(source.fd);
     }
     return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);

@@ -21,6 +21,7 @@ enum {
 struct writing {
     const struct vgg_header *header;
     const char *json;
+    struct vgg_copied copied;
     vgg_fill_fn *fill;
     void *user;
     int fd;
@@ -118,6 +119,24 @@ static enum vgg_status put_tensor(struct writing *writing, size_t index, float *
     return status;
 }
 
+static enum vgg_status copy_tensor(struct writing *writing, size_t index, float *chunk,
+                                   struct vgg_error *error)
+{
+    const struct vgg_tensor *tensor = &writing->header->tensors[index];
+    const uint64_t total = tensor->end - tensor->begin, most = CHUNK_FLOATS * sizeof *chunk;
+    enum vgg_status status = VGG_OK;
+
+    for (uint64_t done = 0; done < total && status == VGG_OK; done += most) {
+        size_t size = (size_t)(total - done < most ? total - done : most);
+
+        status = vgg_source_read(writing->copied.source, writing->copied.offsets[index] + done,
+                                 chunk, size, error);
+        if (status == VGG_OK)
+            status = put(writing, chunk, size, error);
+    }
+    return status;
+}
+
 static enum vgg_status put_all(void *user, int fd, struct vgg_error *error)
 {
     struct writing *writing = user;
@@ -129,7 +148,8 @@ static enum vgg_status put_all(void *user, int fd, struct vgg_error *error)
     writing->fd = fd;
     status = put_header(writing, error);
     for (size_t i = 0; i < writing->header->tensors_n && status == VGG_OK; i++)
-        status = put_tensor(writing, i, chunk, error);
+        status = i < writing->copied.n ? copy_tensor(writing, i, chunk, error)
+                                       : put_tensor(writing, i, chunk, error);
     free(chunk);
     return status;
 }
@@ -146,18 +166,26 @@ static enum vgg_status format(const struct vgg_header *header, char **json, stru
     return *json != NULL ? VGG_OK : vgg_fail_memory(error);
 }
 
-enum vgg_status vgg_file_write(const char *path, const struct vgg_header *header, vgg_fill_fn *fill,
-                               void *user, struct vgg_error *error)
+enum vgg_status vgg_file_write_copied(const char *path, const struct vgg_header *header,
+                                      const struct vgg_copied *copied, vgg_fill_fn *fill,
+                                      void *user, struct vgg_error *error)
 {
     struct vgg_error reason = {0};
     char *json = NULL;
     enum vgg_status status = format(header, &json, &reason);
-    struct writing writing = {.header = header, .json = json, .fill = fill, .user = user};
+    struct writing writing = {
+        .header = header, .json = json, .copied = *copied, .fill = fill, .user = user};
 
     if (status == VGG_OK)
         status = vgg_replace(path, put_all, &writing, &reason);
     free(json);
     return status == VGG_OK ? status : vgg_fail(error, status, "%s: %s", path, reason.text);
+}
+
+enum vgg_status vgg_file_write(const char *path, const struct vgg_header *header, vgg_fill_fn *fill,
+                               void *user, struct vgg_error *error)
+{
+    return vgg_file_write_copied(path, header, &(struct vgg_copied){0}, fill, user, error);
 }
 
 enum vgg_status vgg_file_write_memory(const struct vgg_header *header, vgg_fill_fn *fill,

@@ -2,7 +2,7 @@
 #ifndef VGG_CORE_MODEL_WRITE_H
 #define VGG_CORE_MODEL_WRITE_H
 
-#include "model/header.h"
+#include "model/source.h"
 
 /*
  * Put values [first, first + n) of header->tensors[tensor] into out[n]. The calls follow the file:
@@ -24,5 +24,20 @@ enum vgg_status vgg_file_write(const char *path, const struct vgg_header *header
 enum vgg_status vgg_file_write_memory(const struct vgg_header *header, vgg_fill_fn *fill,
                                       void *user, unsigned char **bytes, size_t *size,
                                       struct vgg_error *error);
+
+/* Tensors that another file has: the first n of a header, at these offsets of the source. */
+struct vgg_copied {
+    const struct vgg_source *source;
+    const uint64_t *offsets;
+    size_t n;
+};
+
+/*
+ * As vgg_file_write, but for tensors whose bytes are copied as they are, of any dtype. Errors: also
+ * IO of the source.
+ */
+enum vgg_status vgg_file_write_copied(const char *path, const struct vgg_header *header,
+                                      const struct vgg_copied *copied, vgg_fill_fn *fill,
+                                      void *user, struct vgg_error *error);
 
 #endif

@@ -115,6 +115,20 @@ void vgg_net_fini(struct vgg_net *net)
     }
 }
 
+void vgg_net_cut(struct vgg_net *net, unsigned blocks)
+{
+    assert(blocks >= 1 && blocks <= VGG_STAGES);
+    net->layers_n = 0;
+    while (net->layers_n < net->arch->convs_n && net->arch->convs[net->layers_n].stage < blocks)
+        net->layers_n++;
+    net->classes = net->layers[net->layers_n - 1].conv.out;
+}
+
+bool vgg_net_is_whole(const struct vgg_net *net)
+{
+    return net->layers_n > net->arch->convs_n;
+}
+
 uint32_t vgg_net_features(const struct vgg_net *net)
 {
     return net->layers[net->layers_n - 1].conv.in;

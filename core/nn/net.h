@@ -24,6 +24,15 @@ struct vgg_net {
     struct vgg_layer layers[VGG_LAYERS_MAX]; /* convolutions, then the three FC layers */
 };
 
+/*
+ * Keep the layers up to the end of a block of convolutions, 1 .. VGG_STAGES: their last map is what
+ * such a network computes, its channels stand for the classes.
+ */
+void vgg_net_cut(struct vgg_net *net, unsigned blocks);
+
+/* Has it its FC layers? */
+bool vgg_net_is_whole(const struct vgg_net *net);
+
 /* Sizes of a network that the configuration leaves open. */
 struct vgg_net_sizes {
     uint32_t convs[VGG_CONVS_MAX]; /* output channels of each convolution */

@@ -16,7 +16,6 @@
 enum {
     METADATA_MAX = 12,
     NUMBERS_BYTES = 96, /* three doubles of 17 digits */
-    SCALES_BYTES = 64,
     NAME_BYTES = 64,
     RESULT_BYTES = 256
 };
@@ -26,7 +25,7 @@ struct output {
     struct vgg_plan plan;
     struct vgg_metadata metadata[METADATA_MAX];
     size_t metadata_n;
-    char mean[NUMBERS_BYTES], std[NUMBERS_BYTES], scales[SCALES_BYTES], name[NAME_BYTES],
+    char mean[NUMBERS_BYTES], std[NUMBERS_BYTES], scales[VGG_OUTPUT_SCALES_BYTES], name[NAME_BYTES],
         result[RESULT_BYTES];
     char *labels; /* owned */
 };
@@ -41,7 +40,7 @@ static void format_numbers(char text[NUMBERS_BYTES], const double numbers[3])
     snprintf(text, NUMBERS_BYTES, "[%.17g, %.17g, %.17g]", numbers[0], numbers[1], numbers[2]);
 }
 
-static char *format_labels(const struct vgg_dataset *dataset)
+char *vgg_output_labels(const struct vgg_dataset *dataset)
 {
     struct vgg_labels labels = {.items = vgg_calloc(dataset->classes_n, sizeof *labels.items),
                                 .items_n = dataset->classes_n};
@@ -65,7 +64,7 @@ static enum vgg_status plan(struct output *output, const struct vgg_network *net
     vgg_names_plan(&network->net, dtype, &output->plan);
     format_numbers(output->mean, train->mean);
     format_numbers(output->std, train->std);
-    output->labels = format_labels(train);
+    output->labels = vgg_output_labels(train);
     if (output->labels == NULL)
         return vgg_fail_memory(error);
     add(output, "vgg.arch", network->net.arch->name);
@@ -106,18 +105,22 @@ enum vgg_status vgg_output_load(struct vgg_network *network, const struct vgg_da
     return status;
 }
 
-static void add_scales(struct output *output, const struct vgg_train_options *settings)
+void vgg_output_scales(char text[VGG_OUTPUT_SCALES_BYTES], const uint32_t *scales, size_t n)
 {
-    char *text = output->scales;
     size_t used = 0;
 
+    for (size_t i = 0; i < n; i++)
+        used += (size_t)snprintf(text + used, VGG_OUTPUT_SCALES_BYTES - used, "%s%" PRIu32,
+                                 i == 0 ? "[" : ", ", scales[i]);
+    snprintf(text + used, VGG_OUTPUT_SCALES_BYTES - used, "]");
+}
+
+static void add_scales(struct output *output, const struct vgg_train_options *settings)
+{
     if (settings->scales_n == 0)
         return;
-    for (size_t i = 0; i < settings->scales_n; i++)
-        used += (size_t)snprintf(text + used, SCALES_BYTES - used, "%s%" PRIu32,
-                                 i == 0 ? "[" : ", ", settings->scales[i]);
-    snprintf(text + used, SCALES_BYTES - used, "]");
-    add(output, "vgg.scales", text);
+    vgg_output_scales(output->scales, settings->scales, settings->scales_n);
+    add(output, "vgg.scales", output->scales);
 }
 
 enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_dataset *train,

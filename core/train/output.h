@@ -23,6 +23,12 @@ enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_d
                                  const struct vgg_train_epoch *epoch, const char *settings_text,
                                  const char *data, struct vgg_error *error);
 
+enum { VGG_OUTPUT_SCALES_BYTES = 64 };
+
+/* Metadata: the classes of a set, malloc'ed, NULL when out of memory; n test scales, at least 1. */
+char *vgg_output_labels(const struct vgg_dataset *dataset);
+void vgg_output_scales(char text[VGG_OUTPUT_SCALES_BYTES], const uint32_t *scales, size_t n);
+
 /* Write the paths of a set's pictures, a line each. Errors: IO, NO_MEMORY. */
 enum vgg_status vgg_output_list(const char *path, const struct vgg_dataset *dataset,
                                 struct vgg_error *error);

@@ -21,6 +21,7 @@
 #include "train/output.h"
 #include "train/settings.h"
 #include "train/state.h"
+#include "train/transfer.h"
 #include "train/validate.h"
 
 enum { LINE_BYTES = 512 };
@@ -458,6 +459,8 @@ enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *optio
     enum vgg_status status;
 
     *result = (struct vgg_train_result){0};
+    if (options->freeze == VGG_FREEZE_FEATURES && dir != NULL && options->output != NULL)
+        return vgg_train_features(dir, options, result, error);
     if (dir == NULL || options->output == NULL || options->checkpoint == NULL)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "a directory, an output and a checkpoint file are needed");

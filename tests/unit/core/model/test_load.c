@@ -22,7 +22,7 @@ static enum vgg_status load_bytes(const void *bytes, size_t size, struct vgg_loa
 {
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
-    return vgg_load(&source, &vgg_kernels_portable, &load_options, loaded, error);
+    return vgg_load(&source, &vgg_kernels_portable, 0, &load_options, loaded, error);
 }
 
 static void load_made(const struct maker *maker, struct vgg_loaded *loaded)
@@ -185,7 +185,7 @@ static void threads_do_not_change_a_bit(void **state)
         for (unsigned t = 0; t < 4; t++) {
             const struct vgg_load_options options = {.threads = 1 + t, .fc_half = i % 2 == 0};
 
-            assert_int_equal(vgg_load(&source, kernels, &options, &loaded[t], NULL), VGG_OK);
+            assert_int_equal(vgg_load(&source, kernels, 0, &options, &loaded[t], NULL), VGG_OK);
             assert_string_equal(loaded[t].sha256, loaded[0].sha256);
             check_same(&loaded[0].net, &loaded[t].net);
         }
@@ -420,7 +420,7 @@ static enum vgg_status load_patiently(const void *bytes, size_t size, struct pat
         .threads = 2, .on_chunk = wait_no_longer, .user = patience};
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
-    return vgg_load(&source, &vgg_kernels_portable, &options, loaded, error);
+    return vgg_load(&source, &vgg_kernels_portable, 0, &options, loaded, error);
 }
 
 /* Given up after each chunk in turn: nothing is left behind. */

@@ -1,0 +1,112 @@
+/* Reading the pictures and dividing them, duplicates on one side. */
+#include "data/sets.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "data/duplicates.h"
+#include "data/split.h"
+
+enum {
+    PICTURES_MIN = 2, /* of a class: one to learn from, one to measure by */
+    FOLDS_BELOW = 30  /* pictures of a class: a tenth of them says nothing */
+};
+
+static size_t smallest_class(const struct vgg_dataset *dataset)
+{
+    size_t least = SIZE_MAX, next = 0;
+
+    for (size_t label = 0; label < dataset->classes_n; label++) {
+        size_t first = next;
+
+        while (next < dataset->examples_n && dataset->examples[next].label == label)
+            next++;
+        least = next - first < least ? next - first : least;
+    }
+    return least;
+}
+
+/* Of all sets. */
+static enum vgg_status find_duplicates(struct vgg_sets *sets, struct vgg_team *team,
+                                       struct vgg_error *error)
+{
+    const struct vgg_dataset *const all[] = {&sets->train, &sets->validation, &sets->unknown};
+    size_t n = sets->train.examples_n + sets->validation.examples_n + sets->unknown.examples_n;
+
+    sets->group = vgg_alloc(n, sizeof *sets->group);
+    sets->copy = vgg_alloc(n, sizeof *sets->copy);
+    if (sets->group == NULL || sets->copy == NULL)
+        return vgg_fail_memory(error);
+    return vgg_duplicates_find(all, 3, team, sets->group, sets->copy, error);
+}
+
+static enum vgg_status set_aside(struct vgg_sets *sets, const struct vgg_train_options *settings,
+                                 struct vgg_team *team, struct vgg_error *error)
+{
+    const struct vgg_dataset *const train = &sets->train;
+    size_t *group = vgg_alloc(train->examples_n, sizeof *group);
+    enum vgg_status status = group != NULL
+                                 ? vgg_duplicates_find(&train, 1, team, group, NULL, error)
+                                 : vgg_fail_memory(error);
+
+    if (status == VGG_OK)
+        status = vgg_dataset_split(&sets->train, settings->validation_fraction, settings->seed,
+                                   group, &sets->validation, error);
+    free(group);
+    return status;
+}
+
+/* A group's first picture comes before the others, so those of train name none of another set. */
+static enum vgg_status make_folds(struct vgg_sets *sets, const struct vgg_train_options *settings,
+                                  struct vgg_error *error)
+{
+    sets->folds_n = vgg_dataset_folds_count(&sets->train, sets->group);
+    sets->fold = vgg_alloc(sets->train.examples_n, sizeof *sets->fold);
+    if (sets->fold == NULL)
+        return vgg_fail_memory(error);
+    return vgg_dataset_folds(&sets->train, sets->group, sets->folds_n, settings->seed, sets->fold,
+                             error);
+}
+
+enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
+                              const struct vgg_train_options *settings, bool folds,
+                              struct vgg_team *team, struct vgg_error *error)
+{
+    struct vgg_dataset_options options = {.cache_bytes = settings->cache_bytes,
+                                          .pictures_min = PICTURES_MIN,
+                                          .unknown = &sets->unknown,
+                                          .on_skip = settings->on_skip,
+                                          .on_ignore = settings->on_ignore,
+                                          .user = settings->user};
+    enum vgg_status status = vgg_dataset_open(dir, &options, team, &sets->train, error);
+
+    if (status != VGG_OK)
+        return status;
+    vgg_dataset_digest(&sets->train, sets->digest);
+    folds = folds && settings->validation == NULL && smallest_class(&sets->train) < FOLDS_BELOW;
+    if (settings->validation != NULL) {
+        options.classes = (const char *const *)sets->train.classes;
+        options.classes_n = sets->train.classes_n;
+        options.pictures_min = 0;
+        options.unknown = NULL;
+        status = vgg_dataset_open(settings->validation, &options, team, &sets->validation, error);
+    } else if (!folds)
+        status = set_aside(sets, settings, team, error);
+    if (status == VGG_OK)
+        status = find_duplicates(sets, team, error);
+    if (status == VGG_OK && folds)
+        status = make_folds(sets, settings, error);
+    return status;
+}
+
+void vgg_sets_fini(struct vgg_sets *sets)
+{
+    vgg_dataset_fini(&sets->train);
+    vgg_dataset_fini(&sets->validation);
+    vgg_dataset_fini(&sets->unknown);
+    free(sets->group);
+    free(sets->copy);
+    free(sets->fold);
+    *sets = (struct vgg_sets){0};
+}

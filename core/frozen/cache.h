@@ -1,0 +1,32 @@
+/*
+ * Values in files, each found by a text that says what they were computed of. A file that is
+ * damaged, cut short or another's is as good as none.
+ */
+#ifndef VGG_CORE_FROZEN_CACHE_H
+#define VGG_CORE_FROZEN_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "vgg.h"
+
+enum { VGG_CACHE_KEY_BYTES = 320 }; /* of a key, with its terminator */
+
+/*
+ * Have the directory `dir`, which is made where it is not there. Errors: IO (it is no directory,
+ * cannot be made or searched); the text names it.
+ */
+enum vgg_status vgg_cache_open(const char *dir, struct vgg_error *error);
+
+/* values[n] that were put under `key`; false where there are none. Thread-safe. */
+bool vgg_cache_get(const char *dir, const char *key, float *values, size_t n);
+
+/*
+ * Keep values[n] under `key`, in place of older ones. The file appears when it is whole, so that
+ * several processes may share a directory. Errors: IO, NO_MEMORY; the text names the directory.
+ * Thread-safe, but for two threads that put one key.
+ */
+enum vgg_status vgg_cache_put(const char *dir, const char *key, const float *values, size_t n,
+                              struct vgg_error *error);
+
+#endif

@@ -1,0 +1,27 @@
+/* A model file on a base: the base's own bytes, but for the last layer. */
+#ifndef VGG_CORE_TRAIN_GRAFT_H
+#define VGG_CORE_TRAIN_GRAFT_H
+
+#include "frozen/base.h"
+#include "typicality/typicality.h"
+
+struct vgg_graft {
+    const struct vgg_base *base;
+    uint32_t classes;
+    const float *weights;                    /* [classes][features] of the last layer */
+    const float *bias;                       /* [classes] */
+    bool half;                               /* these in F16, else in F32 */
+    const struct vgg_typicality *typicality; /* known_n 0: none */
+    const struct vgg_metadata *metadata;     /* in place of the base's own of these keys, and of
+                                                what it says of its training */
+    size_t metadata_n;
+};
+
+/*
+ * Write the file: tensors of the base bit for bit, under its names, in its dtypes, batch-norm too.
+ * Errors: IO, NO_MEMORY, BAD_MODEL, as vgg_file_write; an older file stays whole then.
+ */
+enum vgg_status vgg_graft_write(const char *path, const struct vgg_graft *graft,
+                                struct vgg_error *error);
+
+#endif

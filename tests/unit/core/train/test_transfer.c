@@ -1,0 +1,705 @@
+/*
+ * vgg_train on the frozen features of a made base: the file that it writes, what it tells, the
+ * same bits however it is computed, what it refuses.
+ */
+#include "core/data/album.h"
+
+#include <math.h>
+
+#include "core/engine/evaluate.h"
+#include "data/picture.h"
+#include "model/header.h"
+#include "model/source.h"
+#include "vgg_train.h"
+#include "vgg_typicality.h"
+
+enum { CLASSES = 3, PICTURES_MAX = 256, FEATURES = 24 };
+
+static const char *const folders[CLASSES] = {"colour", "grey", "smooth"};
+static const char *const endings[CLASSES] = {"png", "png", "jpg"};
+
+static char photos[1024], others[1024], base[1024], output[1024], cache[1024];
+
+/* ---------------------------------------------------------------- the album ------------------ */
+
+/* A picture that its class can be told of; each size is another picture. */
+static void put_picture(const char *dir, unsigned class, uint32_t i)
+{
+    const struct png_spec png = {.width = 40 + i % 31,
+                                 .height = 36 + i * 7 % 29,
+                                 .colour = class == 0 ? PNG_COLOUR : PNG_GREY};
+    const struct jpeg_spec jpeg = {.width = 40 + i % 31, .height = 36 + i * 7 % 29};
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    char name[64];
+
+    assert_true(class == 2 ? jpeg_make(&jpeg, &bytes, &size) : png_make(&png, &bytes, &size));
+    snprintf(name, sizeof name, "%s/%s/%03u.%s", dir, folders[class], i, endings[class]);
+    album_put(name, bytes, size);
+    free(bytes);
+}
+
+static void put_pictures(const char *dir, uint32_t first, uint32_t n)
+{
+    for (unsigned class = 0; class < CLASSES; class ++)
+        for (uint32_t i = first; i < first + n; i++)
+            put_picture(dir, class, i);
+}
+
+static void put_base(const struct maker_spec *spec, const char *key, const char *value)
+{
+    struct maker maker;
+    unsigned char *bytes;
+    size_t size;
+
+    maker_make(&maker, spec);
+    maker_meta(&maker, "vgg.scales", "[32, 48]");
+    if (key != NULL)
+        maker_meta(&maker, key, value);
+    bytes = maker_bytes(&maker, &size);
+    maker_write(base, bytes, size);
+    free(bytes);
+    maker_free(&maker);
+}
+
+static const struct maker_spec small = {.width = 4, .fc1 = 16, .fc2 = FEATURES, .seed = 3};
+
+static int start(void **state)
+{
+    if (album_start(state) != 0)
+        return 1;
+    snprintf(photos, sizeof photos, "%s", album_path("photos"));
+    snprintf(others, sizeof others, "%s", album_path("others"));
+    snprintf(base, sizeof base, "%s", album_path("base.safetensors"));
+    snprintf(output, sizeof output, "%s", album_path("out.safetensors"));
+    snprintf(cache, sizeof cache, "%s", album_path("cache"));
+    put_pictures("photos", 0, 6);
+    put_base(&small, NULL, NULL);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- training ------------------- */
+
+/* What the callbacks were told. */
+struct told {
+    struct vgg_train_plan plan;
+    size_t plans, views, classes, pictures, validation, unknown, wrong, posteriors, refusals;
+    size_t stop_after; /* calls of stop; 0: never */
+    uint64_t room;     /* of memory; 0: any */
+    double typicality[PICTURES_MAX];
+    struct {
+        char path[1100];
+        float posterior[CLASSES];
+    } left_out[PICTURES_MAX]; /* [posteriors] */
+};
+
+static enum vgg_status on_plan(void *user, const struct vgg_train_plan *plan,
+                               struct vgg_error *error)
+{
+    struct told *told = user;
+
+    (void)error;
+    told->plan = *plan;
+    told->plans++;
+    return VGG_OK;
+}
+
+static void on_features(void *user, const struct vgg_train_features *features)
+{
+    struct told *told = user;
+
+    assert_true(features->done <= features->views);
+    told->views = features->done;
+}
+
+static void on_classes(void *user, const char *const *classes, size_t n)
+{
+    struct told *told = user;
+
+    for (size_t i = 0; i < n; i++)
+        assert_string_equal(classes[i], folders[i]);
+    told->classes = n;
+}
+
+static void on_picture(void *user, const struct vgg_train_picture *picture)
+{
+    struct told *told = user;
+    uint32_t best;
+
+    assert_non_null(strstr(picture->path, album));
+    assert_true(told->pictures < PICTURES_MAX);
+    told->typicality[told->pictures++] = picture->typicality;
+    told->validation += picture->validation;
+    told->unknown += picture->label == UINT32_MAX;
+    if (picture->posterior == NULL)
+        return;
+    vgg_top_k(picture->posterior, CLASSES, 1, &best);
+    snprintf(told->left_out[told->posteriors].path, sizeof told->left_out->path, "%s",
+             picture->path);
+    memcpy(told->left_out[told->posteriors++].posterior, picture->posterior,
+           sizeof told->left_out->posterior);
+    told->wrong += best != picture->label;
+}
+
+static bool is_stopped(void *user)
+{
+    struct told *told = user;
+
+    return told->stop_after != 0 && --told->stop_after == 0;
+}
+
+static enum vgg_status on_memory(void *user, uint64_t bytes, struct vgg_error *error)
+{
+    struct told *told = user;
+
+    if (told->room == 0 || bytes <= told->room)
+        return VGG_OK;
+    told->refusals++;
+    return vgg_fail(error, VGG_NO_MEMORY, "too little");
+}
+
+static struct vgg_train_options usual(struct told *told)
+{
+    *told = (struct told){.plans = 0};
+    return (struct vgg_train_options){.base = base,
+                                      .freeze = VGG_FREEZE_FEATURES,
+                                      .output = output,
+                                      .cache_bytes = 1 << 30,
+                                      .threads = 2,
+                                      .on_plan = on_plan,
+                                      .on_features = on_features,
+                                      .on_classes = on_classes,
+                                      .on_picture = on_picture,
+                                      .stop = is_stopped,
+                                      .on_memory = on_memory,
+                                      .user = told};
+}
+
+static struct vgg_train_result train(const struct vgg_train_options *options)
+{
+    struct vgg_train_result result;
+    struct vgg_error error = {0};
+
+    if (vgg_train(photos, options, &result, &error) != VGG_OK)
+        fail_msg("%s", error.text);
+    return result;
+}
+
+static void refused(const struct vgg_train_options *options, enum vgg_status status,
+                    const char *text)
+{
+    struct vgg_train_result result;
+    struct vgg_error error = {0};
+
+    assert_int_equal(vgg_train(photos, options, &result, &error), status);
+    if (strstr(error.text, text) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", error.text, text);
+    assert_int_equal(access(output, F_OK), -1);
+}
+
+/* ---------------------------------------------------------------- the file ------------------- */
+
+/* A model file, as it is. */
+struct file {
+    unsigned char *bytes;
+    size_t size, data;
+    struct vgg_header header;
+};
+
+static void file_read(struct file *file, const char *path)
+{
+    struct vgg_reader reader;
+    struct vgg_source source = {.fd = -1};
+    FILE *stream = fopen(path, "rb");
+    struct vgg_error error = {0};
+
+    assert_non_null(stream);
+    assert_int_equal(fseek(stream, 0, SEEK_END), 0);
+    file->size = (size_t)ftell(stream);
+    rewind(stream);
+    file->bytes = malloc(file->size);
+    assert_int_equal(fread(file->bytes, 1, file->size, stream), file->size);
+    fclose(stream);
+    source.bytes = file->bytes;
+    source.size = file->size;
+    vgg_reader_init(&reader, &source);
+    if (vgg_reader_header(&reader, &file->header, &error) != VGG_OK)
+        fail_msg("%s", error.text);
+    file->data = reader.offset;
+}
+
+static void file_free(struct file *file)
+{
+    vgg_header_fini(&file->header);
+    free(file->bytes);
+}
+
+static const struct vgg_tensor *find_tensor(const struct file *file, const char *name)
+{
+    for (size_t i = 0; i < file->header.tensors_n; i++)
+        if (strcmp(file->header.tensors[i].name, name) == 0)
+            return &file->header.tensors[i];
+    return NULL;
+}
+
+/* All tensors of the base but the last layer's are there, of the same type, shape and bytes. */
+static void check_tensors(const struct file *old, const struct file *new, const char *last)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < old->header.tensors_n; i++) {
+        const struct vgg_tensor *was = &old->header.tensors[i], *is;
+
+        if (strncmp(was->name, last, strlen(last)) == 0)
+            continue;
+        is = find_tensor(new, was->name);
+        assert_non_null(is);
+        assert_int_equal(is->dtype, was->dtype);
+        assert_int_equal(is->dims, was->dims);
+        assert_memory_equal(is->shape, was->shape, was->dims * sizeof *was->shape);
+        assert_int_equal(is->end - is->begin, was->end - was->begin);
+        assert_memory_equal(new->bytes + new->data + is->begin, old->bytes + old->data + was->begin,
+                            was->end - was->begin);
+        kept++;
+    }
+    assert_int_equal(kept, old->header.tensors_n - 2);
+    assert_int_equal(new->header.tensors_n, old->header.tensors_n + 3); /* typicality's */
+}
+
+static void check_file(const char *last, unsigned dims, const char *dtype)
+{
+    struct vgg_model *model = NULL;
+    const struct vgg_tensor *weight;
+    struct file old, new;
+    char name[64];
+
+    file_read(&old, base);
+    file_read(&new, output);
+    check_tensors(&old, &new, last);
+    snprintf(name, sizeof name, "%s.weight", last);
+    weight = find_tensor(&new, name);
+    assert_non_null(weight);
+    assert_int_equal(weight->dims, dims);
+    assert_int_equal(weight->shape[0], CLASSES);
+    assert_int_equal(weight->shape[1], FEATURES);
+    assert_string_equal(vgg_dtype_name(weight->dtype), dtype);
+    assert_string_equal(vgg_header_get(&new.header, "vgg.base"), "base");
+    assert_string_equal(vgg_header_get(&new.header, "vgg.scales"), "[32, 48]");
+    assert_null(vgg_header_get(&new.header, "vgg.training.history"));
+    assert_int_equal(vgg_model_load(base, NULL, &model, NULL), VGG_OK);
+    assert_string_equal(vgg_model_get_info(model)->version + sizeof "sha256:" - 1,
+                        vgg_header_get(&new.header, "vgg.base.sha256"));
+    vgg_model_release(model);
+    file_free(&old);
+    file_free(&new);
+}
+
+/* Whatever a base's names and types are, its bytes stay. */
+static void frozen_tensors_are_the_bases(void **state)
+{
+    const struct maker_spec half = {
+        .arch = "B", .fc1 = 9, .fc2 = FEATURES, .dtype = "F16", .batch_norm = true, .timm = true};
+    const struct maker_spec brain = {.arch = "C", .fc2 = FEATURES, .dtype = "BF16"};
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+
+    (void)state;
+    put_base(&small, "vgg.training.history", "of the base");
+    train(&options);
+    check_file("classifier.6", 2, "F32");
+    put_base(&half, "vgg.mean", "[0.4, 0.4, 0.4]");
+    train(&options);
+    check_file("head.fc", 2, "F32");
+    options.half = true;
+    train(&options);
+    check_file("head.fc", 2, "F16");
+    put_base(&brain, "vgg.channels", "BGR");
+    options.half = false;
+    train(&options);
+    check_file("classifier.6", 2, "F32");
+}
+
+/* A model that was made so is a base too: its layer and what was typical are replaced. */
+static void a_base_of_its_own_kind(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct file first, second;
+
+    (void)state;
+    train(&options);
+    file_read(&first, output);
+    assert_int_equal(rename(output, base), 0);
+    train(&options);
+    file_read(&second, output);
+    assert_int_equal(first.header.tensors_n, second.header.tensors_n);
+    assert_int_equal(first.header.metadata_n, second.header.metadata_n);
+    assert_memory_equal(first.bytes + first.data, second.bytes + second.data,
+                        first.size - first.data);
+    file_free(&first);
+    file_free(&second);
+}
+
+/* ---------------------------------------------------------------- what is served ------------- */
+
+/* A picture at the model's default scales. */
+static struct vgg_job *serve(struct vgg_engine *engine, struct vgg_model *model, const char *path)
+{
+    const struct vgg_request request = {.scales = {32, 48}, .scales_n = 2, .flip = true};
+    const struct vgg_job_options options = {.typicality = true};
+    struct vgg_views *views = NULL;
+    struct vgg_image *image = NULL;
+    struct vgg_job *job = NULL;
+
+    assert_int_equal(vgg_picture_read(path, &image, NULL, NULL), VGG_OK);
+    assert_int_equal(vgg_views_create(image, &request, &views, NULL), VGG_OK);
+    assert_int_equal(vgg_engine_submit(engine, model, views, &options, &job, NULL), VGG_OK);
+    assert_int_equal(vgg_job_wait(job, NULL), VGG_OK);
+    vgg_image_destroy(image);
+    return job;
+}
+
+static void check_served(struct vgg_engine *engine, struct vgg_model *model, unsigned class,
+                         uint32_t i)
+{
+    struct vgg_job *job;
+    double typicality;
+    char path[1100];
+    uint32_t best;
+
+    snprintf(path, sizeof path, "%s/%s/%03u.%s", photos, folders[class], i, endings[class]);
+    job = serve(engine, model, path);
+    vgg_top_k(vgg_job_posterior(job), CLASSES, 1, &best);
+    assert_int_equal(best, class);
+    assert_true(vgg_job_typicality(job, &typicality));
+    assert_true(typicality > 0.04);
+    vgg_job_destroy(job);
+}
+
+static void what_is_served_has_learnt(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct vgg_engine *engine = make_engine(&(struct vgg_engine_options){.threads = 1});
+    struct vgg_model *model = NULL;
+
+    (void)state;
+    train(&options);
+    assert_int_equal(vgg_model_load(output, NULL, &model, NULL), VGG_OK);
+    assert_int_equal(vgg_model_get_info(model)->classes, CLASSES);
+    for (unsigned class = 0; class < CLASSES; class ++) {
+        const char *id, *label;
+
+        vgg_model_get_label(model, class, &id, &label);
+        assert_string_equal(label, folders[class]);
+        for (uint32_t i = 0; i < 6; i++)
+            check_served(engine, model, class, i);
+    }
+    vgg_model_release(model);
+    vgg_engine_destroy(engine);
+}
+
+/* ---------------------------------------------------------------- what is told --------------- */
+
+static void check_result(const struct told *told, const struct vgg_train_result *result,
+                         size_t measured)
+{
+    assert_int_equal(told->plans, 1);
+    assert_int_equal(told->classes, CLASSES);
+    assert_int_equal(told->plan.freeze, VGG_FREEZE_FEATURES);
+    assert_int_equal(told->plan.classes, CLASSES);
+    assert_int_equal(told->plan.views, 4);
+    assert_true(told->plan.bytes > 0);
+    assert_int_equal(result->measured, measured);
+    assert_int_equal(told->posteriors, measured);
+    assert_true(fabs(result->error - (double)told->wrong / (double)measured) < 1e-9);
+    assert_true(result->error < 0.2);
+    assert_true(result->temperature > 0 && result->strength > 0);
+    assert_int_equal(result->typicality, told->plan.pictures + told->plan.validation);
+    assert_int_equal(told->pictures, result->typicality + told->unknown);
+    for (size_t i = 0; i < result->typicality; i++)
+        assert_true(told->typicality[i] > 0 && told->typicality[i] <= 1);
+}
+
+/* Few pictures are left out in turn. */
+static void folds(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct vgg_train_result result = train(&options);
+
+    (void)state;
+    check_result(&told, &result, 18);
+    assert_int_equal(told.plan.pictures, 18);
+    assert_true(told.plan.folds > 1);
+    assert_int_equal(told.views, 18 * 4);
+    assert_int_equal(result.unknown, 0);
+}
+
+/* Of more a part is set aside. */
+static void part(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct vgg_train_result result;
+
+    (void)state;
+    put_pictures("photos", 6, 26);
+    result = train(&options);
+    assert_int_equal(told.plan.folds, 0);
+    assert_int_equal(told.plan.pictures + told.plan.validation, 96);
+    assert_int_equal(told.validation, told.plan.validation);
+    assert_true(told.validation >= CLASSES && told.validation <= 12);
+    check_result(&told, &result, told.validation);
+}
+
+/* What was measured is what is served, temperature and all. */
+static void check_measured(const struct told *told)
+{
+    struct vgg_engine *engine = make_engine(&(struct vgg_engine_options){.threads = 1});
+    struct vgg_model *model = NULL;
+
+    assert_int_equal(vgg_model_load(output, NULL, &model, NULL), VGG_OK);
+    for (size_t i = 0; i < told->posteriors; i++) {
+        struct vgg_job *job = serve(engine, model, told->left_out[i].path);
+
+        for (size_t c = 0; c < CLASSES; c++)
+            assert_true(fabs((double)vgg_job_posterior(job)[c] -
+                             (double)told->left_out[i].posterior[c]) < 1e-3);
+        vgg_job_destroy(job);
+    }
+    vgg_model_release(model);
+    vgg_engine_destroy(engine);
+}
+
+/* Another directory measures, and unknown pictures are told of. */
+static void directory_and_unknown(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct vgg_train_result result;
+
+    (void)state;
+    put_pictures("others", 40, 4);
+    for (uint32_t i = 0; i < 5; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "photos/_unknown/%u.png", i);
+        album_png(name, 200 + i, 33);
+    }
+    options.validation = others;
+    result = train(&options);
+    assert_int_equal(told.plan.folds, 0);
+    assert_int_equal(told.plan.pictures, 18);
+    assert_int_equal(told.validation, 12);
+    assert_int_equal(told.unknown, 5);
+    assert_int_equal(result.unknown, 5);
+    assert_true(result.unknown_auroc >= 0 && result.unknown_auroc <= 1);
+    assert_true(result.reject > 0);
+    assert_true(fabs(log(result.temperature)) > 0.05); /* else nothing is seen of it below */
+    check_result(&told, &result, 12);
+    check_measured(&told);
+}
+
+/* ---------------------------------------------------------------- the same bits -------------- */
+
+static void same_file(const struct vgg_train_options *options, const struct file *expected)
+{
+    struct file file;
+
+    train(options);
+    file_read(&file, output);
+    assert_int_equal(file.size, expected->size);
+    assert_memory_equal(file.bytes, expected->bytes, file.size);
+    file_free(&file);
+}
+
+static void the_same_bits(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct file first, model;
+
+    (void)state;
+    train(&options);
+    file_read(&first, output);
+    options.threads = 3;
+    same_file(&options, &first);
+    options.cache_bytes = 0;
+    options.features_cache = cache;
+    same_file(&options, &first);
+    assert_int_equal(told.plan.cached, 0);
+    told = (struct told){.plans = 0};
+    same_file(&options, &first); /* from the cache: nothing is computed */
+    assert_int_equal(told.plan.cached, 18 * 4);
+    assert_int_equal(told.views, 0);
+    file_read(&model, base);
+    options.base = "base";
+    options.base_bytes = model.bytes;
+    options.base_size = model.size;
+    same_file(&options, &first);
+    file_free(&model);
+    file_free(&first);
+}
+
+static void one_class_more(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    char command[4096];
+
+    (void)state;
+    options.features_cache = cache;
+    options.on_classes = NULL;
+    train(&options);
+    snprintf(command, sizeof command, "mkdir %s/zebra && cp %s/grey/00[12].png %s/zebra", photos,
+             photos, photos);
+    assert_int_equal(system(command), 0);
+    album_png("photos/zebra/new.png", 50, 50);
+    train(&options);
+    assert_int_equal(told.plan.classes, CLASSES + 1);
+    assert_int_equal(told.plan.cached, 20 * 4); /* the pictures, wherever they are */
+    assert_int_equal(told.views, 21 * 4);
+}
+
+/* ---------------------------------------------------------------- refused -------------------- */
+
+static void options_that_differ(void **state)
+{
+    struct told told;
+    const struct vgg_train_options good = usual(&told);
+    struct vgg_train_options options = good;
+
+    (void)state;
+    options.arch = "D";
+    refused(&options, VGG_BAD_ARGUMENT, "configuration A, not D");
+    options = good;
+    options.width = 5;
+    refused(&options, VGG_BAD_ARGUMENT, "width 4");
+    options = good;
+    options.crop = 64;
+    refused(&options, VGG_BAD_ARGUMENT, "crop 32");
+    options = good;
+    options.fc = 17;
+    refused(&options, VGG_BAD_ARGUMENT, "fc 16");
+    options = good;
+    options.scales[0] = 16;
+    options.scales_n = 1;
+    refused(&options, VGG_BAD_ARGUMENT, "test scale 16");
+    options = good;
+    options.half = true;
+    refused(&options, VGG_BAD_ARGUMENT, "F16 needs a base in F16");
+    options = good;
+    options.no_mirror = true;
+    refused(&options, VGG_BAD_ARGUMENT, "mirror");
+    options = good;
+    options.resume = true;
+    refused(&options, VGG_BAD_ARGUMENT, "resume");
+    options = good;
+    options.base = NULL;
+    refused(&options, VGG_BAD_ARGUMENT, "base");
+    options = good;
+    options.arch = "A";
+    options.width = 4;
+    options.fc = 16;
+    options.crop = 32;
+    train(&options);
+}
+
+static void files_that_cannot_be_used(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    char path[1100];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s/none/out", album);
+    options.output = path;
+    refused(&options, VGG_IO, "none/out");
+    options = usual(&told);
+    options.log = path;
+    refused(&options, VGG_IO, "none/out");
+    options = usual(&told);
+    options.features_cache = base;
+    refused(&options, VGG_IO, "no directory");
+    options = usual(&told);
+    assert_int_equal(truncate(base, 5000), 0);
+    refused(&options, VGG_BAD_MODEL, "base.safetensors");
+    assert_int_equal(unlink(base), 0);
+    refused(&options, VGG_IO, "No such file");
+    assert_int_equal(told.plans, 0);
+}
+
+static void a_class_of_one_picture(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+
+    (void)state;
+    album_png("photos/lonely/1.png", 50, 50);
+    refused(&options, VGG_BAD_ARGUMENT, "lonely");
+    assert_int_equal(told.plans, 0);
+}
+
+static void too_little_memory(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    uint64_t most;
+
+    (void)state;
+    train(&options);
+    most = told.plan.bytes;
+    assert_int_equal(unlink(output), 0);
+    told = (struct told){.room = 1};
+    refused(&options, VGG_NO_MEMORY, "too little");
+    assert_int_equal(told.plans, 0);
+    told = (struct told){.room = most};
+    options.scales_n = 2;
+    options.scales[0] = 32;
+    options.scales[1] = 900;
+    refused(&options, VGG_NO_MEMORY, "test scales up to 32 would fit");
+    assert_int_equal(told.plans, 0);
+}
+
+/* Nothing is written, and what was computed is kept. */
+static void stopped(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+
+    (void)state;
+    options.features_cache = cache;
+    told.stop_after = 7;
+    refused(&options, VGG_CANCELLED, cache);
+    told.stop_after = 1; /* another time, in the fit */
+    options.features_cache = NULL;
+    refused(&options, VGG_CANCELLED, "stopped");
+    told = (struct told){.plans = 0};
+    options.features_cache = cache;
+    train(&options);
+    assert_true(told.plan.cached >= 6 * 4);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, album_stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(frozen_tensors_are_the_bases),
+        TEST(a_base_of_its_own_kind),
+        TEST(what_is_served_has_learnt),
+        TEST(folds),
+        TEST(part),
+        TEST(directory_and_unknown),
+        TEST(the_same_bits),
+        TEST(one_class_more),
+        TEST(options_that_differ),
+        TEST(files_that_cannot_be_used),
+        TEST(a_class_of_one_picture),
+        TEST(too_little_memory),
+        TEST(stopped),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
