@@ -102,6 +102,27 @@ static void or_none_of_it(void **state)
     assert_true(failures >= 4);
 }
 
+static void words_of_a_shell(void **state)
+{
+    static const char *const pairs[][2] = {{"", "''"},
+                                           {"photos/a-b_c.jpg", "photos/a-b_c.jpg"},
+                                           {"--scales", "--scales"},
+                                           {"my photos", "'my photos'"},
+                                           {"it's $HOME", "'it'\\''s $HOME'"},
+                                           {"$(reboot)", "'$(reboot)'"},
+                                           {"~", "'~'"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        struct text text = {0};
+
+        text_shell(&text, pairs[i][0]);
+        assert_int_equal(text.size, strlen(pairs[i][1]));
+        assert_memory_equal(text.bytes, pairs[i][1], text.size);
+        free(text.bytes);
+    }
+}
+
 /* RFC 4648, section 10; the digits beyond the letters; what base64_decode makes of any bytes. */
 static void base64(void **state)
 {
@@ -185,9 +206,13 @@ static void quoted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(strings_of_json), cmocka_unit_test(base64),
-        cmocka_unit_test(all_of_it),       cmocka_unit_test(pieces_of_any_length),
-        cmocka_unit_test(or_none_of_it),   cmocka_unit_test(quoted),
+        cmocka_unit_test(strings_of_json),
+        cmocka_unit_test(base64),
+        cmocka_unit_test(words_of_a_shell),
+        cmocka_unit_test(all_of_it),
+        cmocka_unit_test(pieces_of_any_length),
+        cmocka_unit_test(or_none_of_it),
+        cmocka_unit_test(quoted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
