@@ -88,6 +88,24 @@ void text_json(struct text *text, const char *string)
     text_append(text, "\"", 1);
 }
 
+void text_shell(struct text *text, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "_-+=:,./@%";
+
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        text_print(text, "%s", word);
+        return;
+    }
+    text_append(text, "'", 1);
+    for (; *word != '\0'; word++)
+        if (*word == '\'')
+            text_print(text, "'\\''");
+        else
+            text_append(text, word, 1);
+    text_append(text, "'", 1);
+}
+
 void text_base64(struct text *text, const void *bytes, size_t size)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

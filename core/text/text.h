@@ -18,6 +18,9 @@ void text_append(struct text *text, const void *bytes, size_t size);
 /* A JSON string; what is not UTF-8 becomes "?". */
 void text_json(struct text *text, const char *string);
 
+/* A word of a shell's command line, in single quotes where it needs some. */
+void text_shell(struct text *text, const char *word);
+
 /* Base64 (RFC 4648), with padding. */
 void text_base64(struct text *text, const void *bytes, size_t size);
 

@@ -7,7 +7,6 @@
 #include "cli/cli.h"
 #include "process/option_rows.h"
 #include "process/terminal.h"
-#include "training/command_line.h"
 #include "training/facts.h"
 
 #define FIELD(name) offsetof(struct train_options, name)
@@ -241,7 +240,7 @@ bool train_option_choose(struct train_options *given, const char *name, const ch
 
             text_print(chosen, " --%s%s", name, flag ? "" : " ");
             if (!flag)
-                command_line_quote(chosen, value);
+                text_shell(chosen, value);
         }
     return true;
 }

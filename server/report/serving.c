@@ -4,25 +4,6 @@
 
 #include "report/page.h"
 
-/* A word of a shell's command: as it is, or in single quotes. */
-static void print_word(struct text *line, const char *word)
-{
-    static const char plain[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,@+";
-
-    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-        text_append(line, word, strlen(word));
-        return;
-    }
-    text_append(line, "'", 1);
-    for (; *word != '\0'; word++)
-        if (*word == '\'')
-            text_append(line, "'\\''", 4);
-        else
-            text_append(line, word, 1);
-    text_append(line, "'", 1);
-}
-
 /* A string of what was printed, or NULL: the page has failed. */
 static char *take_string(struct page *page, struct text *text)
 {
@@ -43,7 +24,7 @@ static void print_command(struct page *page, const char *command, struct text *l
 
     text_append(&line, command, strlen(command));
     if (word != NULL)
-        print_word(&line, word);
+        text_shell(&line, word);
     free(word);
     whole = take_string(page, &line);
     text_print(&page->text, "<div class=\"command\"><pre>");

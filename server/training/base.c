@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "models/model_file.h"
-#include "training/command_line.h"
 
 enum { LEVELS = 3 /* build/asan/, build/, the checkout */ };
 
@@ -156,8 +155,8 @@ void base_print_fetch(const char *published, struct text *text)
     }
     text_print(text, "sh ");
     snprintf(path, sizeof path, "%s%s", checkout, script);
-    command_line_quote(text, path);
+    text_shell(text, path);
     snprintf(path, sizeof path, "%smodels", checkout);
     text_print(text, " %s ", published);
-    command_line_quote(text, path);
+    text_shell(text, path);
 }

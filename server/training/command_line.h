@@ -4,9 +4,6 @@
 
 #include "text/text.h"
 
-/* A word, in quotes where it needs some. */
-void command_line_quote(struct text *text, const char *word);
-
 /*
  * This program with argv[argc], of which argv[0] is the command, and after its options `more`,
  * which is quoted already and begins with a blank.

@@ -221,7 +221,7 @@ static void print_reload(const char *output, struct text *text)
     text_json(&body, whole != NULL ? whole : output);
     text_append(&body, "}", 2);
     text_print(text, "curl -H 'Content-Type: application/json' -d ");
-    command_line_quote(text, body.failed ? "{}" : body.bytes);
+    text_shell(text, body.failed ? "{}" : body.bytes);
     text_print(text, " localhost:8081/admin/reload");
     free(body.bytes);
     free(whole);
@@ -233,7 +233,7 @@ static void say_serving(const struct facts *facts)
 
     if (access("docker/fetch-model.sh", R_OK) == 0) {
         text_print(&serve, "make run MODEL=");
-        command_line_quote(&serve, facts->output);
+        text_shell(&serve, facts->output);
     } else
         command_line_print(&serve, 3, (char *[]){"serve", "--model", (char *)facts->output}, "");
     print_reload(facts->output, &reload);
@@ -301,7 +301,7 @@ void telling_resume(const struct facts *facts, const char *checkpoint)
     text_print(&more, "%s", facts->options);
     if (facts->base->kind != BASE_NONE && !facts->base_said) {
         text_print(&more, " --base ");
-        command_line_quote(&more, base_word(facts->base));
+        text_shell(&more, base_word(facts->base));
     }
     text_print(&more, facts->resumed ? "" : " --resume");
     command_line_print(&text, facts->argc, facts->argv, text_of(&more));

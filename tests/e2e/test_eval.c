@@ -421,6 +421,32 @@ static void test_few_classes_without_labels(void **state)
     json_decref(eval);
 }
 
+/* A page beside the tables, which says the same. (What else it says: tests/unit/server/report.) */
+static void test_report(void **state)
+{
+    const char *model = model_of_ten(), *page = work_file("report.html");
+    const char *args[] = {"eval", "--model", model, "--report", page, make_set("set"), NULL, NULL};
+    struct output output = command_run(args, NULL, NULL);
+    struct blob written = work_read(page);
+    char *text = strndup((char *)written.bytes, written.size), expected[80];
+    json_t *eval;
+
+    (void)state;
+    assert_int_equal(output.status, 0);
+    assert_int_equal(output.err_size, 0);
+    args[6] = "--json";
+    eval = eval_json(args, 0);
+    snprintf(expected, sizeof expected, "<strong>%.1f %% wrong.</strong> Of 12 pictures, ",
+             number_member(eval, "top1_error"));
+    assert_non_null(strstr(text, expected));
+    assert_non_null(strstr(text, "<th scope=\"row\"><bdi>three</bdi></th>"));
+    assert_non_null(strstr(text, "data:image/jpeg;base64,"));
+    json_decref(eval);
+    free(text);
+    blob_free(&written);
+    output_free(&output);
+}
+
 /* ---------------------------------------------------------------- what goes wrong ------------ */
 
 static void test_unreadable_pictures(void **state)
@@ -503,6 +529,9 @@ static void test_refuses(void **state)
     expect_refused((const char *[]){"eval", "--model", model, "--scales", "31", set, NULL},
                    "scale 31");
     expect_refused((const char *[]){"eval", "--model", work_file("missing"), set, NULL}, "missing");
+    expect_refused((const char *[]){"eval", "--model", work_file("missing"), "--report",
+                                    "/nowhere/r.html", set, NULL},
+                   "vgg: --report /nowhere/r.html: cannot create it: No such file or directory");
 }
 
 int main(void)
@@ -514,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_both),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_few_classes_without_labels),
+        cmocka_unit_test(test_report),
         cmocka_unit_test(test_unreadable_pictures),
         cmocka_unit_test(test_refuses),
     };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fault.h"
+#include "text/base64.h"
 #include "text/text.h"
 
 enum { LINES = 20000, LINE_BYTES = 12 };
@@ -101,6 +102,53 @@ static void or_none_of_it(void **state)
     assert_true(failures >= 4);
 }
 
+static void words_of_a_shell(void **state)
+{
+    static const char *const pairs[][2] = {{"", "''"},
+                                           {"photos/a-b_c.jpg", "photos/a-b_c.jpg"},
+                                           {"--scales", "--scales"},
+                                           {"my photos", "'my photos'"},
+                                           {"it's $HOME", "'it'\\''s $HOME'"},
+                                           {"$(reboot)", "'$(reboot)'"},
+                                           {"~", "'~'"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        struct text text = {0};
+
+        text_shell(&text, pairs[i][0]);
+        assert_int_equal(text.size, strlen(pairs[i][1]));
+        assert_memory_equal(text.bytes, pairs[i][1], text.size);
+        free(text.bytes);
+    }
+}
+
+/* RFC 4648, section 10; the digits beyond the letters; what base64_decode makes of any bytes. */
+static void base64(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"", ""},        {"f", "Zg=="},          {"fo", "Zm8="},
+        {"foo", "Zm9v"}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff", "+/8="}};
+    struct text text = {0};
+    unsigned char bytes[256];
+    size_t size;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        text_base64(&text, pairs[i][0], strlen(pairs[i][0]));
+        assert_int_equal(text.size, strlen(pairs[i][1]));
+        assert_memory_equal(text.bytes, pairs[i][1], text.size);
+        text.size = 0;
+    }
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(7 * i);
+    text_base64(&text, bytes, sizeof bytes);
+    assert_true(base64_decode(text.bytes, text.size, &size));
+    assert_int_equal(size, sizeof bytes);
+    assert_memory_equal(text.bytes, bytes, size);
+    free(text.bytes);
+}
+
 static void strings_of_json(void **state)
 {
     static const char *const pairs[][2] = {
@@ -159,6 +207,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(strings_of_json),
+        cmocka_unit_test(base64),
+        cmocka_unit_test(words_of_a_shell),
         cmocka_unit_test(all_of_it),
         cmocka_unit_test(pieces_of_any_length),
         cmocka_unit_test(or_none_of_it),

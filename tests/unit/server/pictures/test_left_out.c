@@ -87,6 +87,28 @@ static void many_reasons(void **state)
     capture_end(&err);
 }
 
+static void keep(void *user, const char *path, const char *reason)
+{
+    snprintf(user, 64, "%s: %s", path, reason);
+}
+
+/* Another listens too: to each, in whole, and after what was said. */
+static void told(void **state)
+{
+    char heard[64] = "";
+    struct left_out left_out = {.tell = keep, .user = heard};
+    struct capture err;
+
+    (void)state;
+    left_out_add(&left_out, "a", "hidden");
+    assert_string_equal(heard, "a: hidden");
+    expect(&left_out, "vgg: 1 left out (hidden): a\n");
+    capture_begin(&err, STDERR_FILENO);
+    left_out_lose(&left_out, "b", "bad");
+    capture_end(&err);
+    assert_string_equal(heard, "b: bad");
+}
+
 static void without_memory(void **state)
 {
     struct left_out left_out = {0};
@@ -106,9 +128,9 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing),        cmocka_unit_test(by_reason),
-        cmocka_unit_test(pictures),       cmocka_unit_test(many_reasons),
-        cmocka_unit_test(without_memory),
+        cmocka_unit_test(nothing),  cmocka_unit_test(by_reason),
+        cmocka_unit_test(pictures), cmocka_unit_test(many_reasons),
+        cmocka_unit_test(told),     cmocka_unit_test(without_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,7 @@
 
 #include "report/report.h"
 
-enum { MAKER_CLASSES_MAX = 1000, MAKER_UNKNOWN = UINT32_MAX };
+enum { MAKER_CLASSES_MAX = 2000, MAKER_UNKNOWN = UINT32_MAX };
 
 /* A picture of a class of `classes`, whose answer has that score; the rest share what is left. */
 static inline void report_add(struct html_report *report, uint32_t classes, const char *path,

@@ -190,6 +190,8 @@ static void numbers_that_are_none(void **state)
                                                             .validation_error = NAN});
     page = write_page(report, &subject);
     assert_non_null(strstr(page, "Learning curve"));
+    assert_non_null(strstr(page, "<path class=\"curve\" d=\"M72.0 10.0L302.0 10.0L532.0 10.0\"/>"));
+    assert_int_equal(count(page, "d=\"\"/>"), 3); /* no line where there are no numbers */
     assert_non_null(strstr(page, "cannot tell what is none of its classes: too few."));
     free(page);
 }
@@ -320,7 +322,7 @@ static void put_noise(const char *name)
 /* As many pictures as anybody has, with names as long and as hostile as they can be. */
 static void many(void **state)
 {
-    enum { CLASSES = 1000, PICTURES = 20000 };
+    enum { CLASSES = MAKER_CLASSES_MAX, PICTURES = 20000 };
     struct html_report *report = new_report();
     char name[4096], *page;
 
@@ -338,15 +340,19 @@ static void many(void **state)
             *c = '"';
         html_report_class(report, class);
     }
-    for (uint32_t i = 0; i < PICTURES; i++)
-        report_add(report, CLASSES, i % 8 == 0 ? name : path, i % CLASSES, i * 7 % CLASSES,
+    for (uint32_t i = 0; i < PICTURES; i++) { /* the first classes have more */
+        uint32_t label = i % 5 == 0 ? i % 200 : i % CLASSES;
+
+        report_add(report, CLASSES, i % 8 == 0 ? name : path, label, (label + 1) % CLASSES,
                    (float)(i % 97) / 97);
+    }
     for (unsigned i = 0; i < 5000; i++)
         html_report_left_out(report, name, i % 2 == 0 ? "hidden" : name + i % 100);
     page = write_page(report, &evaluated);
     assert_true(strlen(page) > HTML_REPORT_BYTES_MAX / 20 * 15); /* the bound is what ends it */
     assert_non_null(strstr(page, "pictures of this report are not shown"));
     assert_non_null(strstr(page, "too many for a matrix"));
+    assert_non_null(strstr(page, "There was no room for the other"));
     assert_non_null(strstr(page, "for other reasons"));
     free(page);
 }

@@ -7,28 +7,6 @@
 
 #include "training/command_line.h"
 
-static void expect_word(const char *word, const char *quoted)
-{
-    struct text text = {0};
-
-    command_line_quote(&text, word);
-    text_append(&text, "", 1);
-    assert_string_equal(text.bytes, quoted);
-    free(text.bytes);
-}
-
-static void words(void **state)
-{
-    (void)state;
-    expect_word("photos/a-b_c.jpg", "photos/a-b_c.jpg");
-    expect_word("--scales", "--scales");
-    expect_word("", "''");
-    expect_word("my photos", "'my photos'");
-    expect_word("it's", "'it'\\''s'");
-    expect_word("$(reboot)", "'$(reboot)'");
-    expect_word("~", "'~'");
-}
-
 static void expect_line(int argc, char *const *argv, const char *expected)
 {
     struct text text = {0};
@@ -53,7 +31,6 @@ static void lines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words),
         cmocka_unit_test(lines),
     };
 
