@@ -232,7 +232,6 @@ static void complete_facts(struct session *session)
     facts->threads = given->train.threads != 0 ? given->train.threads : vgg_threads_default();
     facts->freeze_blocks = given->train.freeze_blocks;
     facts->base_said = given->base != NULL;
-    facts->resumed = given->train.resume;
     facts->report = given->report;
     if (batch == 0 && session->base.kind == BASE_NONE)
         batch = 256; /* the library's */
@@ -280,27 +279,32 @@ static enum vgg_status run(struct session *session, struct vgg_error *error)
     return status == VGG_OK ? train(session, error) : status;
 }
 
+static int end(struct session *session, enum vgg_status status, struct vgg_error *error)
+{
+    resources_explain(error);
+    if (status != VGG_OK)
+        terminal_say("%s", error->text);
+    if (status == VGG_CANCELLED)
+        telling_resume(&session->view.facts, &session->given.train);
+    html_report_destroy(session->view.report);
+    census_fini(&session->census);
+    free(session->chosen.bytes);
+    if (status == VGG_CANCELLED || session->unreported)
+        return 1;
+    return status == VGG_OK ? 0 : EXIT_USAGE;
+}
+
 int command_train(int argc, char **argv)
 {
-    struct session session = {.view.facts = {.argc = argc, .argv = argv}};
+    char *words[argc]; /* as they were said: parsing moves them */
+    struct session session = {.view.facts = {.argc = argc, .argv = words}};
     struct vgg_error error = {0};
-    enum options_result result =
-        train_options_parse(argc, argv, &session.given, &session.directory);
-    enum vgg_status status;
+    enum options_result result;
 
+    memcpy(words, argv, (size_t)argc * sizeof *words);
+    result = train_options_parse(argc, argv, &session.given, &session.directory);
     if (result != OPTIONS_RUN)
         return (int)result;
     setvbuf(stdout, NULL, _IOLBF, 0);
-    status = run(&session, &error);
-    resources_explain(&error);
-    if (status != VGG_OK)
-        terminal_say("%s", error.text);
-    if (status == VGG_CANCELLED)
-        telling_resume(&session.view.facts, session.given.train.checkpoint);
-    html_report_destroy(session.view.report);
-    census_fini(&session.census);
-    free(session.chosen.bytes);
-    if (status == VGG_CANCELLED || session.unreported)
-        return 1;
-    return status == VGG_OK ? 0 : EXIT_USAGE;
+    return end(&session, run(&session, &error), &error);
 }

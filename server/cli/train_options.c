@@ -205,6 +205,7 @@ static bool complete(struct train_options *given, const struct operands *operand
         none_below_zero(given, "colour", &train->colour);
         none_below_zero(given, "momentum", &train->momentum);
         none_below_zero(given, "decay", &train->decay);
+        none_below_zero(given, "smoothing", &train->smoothing);
         train->no_mirror = !given->mirror;
         memcpy(train->scales, given->test_scales.scales, sizeof train->scales);
         train->scales_n = given->test_scales.n;

@@ -137,6 +137,8 @@ const char *base_word(const struct base *base)
 void base_apply(const struct base *base, struct vgg_train_options *options)
 {
     options->base = base->kind != BASE_NONE ? base_word(base) : NULL;
+    if (base->kind == BASE_NONE)
+        options->freeze = VGG_FREEZE_NONE;
     if (base->kind == BASE_EMBEDDED)
         options->base_bytes = model_embedded(&options->base_size);
 }

@@ -29,7 +29,7 @@ enum vgg_status base_open(const char *said, struct base *base, struct vgg_error 
 /* The published VGG-16 where it is found, else the embedded model, else none. */
 void base_choose(struct base *base);
 
-/* Let a training build on it. */
+/* Let a training build on it; without one nothing is frozen. */
 void base_apply(const struct base *base, struct vgg_train_options *options);
 
 /* As --base takes it. */

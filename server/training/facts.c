@@ -1,6 +1,8 @@
 /* What follows from a result. */
 #include "training/facts.h"
 
+#include <math.h>
+
 #include "fit/rates.h"
 
 static const double poor_error = 0.2, poor_part_of_chance = 0.5;
@@ -41,4 +43,9 @@ bool facts_poor(const struct facts *facts, const struct vgg_train_result *result
 
     return facts->base->kind == BASE_EMBEDDED && facts_measured(result) &&
            (result->error > poor_error || result->error > poor_part_of_chance * chance);
+}
+
+double facts_reject(const struct vgg_train_result *result)
+{
+    return fmax(result->reject, 2.0 / (double)(result->typicality + 1));
 }

@@ -19,7 +19,7 @@ struct facts {
     uint32_t freeze_blocks;
     unsigned threads;
     struct vgg_train_plan plan; /* all zero before there is one */
-    bool base_said, resumed;    /* by the command line */
+    bool base_said;             /* by the command line */
     bool headed;                /* the table of epochs has begun */
 };
 
@@ -35,5 +35,8 @@ size_t facts_wrong(const struct vgg_train_result *result, double interval[2]);
  * naming the largest class leaves wrong?
  */
 bool facts_poor(const struct facts *facts, const struct vgg_train_result *result);
+
+/* The typicality below which an answer is unknown: so few known pictures allow no lower one. */
+double facts_reject(const struct vgg_train_result *result);
 
 #endif

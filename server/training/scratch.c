@@ -2,6 +2,7 @@
 #include "training/scratch.h"
 
 #include "vgg_bench.h"
+#include "vgg_footprint.h"
 
 enum {
     MEASURED_VIEWS = 4, /* of a pass */
@@ -39,15 +40,21 @@ static uint32_t at_least(uint32_t value, uint32_t least)
     return value > least ? value : least;
 }
 
+static struct vgg_init_options network_of(const struct scratch_wish *wish,
+                                          const struct scratch *scratch)
+{
+    return (struct vgg_init_options){.arch = wish->arch,
+                                     .width = scratch->width,
+                                     .fc = scratch->fc,
+                                     .classes = wish->classes,
+                                     .crop = scratch->crop};
+}
+
 /* Seconds of an epoch. */
 static enum vgg_status measure(const struct scratch_wish *wish, struct scratch *scratch,
                                struct vgg_error *error)
 {
-    const struct vgg_init_options init = {.arch = wish->arch,
-                                          .width = scratch->width,
-                                          .fc = scratch->fc,
-                                          .classes = wish->classes,
-                                          .crop = scratch->crop};
+    const struct vgg_init_options init = network_of(wish, scratch);
     const struct vgg_load_options load = {.threads = wish->threads};
     struct vgg_model *model = NULL;
     struct vgg_bench bench;
@@ -75,10 +82,38 @@ static struct scratch complete(const struct scratch_wish *wish, uint32_t width, 
     return scratch;
 }
 
+/* Does memory hold the weights while they are measured, and the maps of a step? */
 static bool fits(const struct scratch_wish *wish, const struct scratch *scratch)
 {
-    return (uint64_t)CROP_BYTES * scratch->batch * scratch->width * scratch->crop * scratch->crop <
-           wish->room;
+    const struct vgg_init_options init = network_of(wish, scratch);
+    const struct vgg_engine_options engine = {.threads = wish->threads};
+    struct vgg_footprint footprint = {0};
+
+    if (vgg_footprint_init(&init, &engine, &footprint, NULL) != VGG_OK)
+        return true; /* no network at all: what is wrong is said when it is made */
+    return footprint.load < wish->room && footprint.held < wish->room &&
+           (uint64_t)CROP_BYTES * scratch->batch * scratch->width * scratch->crop * scratch->crop <
+               wish->room;
+}
+
+/* Is it one that is done in time? Of the last one no more is asked, nor does it fail for memory. */
+static enum vgg_status try_candidate(const struct scratch_wish *wish, struct scratch *scratch,
+                                     uint32_t least, bool last, bool *taken,
+                                     struct vgg_error *error)
+{
+    struct vgg_error reason = {0};
+    enum vgg_status status;
+
+    *taken = last;
+    if (!fits(wish, scratch))
+        return VGG_OK;
+    status = measure(wish, scratch, &reason);
+    if (status == VGG_NO_MEMORY)
+        return VGG_OK;
+    if (status != VGG_OK)
+        return vgg_fail(error, status, "%s", reason.text);
+    *taken = last || SCRATCH_SECONDS / scratch->epoch_seconds >= least;
+    return VGG_OK;
 }
 
 enum vgg_status scratch_propose(const struct scratch_wish *wish, struct scratch *scratch,
@@ -87,24 +122,22 @@ enum vgg_status scratch_propose(const struct scratch_wish *wish, struct scratch 
     const size_t n = sizeof candidates / sizeof *candidates;
     uint32_t least = at_least(epochs_seeing(SEEN_LEAST, wish->pictures, EPOCHS_MOST), EPOCHS_LEAST);
     uint32_t most = at_least(epochs_seeing(SEEN_MOST, wish->pictures, EPOCHS_MOST), least);
+    bool taken = false;
+    double epochs;
 
     if (wish->epochs != 0)
         least = most = wish->epochs;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !taken; i++) {
         enum vgg_status status;
-        double epochs;
 
         *scratch = complete(wish, candidates[i].width, candidates[i].crop);
-        if (!fits(wish, scratch) && i + 1 < n)
-            continue;
-        status = measure(wish, scratch, error);
+        status = try_candidate(wish, scratch, least, i + 1 == n, &taken, error);
         if (status != VGG_OK)
             return status;
-        epochs = SCRATCH_SECONDS / scratch->epoch_seconds;
-        if (epochs < least && i + 1 < n)
-            continue;
-        scratch->epochs = epochs < most ? at_least((uint32_t)epochs, 1) : most;
-        break;
     }
+    epochs = scratch->epoch_seconds > 0 ? SCRATCH_SECONDS / scratch->epoch_seconds : most;
+    scratch->epochs = epochs < most ? at_least((uint32_t)epochs, 1) : most;
+    if (wish->epochs != 0)
+        scratch->epochs = wish->epochs;
     return VGG_OK;
 }

@@ -19,14 +19,13 @@ struct scratch_wish {
 
 struct scratch {
     uint32_t width, fc, crop, batch, epochs;
-    double epoch_seconds; /* about */
+    double epoch_seconds; /* about; 0: memory did not hold it */
 };
 
 /*
  * The widest network and largest crop that memory holds and whose epochs, as many as so many
  * pictures ask for, end in time on this machine: a pass of each candidate is measured, from the
- * largest on. Where none does, the smallest. Errors: BAD_ARGUMENT (no such arch or crop),
- * NO_MEMORY.
+ * largest on. Where none does, the smallest. Errors: BAD_ARGUMENT (no such arch or crop).
  */
 enum vgg_status scratch_propose(const struct scratch_wish *wish, struct scratch *scratch,
                                 struct vgg_error *error);

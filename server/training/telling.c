@@ -205,7 +205,7 @@ static void say_typicality(const struct vgg_train_result *result)
     }
     say("it tells what is none of these: \"known\" is false below a typicality of %.3g (from %zu "
         "pictures)",
-        result->reject, result->typicality);
+        facts_reject(result), result->typicality);
     if (result->unknown != 0 && result->unknown_caught >= 0)
         say("  so it finds %.0f %% of the %zu pictures in _unknown (AUROC %.3f)",
             100 * result->unknown_caught, result->unknown, result->unknown_auroc);
@@ -289,22 +289,21 @@ void telling_result(const struct facts *facts, const struct vgg_train_result *re
     warn_if_poor(facts, result);
 }
 
-void telling_resume(const struct facts *facts, const char *checkpoint)
+void telling_resume(const struct facts *facts, const struct vgg_train_options *options)
 {
+    const bool saved = access(options->checkpoint, R_OK) == 0;
     struct text text = {0}, more = {0};
 
-    fflush(stdout);
-    if (access(checkpoint, R_OK) != 0) {
-        terminal_say("nothing is kept of what was computed, but with --features-cache DIR");
-        return;
-    }
+    if (!saved && options->features_cache == NULL)
+        return; /* nothing is kept */
     text_print(&more, "%s", facts->options);
     if (facts->base->kind != BASE_NONE && !facts->base_said) {
         text_print(&more, " --base ");
         text_shell(&more, base_word(facts->base));
     }
-    text_print(&more, facts->resumed ? "" : " --resume");
+    text_print(&more, saved && !options->resume ? " --resume" : "");
     command_line_print(&text, facts->argc, facts->argv, text_of(&more));
+    fflush(stdout);
     terminal_say("to go on: %s", text_of(&text));
     free(text.bytes);
     free(more.bytes);

@@ -20,7 +20,7 @@ const char *telling_smaller(const struct facts *facts);
 /* It is done. */
 void telling_result(const struct facts *facts, const struct vgg_train_result *result);
 
-/* How to go on after an interruption; `checkpoint` is there or not. */
-void telling_resume(const struct facts *facts, const char *checkpoint);
+/* The command that goes on after an interruption, where something was kept. */
+void telling_resume(const struct facts *facts, const struct vgg_train_options *options);
 
 #endif

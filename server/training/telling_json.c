@@ -80,7 +80,7 @@ char *telling_result_json(const struct facts *facts, const struct vgg_train_resu
     add_number(&text, "strength", result->strength, result->strength > 0);
     text_print(&text, ",\"typicality\":%zu", result->typicality);
     add_string(&text, "typicality_reason", result->typicality_reason);
-    add_number(&text, "reject", result->reject, result->typicality != 0);
+    add_number(&text, "reject", facts_reject(result), result->typicality != 0);
     text_print(&text, ",\"unknown\":%zu", result->unknown);
     add_number(&text, "unknown_auroc", result->unknown_auroc,
                result->unknown != 0 && result->unknown_auroc >= 0);

@@ -64,18 +64,20 @@ static void report_picture(void *user, const struct vgg_train_picture *picture)
 static void show_step(void *user, const struct vgg_train_progress *now)
 {
     struct training_view *view = user;
+    const size_t total = (size_t)now->epochs * now->steps;
+    const size_t done = (size_t)(now->epoch - 1) * now->steps + now->step;
     char best[48] = "";
 
-    if (!view->begun || view->progress.total != (size_t)now->epochs * now->steps) {
-        begin(view, (size_t)now->epochs * now->steps);
-        progress_pass(&view->progress, (size_t)(now->epoch - 1) * now->steps + now->step - 1);
+    if (!view->begun || view->progress.total != total) {
+        begin(view, total);
+        progress_pass(&view->progress, done);
     }
     if (now->best_error >= 0)
         snprintf(best, sizeof best, "  best error %.1f%%", 100 * now->best_error);
     snprintf(view->progress.note, sizeof view->progress.note,
              "epoch %" PRIu32 "/%" PRIu32 "  loss %.3f%s  %.0f images/s", now->epoch, now->epochs,
              now->loss, best, now->images_per_second);
-    progress_step(&view->progress, false);
+    view->progress.done = done;
     progress_show(&view->progress);
 }
 
@@ -84,9 +86,13 @@ static void show_features(void *user, const struct vgg_train_features *now)
 {
     struct training_view *view = user;
 
+    if (!view->planned) {
+        progress_say("measuring a first batch ...");
+        return;
+    }
     if (!view->begun) {
         begin(view, now->views);
-        progress_pass(&view->progress, view->facts.plan.cached);
+        progress_pass(&view->progress, now->done);
     }
     snprintf(view->progress.note, sizeof view->progress.note, "views");
     view->progress.done = now->done;
@@ -136,6 +142,7 @@ static enum vgg_status show_plan(void *user, const struct vgg_train_plan *plan,
     enum vgg_status status;
 
     view->facts.plan = *plan;
+    view->planned = true;
     progress_say("");
     status = check_memory(view, plan->bytes, error);
     if (status == VGG_OK)

@@ -14,6 +14,7 @@ struct training_view {
     struct left_out left_out;
     struct html_report *report; /* owned by the caller; NULL: none */
     uint64_t single_bytes;      /* memory for a single crop */
+    bool planned;               /* what it takes has been told */
     bool begun;                 /* steps or views are being computed */
 };
 

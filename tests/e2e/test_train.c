@@ -12,47 +12,11 @@
 #include <unistd.h>
 
 #include "answers.h"
+#include "photo_sets.h"
 #include "process.h"
 #include "work.h"
 
-enum { PICTURES = 14, ARGS_MAX = 48 };
-
-static const char *const folders[] = {"colour", "flat", "grey"};
-
-/* ---------------------------------------------------------------- the pictures --------------- */
-
-static void put(const char *directory, const char *folder, const char *name, const void *bytes,
-                size_t size)
-{
-    char path[512];
-
-    snprintf(path, sizeof path, "%s/%s", directory, folder);
-    (void)mkdir(path, 0700);
-    snprintf(path, sizeof path, "%s/%s/%s", directory, folder, name);
-    work_write(path, bytes, size);
-}
-
-/* Three classes that a glance tells apart, in the directory `name`. */
-static const char *make_set(const char *name)
-{
-    const char *directory = work_file(name);
-
-    if (mkdir(directory, 0700) != 0)
-        return directory;
-    for (uint32_t i = 0; i < 3 * PICTURES; i++) {
-        const struct jpeg_spec spec = {.width = 44 + i % 9,
-                                       .height = 60 - i % 7,
-                                       .color = i % 3 == 2 ? JPEG_GREY : JPEG_YCBCR,
-                                       .flat = i % 3 == 1};
-        struct blob image = picture_of(&spec);
-        char file[16];
-
-        snprintf(file, sizeof file, "%02u.jpg", i);
-        put(directory, folders[i % 3], file, image.bytes, image.size);
-        blob_free(&image);
-    }
-    return directory;
-}
+enum { ARGS_MAX = 48 };
 
 /* ---------------------------------------------------------------- running -------------------- */
 
@@ -190,7 +154,7 @@ static void check_output(const char *out, const void *history, size_t size)
 
 static void learns(void **state)
 {
-    const char *set = make_set("set"), *model = work_file("learnt.safetensors");
+    const char *set = photo_set("set"), *model = work_file("learnt.safetensors");
     const char *history = work_file("learnt.jsonl"), *list = work_file("list.txt");
     const char *more[] = {
         "--epochs",  "12",  "--history",         history, "--name", "shapes", "--scales", "32,48",
@@ -223,7 +187,7 @@ static void learns(void **state)
 
 static void same_bits_twice(void **state)
 {
-    const char *set = make_set("set"), *a = work_file("a.safetensors"),
+    const char *set = photo_set("set"), *a = work_file("a.safetensors"),
                *b = work_file("b.safetensors");
 
     (void)state;
@@ -269,7 +233,7 @@ static void assert_same_arrays(const char *a, const char *b)
 static void end_and_resume(int signal, const char *name)
 {
     static const char patience[] = "1000000";
-    const char *set = make_set("set"), *model = work_file(name), *text;
+    const char *set = photo_set("set"), *model = work_file(name), *text;
     const char *history = work_file("ended.jsonl"), *whole = work_file("whole.safetensors");
     char checkpoint[512], epochs[16];
     int err_fd, status;
@@ -290,6 +254,8 @@ static void end_and_resume(int signal, const char *name)
         text = (const char *)err.bytes;
         assert_non_null(memmem(text, err.size, "stopped in epoch", strlen("stopped in epoch")));
         assert_non_null(memmem(text, err.size, checkpoint, strlen(checkpoint)));
+        assert_non_null(memmem(text, err.size, "to go on: ", strlen("to go on: ")));
+        assert_non_null(memmem(text, err.size, " --resume\n", strlen(" --resume\n")));
         blob_free(&err);
     }
     snprintf(epochs, sizeof epochs, "%zu", lines_of(history) + 3);
@@ -319,7 +285,7 @@ static void resumes_after_a_kill(void **state)
 /* A checkpoint that does not fit leaves the one before it, which can be gone on from. */
 static void survives_a_full_disk(void **state)
 {
-    const char *set = make_set("set"), *disk = work_file("disk"), *model;
+    const char *set = photo_set("set"), *disk = work_file("disk"), *model;
     struct output result;
     char path[512], checkpoint[600], limit[64];
 
@@ -384,12 +350,12 @@ static void refuses_bad_data(void **state)
     set = work_file("one");
     assert_int_equal(mkdir(set, 0700), 0);
     refuse(set, model, none, "no class folder with pictures, and at least 2 are needed");
-    put(set, "only", "x.jpg", "no picture", 10);
+    photo_put(set, "only", "x.jpg", "no picture", 10);
     refuse(set, model, none, "one class folder with pictures (only), and at least 2 are needed");
     set = work_file("hollow");
     assert_int_equal(mkdir(set, 0700), 0);
     struct blob image = picture(40, 40);
-    put(set, "full", "x.jpg", image.bytes, image.size);
+    photo_put(set, "full", "x.jpg", image.bytes, image.size);
     blob_free(&image);
     snprintf(path, sizeof path, "%s/hollow-class", set);
     assert_int_equal(mkdir(path, 0700), 0);
@@ -433,7 +399,7 @@ static void refuses_bad_options(void **state)
         {{"--init-from", "/nowhere", NULL}, "/nowhere"},
         {{"--resume", NULL}, "checkpoint"},
     };
-    const char *set = make_set("set"), *model = work_file("refused.safetensors");
+    const char *set = photo_set("set"), *model = work_file("refused.safetensors");
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
@@ -443,7 +409,7 @@ static void refuses_bad_options(void **state)
 
 static void refuses_the_checkpoint_of_another(void **state)
 {
-    const char *set = make_set("set"), *model = work_file("other.safetensors");
+    const char *set = photo_set("set"), *model = work_file("other.safetensors");
     const char *resume[] = {"--resume", "--epochs", "2", NULL};
     char checkpoint[512];
     struct blob whole;
@@ -455,7 +421,7 @@ static void refuses_the_checkpoint_of_another(void **state)
     refuse(set, model, (const char *[]){"--epochs", "1", NULL}, "resume");
     refuse(set, model, (const char *[]){"--resume", "--arch", "A", NULL}, "arch=D");
     refuse(set, model, (const char *[]){"--resume", "--seed", "9", NULL}, "seed=1");
-    refuse(make_set("copy-of-set"), model, (const char *[]){"--resume", "--batch", "4", NULL},
+    refuse(photo_set("copy-of-set"), model, (const char *[]){"--resume", "--batch", "4", NULL},
            "batch=8");
     work_write(checkpoint, whole.bytes, whole.size / 2);
     refuse(set, model, resume, checkpoint);
@@ -478,16 +444,16 @@ static void expect_clean(const char *text)
 /* Pictures that cannot be read are named and left out. */
 static void leaves_out_bad_pictures(void **state)
 {
-    const char *set = make_set("damaged"), *model = work_file("damaged.safetensors");
+    const char *set = photo_set("damaged"), *model = work_file("damaged.safetensors");
     struct output result;
     char path[512];
 
     (void)state;
-    put(set, "flat", "broken.jpg", "\xff\xd8\xff", 3);
-    put(set, "flat", "\033]0;x\a\n.jpg", "\xff\xd8\xff", 3);
-    put(set, "grey", "text.png", "not a picture", 13);
-    put(set, "__MACOSX", "._text.png", "not a picture", 13);
-    put(set, "empty\r", ".DS_Store", "junk", 4);
+    photo_put(set, "flat", "broken.jpg", "\xff\xd8\xff", 3);
+    photo_put(set, "flat", "\033]0;x\a\n.jpg", "\xff\xd8\xff", 3);
+    photo_put(set, "grey", "text.png", "not a picture", 13);
+    photo_put(set, "__MACOSX", "._text.png", "not a picture", 13);
+    photo_put(set, "empty\r", ".DS_Store", "junk", 4);
     snprintf(path, sizeof path, "%s/grey/fifo.jpg", set);
     assert_int_equal(mkfifo(path, 0600), 0);
     snprintf(path, sizeof path, "%s/grey/loop", set);
@@ -509,13 +475,13 @@ static void leaves_out_bad_pictures(void **state)
 /* With `--validation DIR`: all folders that are no class of the others, at once. */
 static void refuses_unknown_classes(void **state)
 {
-    const char *set = make_set("set"), *other = make_set("validation");
+    const char *set = photo_set("set"), *other = photo_set("validation");
     const char *model = work_file("validated.safetensors");
 
     (void)state;
-    put(other, "Flat", "x.jpg", "", 0);
-    put(other, "gray", "x.jpg", "", 0);
-    put(other, "none", "x.txt", "", 0);
+    photo_put(other, "Flat", "x.jpg", "", 0);
+    photo_put(other, "gray", "x.jpg", "", 0);
+    photo_put(other, "none", "x.txt", "", 0);
     refuse_lines(set, model, (const char *[]){"--validation", other, NULL},
                  "2 folders are none of the classes: Flat, gray; in ", 3);
     assert_false(exists(model));
@@ -527,7 +493,7 @@ static void refuses_unknown_classes(void **state)
  */
 static void says_that_it_diverged(void **state)
 {
-    const char *set = make_set("set"), *model = work_file("diverged.safetensors");
+    const char *set = photo_set("set"), *model = work_file("diverged.safetensors");
     static const char *const wild[] = {"--batch-norm=off", "--rate", "999", NULL};
     struct blob before;
 
@@ -553,7 +519,7 @@ static void says_that_it_diverged(void **state)
 /* The deeper net begins with the shallow one's layers. */
 static void begins_with_another_model(void **state)
 {
-    const char *set = make_set("set"), *shallow = work_file("shallow.safetensors"),
+    const char *set = photo_set("set"), *shallow = work_file("shallow.safetensors"),
                *deep = work_file("deep.safetensors");
 
     (void)state;

@@ -26,7 +26,7 @@ static struct vgg_train_result result_of(double error)
                                      .temperature = 1.5,
                                      .strength = 0.01,
                                      .typicality = 60,
-                                     .reject = 2.0 / 61,
+                                     .reject = 0.01,
                                      .unknown_auroc = -1,
                                      .unknown_caught = -1};
 }
