@@ -103,7 +103,7 @@ enum vgg_status vgg_whitening_fit(const double *residuals, size_t n, size_t dims
     double freedom = (double)(n - classes), shrink;
 
     *whitening = (struct vgg_whitening){0};
-    scatter.sums = vgg_alloc(dims * dims, sizeof *scatter.sums);
+    scatter.sums = vgg_calloc(dims * dims, sizeof *scatter.sums);
     if (scratch == NULL || scatter.sums == NULL) {
         free(scratch);
         free(scatter.sums);

@@ -294,15 +294,17 @@ static void not_finite(void **state)
 
 static void out_of_memory(void **state)
 {
-    struct crowd known = crowd_make(FEATURES, 0, CLASSES, 4, NOISE_NORMAL, 1, 0);
-    struct crowd others = crowd_make(FEATURES, CLASSES, 2, 2, NOISE_NORMAL, 1, 0);
-    long outstanding = fault_outstanding();
+    struct crowd known, others;
     unsigned long n = 0;
+    long outstanding;
     bool fired;
 
     (void)state;
     if (!fault_available())
         skip();
+    known = crowd_make(FEATURES, 0, CLASSES, 4, NOISE_NORMAL, 1, 0);
+    others = crowd_make(FEATURES, CLASSES, 2, 2, NOISE_NORMAL, 1, 0);
+    outstanding = fault_outstanding();
     do {
         struct fitted fitted;
         enum vgg_status status;
