@@ -25,7 +25,7 @@ struct search {
     uint64_t *hashes;                    /* [n] */
     size_t n, first;                     /* picture of the block */
     size_t *group; /* [n]: on the way, a member before each, its own index at the first one */
-    bool *copy;
+    bool *copy; /* [n], or NULL */
     bool *near; /* [BLOCK][n]: the picture of the block coincides with this group, by its first */
 };
 
@@ -101,7 +101,9 @@ static void search_one(void *context, size_t item, unsigned thread)
         if (!differs_little(hash, search->hashes[j]) && !differs_little(mirror, search->hashes[j]))
             continue;
         if (is_copy(search->pictures[j], search->pictures[i])) {
-            near[first] = search->copy[i] = true;
+            near[first] = true;
+            if (search->copy != NULL)
+                search->copy[i] = true;
             return;
         }
         if (!near[first] && coincide(search->pictures[j], search->pictures[i]))
@@ -141,7 +143,8 @@ static void collect(struct search *search, const struct vgg_dataset *const *sets
             search->pictures[n] = &sets[set]->examples[i];
             search->hashes[n] = search->pictures[n]->fingerprint.hash;
             search->group[n] = n;
-            search->copy[n] = false;
+            if (search->copy != NULL)
+                search->copy[n] = false;
         }
 }
 
