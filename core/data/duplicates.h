@@ -32,7 +32,9 @@ struct vgg_duplicates {
     size_t leaks;      /* groups with pictures in two sets */
 };
 
-struct vgg_duplicates vgg_duplicates_count(const struct vgg_dataset *const *sets, size_t sets_n,
-                                           const size_t *group, const bool *copy);
+/* Errors: NO_MEMORY. */
+enum vgg_status vgg_duplicates_count(const struct vgg_dataset *const *sets, size_t sets_n,
+                                     const size_t *group, const bool *copy,
+                                     struct vgg_duplicates *duplicates, struct vgg_error *error);
 
 #endif

@@ -43,6 +43,23 @@ enum vgg_status vgg_dataset_set_classes(struct vgg_dataset *dataset, const char 
     return VGG_OK;
 }
 
+enum vgg_status vgg_dataset_append(struct vgg_dataset *to, struct vgg_dataset *from,
+                                   struct vgg_error *error)
+{
+    struct vgg_example *grown;
+
+    if (from->examples_n == 0)
+        return VGG_OK;
+    grown = realloc(to->examples, (to->examples_n + from->examples_n) * sizeof *grown);
+    if (grown == NULL)
+        return vgg_fail_memory(error);
+    to->examples = grown;
+    memcpy(grown + to->examples_n, from->examples, from->examples_n * sizeof *grown);
+    to->examples_n += from->examples_n;
+    from->examples_n = 0;
+    return VGG_OK;
+}
+
 enum vgg_status vgg_example_read(const struct vgg_example *example, struct vgg_image **image,
                                  struct vgg_error *error)
 {

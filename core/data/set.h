@@ -42,6 +42,10 @@ void vgg_dataset_fini(struct vgg_dataset *dataset);
 enum vgg_status vgg_dataset_set_classes(struct vgg_dataset *dataset, const char *const *names,
                                         size_t n, struct vgg_error *error);
 
+/* Move the examples of `from` behind those of `to`. Errors: NO_MEMORY (nothing has moved). */
+enum vgg_status vgg_dataset_append(struct vgg_dataset *to, struct vgg_dataset *from,
+                                   struct vgg_error *error);
+
 /*
  * Decode the picture of an example once more, which the caller owns. Errors, the path in their
  * text: BAD_IMAGE (the file is another than when the set was opened), those of vgg_picture_read.

@@ -80,6 +80,7 @@ enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
                                           .on_ignore = settings->on_ignore,
                                           .user = settings->user};
     enum vgg_status status = vgg_dataset_open(dir, &options, team, &sets->train, error);
+    struct vgg_dataset unknown = {0};
 
     if (status != VGG_OK)
         return status;
@@ -88,9 +89,11 @@ enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
     if (settings->validation != NULL) {
         options.classes = (const char *const *)sets->train.classes;
         options.classes_n = sets->train.classes_n;
-        options.pictures_min = 0;
-        options.unknown = NULL;
+        options.unknown = &unknown;
         status = vgg_dataset_open(settings->validation, &options, team, &sets->validation, error);
+        if (status == VGG_OK)
+            status = vgg_dataset_append(&sets->unknown, &unknown, error);
+        vgg_dataset_fini(&unknown);
     } else if (!folds)
         status = set_aside(sets, settings, team, error);
     if (status == VGG_OK)

@@ -79,9 +79,10 @@ static size_t next_member(const struct units *units, size_t i)
 
 /* One class on the way through the units: `needed` of the `left` pictures to come are moved. */
 struct share {
-    size_t left, needed;
-    size_t spare; /* may be moved before none is left */
-    bool moved;
+    size_t n, wanted;
+    size_t left; /* but for those of units that are larger than `wanted` */
+    size_t needed;
+    size_t moved;
     struct vgg_random random;
 };
 
@@ -105,17 +106,34 @@ static struct share *share_of(const struct division *division, size_t i)
 
 static void set_share(struct share *share, double fraction, uint64_t seed, uint64_t label)
 {
-    size_t n = share->left;
+    size_t n = share->n;
     double wanted = round(fraction * (double)n);
 
     if (n >= 2)
-        share->needed = wanted < 1 ? 1 : wanted > (double)(n - 1) ? n - 1 : (size_t)wanted;
-    share->spare = n != 0 ? n - 1 : 0;
+        share->wanted = wanted < 1 ? 1 : wanted > (double)(n - 1) ? n - 1 : (size_t)wanted;
+    share->needed = share->wanted;
     vgg_random_init_keyed(&share->random, (uint64_t[]){seed, VGG_STREAM_SPLIT, label}, 3);
 }
 
+/* How many pictures of a class may be moved: at all, now, before none is left. */
+static size_t room_wanted(const struct share *share)
+{
+    return share->wanted;
+}
+
+static size_t room_needed(const struct share *share)
+{
+    return share->needed;
+}
+
+static size_t room_left(const struct share *share)
+{
+    return share->n - 1 - share->moved;
+}
+
 /* Has each class room for its pictures of the unit? Those of one class follow each other. */
-static bool fits(const struct division *division, size_t first, bool beyond_need)
+static bool fits(const struct division *division, size_t first,
+                 size_t (*room)(const struct share *))
 {
     size_t n = division->units.dataset->examples_n;
 
@@ -125,7 +143,7 @@ static bool fits(const struct division *division, size_t first, bool beyond_need
 
         for (; i < n && share_of(division, i) == share; i = next_member(&division->units, i))
             count++;
-        if (count > (beyond_need ? share->spare : share->needed))
+        if (count > room(share))
             return false;
     }
     return true;
@@ -138,28 +156,40 @@ static void move(struct division *division, size_t first)
     for (size_t i = first; i < n; i = next_member(&division->units, i)) {
         struct share *share = share_of(division, i);
 
-        division->moves[i] = share->moved = true;
-        share->spare--;
+        division->moves[i] = true;
+        share->moved++;
         if (share->needed != 0)
             share->needed--;
     }
 }
 
-/* Each choice of `needed` pictures is equally likely (selection sampling) where all are single. */
-static void choose(struct division *division)
+/* Change what is left of the classes of a unit by its pictures. */
+static void count_unit(struct division *division, size_t first, bool comes)
 {
     size_t n = division->units.dataset->examples_n;
 
-    for (size_t first = 0; first < n; first++) {
-        struct share *share = share_of(division, first);
+    for (size_t i = first; i < n; i = next_member(&division->units, i))
+        share_of(division, i)->left += comes ? 1 : -(size_t)1;
+}
 
-        if (division->units.first[first] != first)
+/* Each choice of `wanted` pictures is equally likely (selection sampling) where all are single. */
+static void choose(struct division *division)
+{
+    const struct units *units = &division->units;
+    size_t n = units->dataset->examples_n;
+
+    for (size_t i = 0; i < n; i++)
+        if (units->first[i] == i && fits(division, i, room_wanted))
+            count_unit(division, i, true);
+    for (size_t i = 0; i < n; i++) {
+        struct share *share = share_of(division, i);
+
+        if (units->first[i] != i || !fits(division, i, room_wanted))
             continue;
         if (vgg_random_below(&share->random, share->left) < share->needed &&
-            fits(division, first, false))
-            move(division, first);
-        for (size_t i = first; i < n; i = next_member(&division->units, i))
-            share_of(division, i)->left--;
+            fits(division, i, room_needed))
+            move(division, i);
+        count_unit(division, i, false);
     }
 }
 
@@ -174,7 +204,7 @@ static void mend(struct division *division, uint32_t label)
         size_t first = division->units.first[i];
 
         if (dataset->examples[i].label == label && (best == n || sizes[first] < sizes[best]) &&
-            fits(division, first, true))
+            fits(division, first, room_left))
             best = first;
     }
     if (best != n)
@@ -194,12 +224,12 @@ static enum vgg_status divide(struct division *division, const struct vgg_datase
     if (division->shares == NULL || division->moves == NULL)
         return vgg_fail_memory(error);
     for (size_t i = 0; i < from->examples_n; i++)
-        division->shares[from->examples[i].label].left++;
+        division->shares[from->examples[i].label].n++;
     for (size_t i = 0; i < from->classes_n; i++)
         set_share(&division->shares[i], fraction, seed, i);
     choose(division);
     for (uint32_t i = 0; i < from->classes_n; i++)
-        if (!division->shares[i].moved && division->shares[i].needed != 0)
+        if (division->shares[i].moved == 0 && division->shares[i].wanted != 0)
             mend(division, i);
     return VGG_OK;
 }
@@ -249,9 +279,13 @@ enum vgg_status vgg_dataset_split(struct vgg_dataset *from, double fraction, uin
 
 /* ---------------------------------------------------------------- folds ---------------------- */
 
-/* A unit in the order in which folds are given: the large first, those of one size at random. */
+/*
+ * A unit in the order in which folds are given: the large first, those of one size by class, so
+ * that a class goes on where the last one ended, and in a class at random.
+ */
 struct turn {
     size_t first, size;
+    uint32_t label;
     uint64_t key;
 };
 
@@ -261,6 +295,8 @@ static int by_size(const void *a, const void *b)
 
     if (left->size != right->size)
         return left->size > right->size ? -1 : 1;
+    if (left->label != right->label)
+        return left->label < right->label ? -1 : 1;
     if (left->key != right->key)
         return left->key < right->key ? -1 : 1;
     return left->first < right->first ? -1 : 1;
@@ -274,7 +310,8 @@ static size_t make_turns(const struct units *units, uint64_t seed, struct turn *
     vgg_random_init_keyed(&random, (uint64_t[]){seed, VGG_STREAM_FOLDS}, 2);
     for (size_t i = 0; i < units->dataset->examples_n; i++)
         if (units->sizes[i] != 0)
-            turns[n++] = (struct turn){i, units->sizes[i], vgg_random_next(&random)};
+            turns[n++] = (struct turn){i, units->sizes[i], units->dataset->examples[i].label,
+                                       vgg_random_next(&random)};
     if (n != 0)
         qsort(turns, n, sizeof *turns, by_size);
     return n;

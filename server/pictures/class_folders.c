@@ -77,6 +77,7 @@ struct opening {
     const struct vgg_model *model;
     struct left_out *left_out;
     uint32_t class;         /* of the folder that is walked through */
+    bool unknown;           /* its pictures are of no class */
     struct problem problem; /* of the first folder that is no class */
 };
 
@@ -101,8 +102,11 @@ static enum vgg_status meet_class(void *user, const char *path, const char *name
     struct opening *opening = user;
     struct problem problem = {0};
 
-    (void)path;
-    *known = class_find(opening->model, name, &opening->class, &problem);
+    opening->unknown = strcmp(name, VGG_UNKNOWN_FOLDER) == 0;
+    if (opening->unknown)
+        left_out_add(opening->left_out, path, "its pictures are none of the classes: --unknown");
+    else
+        *known = class_find(opening->model, name, &opening->class, &problem);
     if (!*known && opening->problem.detail[0] == '\0')
         opening->problem = problem;
     return VGG_OK;
@@ -110,7 +114,7 @@ static enum vgg_status meet_class(void *user, const char *path, const char *name
 
 static enum vgg_status meet_picture(void *user, const char *path)
 {
-    return append(user, path, NULL);
+    return ((struct opening *)user)->unknown ? VGG_OK : append(user, path, NULL);
 }
 
 /* The class does not matter: what is lost is not counted. */

@@ -288,6 +288,115 @@ static void empty_classes(void **state)
     vgg_dataset_fini(&dataset);
 }
 
+/* ---------------------------------------------------------------- few, and unknown ----------- */
+
+/* All classes of too few usable pictures are named, also those of none. */
+static void pictures_min(void **state)
+{
+    struct vgg_dataset_options options = {.pictures_min = 2};
+    struct vgg_dataset dataset;
+
+    (void)state;
+    album_fill(1);
+    album_text("c/bad.png", "no picture");
+    album_text("c/worse.png", "no picture either");
+    album_text("d/readme", "no class");
+    album_refused(&options, VGG_BAD_ARGUMENT,
+                  ": 2 classes have fewer than 2 usable pictures: a (1), c (0)");
+    album_png("a/more.png", 5, 5);
+    album_refused(&options, VGG_BAD_ARGUMENT, ": 1 class has fewer than 2 usable pictures: c (0)");
+    assert_int_equal(remove(album_path("c/bad.png")), 0);
+    assert_int_equal(remove(album_path("c/worse.png")), 0);
+    album_open(&options, teams[1], &dataset);
+    assert_int_equal(dataset.classes_n, 2);
+    vgg_dataset_fini(&dataset);
+}
+
+/* _unknown is no class: left out, or a set of its own; names that begin like it are others. */
+static void unknown(void **state)
+{
+    static const char *const names[] = {"a/000.jpg", "b/001.png", "b/002.jpg"};
+    static const char *const others[] = {"_unknown/bad/2.png", "_unknown/x.png"};
+    const char *classes[] = {"b", "a"};
+    struct notes ignores = {0}, skips = {0};
+    struct vgg_dataset dataset, set;
+    struct vgg_dataset_options options = {.on_ignore = note_name, .user = &ignores};
+
+    (void)state;
+    album_fill(1);
+    album_png("_unknown/x.png", 5, 5);
+    album_png("_unknown/bad/2.png", 5, 5);
+    album_text("_unknown/bad/1.png", "no picture");
+    album_open(&options, teams[1], &dataset);
+    check_skips(&ignores, (const char *const[][2]){{"_unknown: ", "none of the classes"}}, 1);
+    check_names(&dataset, names, 3);
+    vgg_dataset_fini(&dataset);
+    for (size_t i = 0; i < 2; i++) {
+        options = (struct vgg_dataset_options){.cache_bytes = 1 << 20,
+                                               .unknown = &set,
+                                               .classes = i == 0 ? NULL : classes,
+                                               .classes_n = i == 0 ? 0 : 2,
+                                               .on_skip = note,
+                                               .user = &skips};
+        skips.n = 0;
+        album_open(&options, teams[i], &dataset);
+        check_skips(&skips, (const char *const[][2]){{"_unknown/bad/1.png: ", ""}}, 1);
+        check_names(&dataset, names, 3);
+        assert_int_equal(dataset.examples[0].label, i);
+        check_names(&set, others, 2);
+        assert_int_equal(set.classes_n, 0);
+        assert_int_equal(set.examples[1].label, VGG_UNKNOWN_LABEL);
+        assert_non_null(set.examples[1].image);
+        vgg_dataset_fini(&dataset);
+        vgg_dataset_fini(&set);
+    }
+    album_png("_unknowns/1.png", 5, 5);
+    options = (struct vgg_dataset_options){.unknown = &set};
+    album_open(&options, teams[1], &dataset);
+    assert_int_equal(dataset.classes_n, 3);
+    assert_string_equal(dataset.classes[0], "_unknowns");
+    assert_int_equal(vgg_dataset_append(&dataset, &set, NULL), VGG_OK);
+    assert_int_equal(dataset.examples_n, 6);
+    assert_int_equal(set.examples_n, 0);
+    assert_string_equal(dataset.examples[5].name, "_unknown/x.png");
+    vgg_dataset_fini(&dataset);
+    vgg_dataset_fini(&set);
+}
+
+/* A set of none but unknown ones is refused, and nothing is left behind. */
+static void only_unknown(void **state)
+{
+    struct vgg_dataset set;
+    const struct vgg_dataset_options options = {.unknown = &set};
+
+    (void)state;
+    album_png("_unknown/x.png", 5, 5);
+    album_refused(&options, VGG_BAD_ARGUMENT, "no class folder holds a usable picture");
+    assert_null(set.examples);
+    assert_int_equal(set.examples_n, 0);
+}
+
+/* The file's digest, as sha256sum has it. */
+static void hashes(void **state)
+{
+    struct vgg_dataset dataset;
+    char command[1200], hex[VGG_SHA256_HEX_BYTES] = "";
+    FILE *pipe;
+
+    (void)state;
+    album_fill(1);
+    album_open(&keep_all, teams[1], &dataset);
+    snprintf(command, sizeof command, "sha256sum < %s", dataset.examples[1].path);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    assert_non_null(fgets(hex, sizeof hex, pipe));
+    assert_int_equal(pclose(pipe), 0);
+    assert_string_equal(dataset.examples[1].sha256, hex);
+    vgg_dataset_fini(&dataset);
+}
+
+/* ---------------------------------------------------------------- names ---------------------- */
+
 static void unreadable_directories(void **state)
 {
     struct vgg_dataset dataset;
@@ -534,6 +643,10 @@ int main(void)
         TEST(bad_files_are_skipped),
         TEST(too_few_classes),
         TEST(empty_classes),
+        TEST(pictures_min),
+        TEST(unknown),
+        TEST(only_unknown),
+        TEST(hashes),
         TEST(unreadable_directories),
         TEST(class_names_are_utf8),
         TEST(given_classes),

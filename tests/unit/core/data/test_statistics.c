@@ -236,6 +236,26 @@ static void eigenvectors_of_constructed_matrices(void **state)
         }
 }
 
+/* The rarer, the heavier; a class without pictures does not count. */
+static void class_weights(void **state)
+{
+    struct vgg_example examples[9] = {{0}};
+    struct vgg_dataset dataset = {.examples = examples, .examples_n = 9, .classes_n = 4};
+    double weights[4], sum = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 9; i++)
+        examples[i].label = i < 1 ? 0 : i < 3 ? 1 : 3;
+    vgg_dataset_class_weights(&dataset, weights);
+    assert_float_equal(weights[0], 3, 1e-15);
+    assert_float_equal(weights[1], 1.5, 1e-15);
+    assert_float_equal(weights[2], 0, 0);
+    assert_float_equal(weights[3], 0.5, 1e-15);
+    for (size_t i = 0; i < 9; i++)
+        sum += weights[examples[i].label];
+    assert_float_equal(sum, 9, 1e-14);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +264,7 @@ int main(void)
         cmocka_unit_test(one_colour),
         cmocka_unit_test(large_sums),
         cmocka_unit_test(eigenvectors_of_constructed_matrices),
+        cmocka_unit_test(class_weights),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

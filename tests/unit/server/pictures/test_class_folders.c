@@ -150,6 +150,27 @@ static void a_tree(void **state)
     class_folders_fini(&folders);
 }
 
+/* _unknown is left out and told, another such name is a folder like any other. */
+static void unknown(void **state)
+{
+    struct class_folders folders = {0};
+    struct capture err;
+    char other[64];
+
+    (void)state;
+    assert_int_equal(symlink("3", path_of("_unknown")), 0);
+    assert_true(open_folders(&folders, root, plain, &err));
+    expect_tree(&folders);
+    expect_said(&err, "1 left out (its pictures are none of the classes: --unknown): ");
+    expect_said(&err, "/_unknown\n");
+    class_folders_fini(&folders);
+    assert_int_equal(rename(path_of("_unknown"), strcat(strcpy(other, root), "/_unknown2")), 0);
+    assert_false(open_folders(&folders, root, plain, &err));
+    expect_said(&err, "1 folder is none of the classes: _unknown2; in /tmp/");
+    class_folders_fini(&folders);
+    assert_int_equal(remove(other), 0);
+}
+
 /* One line, that names all folders that are no class of the model; an empty one need not be. */
 static void refused(void **state)
 {
@@ -257,7 +278,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_and_labels), cmocka_unit_test(indices), cmocka_unit_test(a_tree),
-        cmocka_unit_test(refused),        cmocka_unit_test(lost),    cmocka_unit_test(memory_ends),
+        cmocka_unit_test(unknown),        cmocka_unit_test(refused), cmocka_unit_test(lost),
+        cmocka_unit_test(memory_ends),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

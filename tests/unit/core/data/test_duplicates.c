@@ -1,0 +1,217 @@
+/* Finding pictures that coincide, in one set and in several. */
+#include "pattern.h"
+
+#include <stdio.h>
+
+#include "core/teams.h"
+#include "data/duplicates.h"
+#include "fault.h"
+
+enum { PICTURES_MAX = 200, COPY = 1000 };
+
+static struct vgg_example pictures[PICTURES_MAX];
+static struct vgg_dataset set = {.examples = pictures};
+
+/* One more picture of the set, as if it had been read. */
+static void add(uint64_t seed, const struct pattern_view *view, uint32_t label)
+{
+    struct pattern pattern = pattern_make(seed);
+    struct vgg_image *image = pattern_draw(&pattern, view);
+    struct vgg_example *example = &pictures[set.examples_n];
+
+    assert_true(set.examples_n < PICTURES_MAX);
+    *example = (struct vgg_example){.label = label,
+                                    .width = view->width,
+                                    .height = view->height,
+                                    .moments = vgg_moments_of(image),
+                                    .fingerprint = vgg_fingerprint_of(image)};
+    snprintf(example->sha256, sizeof example->sha256, "%zu", set.examples_n);
+    set.examples_n++;
+    vgg_image_destroy(image);
+}
+
+static void find(const struct vgg_dataset *const *sets, size_t sets_n, size_t *group, bool *copy)
+{
+    size_t again[PICTURES_MAX];
+    bool copy_again[PICTURES_MAX];
+    struct vgg_error error = {0};
+
+    if (vgg_duplicates_find(sets, sets_n, teams[1], group, copy, &error) != VGG_OK)
+        fail_msg("%s", error.text);
+    assert_int_equal(vgg_duplicates_find(sets, sets_n, teams[3], again, copy_again, NULL), VGG_OK);
+    for (size_t set_i = 0, i = 0; set_i < sets_n; set_i++)
+        for (size_t j = 0; j < sets[set_i]->examples_n; j++, i++) {
+            assert_int_equal(group[i], again[i]);
+            assert_int_equal(copy[i], copy_again[i]);
+        }
+}
+
+/* `expected` for each picture: the first of its group, and COPY more where it is a copy. */
+static void expect(const int *expected, size_t n)
+{
+    const struct vgg_dataset *const all[] = {&set};
+    size_t group[PICTURES_MAX];
+    bool copy[PICTURES_MAX];
+
+    assert_int_equal(set.examples_n, n);
+    find(all, 1, group, copy);
+    for (size_t i = 0; i < n; i++) {
+        if ((int)group[i] + (copy[i] ? COPY : 0) != expected[i])
+            fail_msg("picture %zu: group %zu%s", i, group[i], copy[i] ? ", a copy" : "");
+    }
+}
+
+/* Groups are named by their first; who is alike by way of a third is of one group. */
+static void groups(void **state)
+{
+    struct pattern_view mirror = pattern_whole, dark = pattern_whole, tinted = pattern_whole;
+    struct pattern_view crops[5];
+
+    (void)state;
+    mirror.mirror = true;
+    dark.gain = 0.7;
+    tinted.tint[0] = 0.6;
+    for (unsigned i = 0; i < 5; i++) {
+        crops[i] = pattern_whole;
+        crops[i].left = 0.045 * i;
+        crops[i].right = 0.7 + 0.045 * i;
+    }
+    add(1, &pattern_whole, 0);
+    add(2, &pattern_whole, 0);
+    add(3, &crops[0], 0);
+    add(1, &dark, 0);   /* of 0 */
+    add(2, &tinted, 0); /* of none: another colour */
+    add(3, &crops[4], 0);
+    add(1, &mirror, 0); /* of 0 */
+    add(3, &crops[2], 0);
+    add(4, &pattern_whole, 0);
+    expect((const int[]){0, 1, 2, 0, 4, 5, 0, 7, 8}, 9);
+    add(3, &crops[1], 0); /* between the first and the third */
+    add(3, &crops[3], 0); /* between the third and the last */
+    expect((const int[]){0, 1, 2, 0, 4, 2, 0, 2, 8, 2, 2}, 11);
+}
+
+/* The same bytes, or the same pixels in another file; blank pictures are copies of each other. */
+static void copies(void **state)
+{
+    struct pattern_view noisy = pattern_whole, black = pattern_whole, small = pattern_whole;
+
+    (void)state;
+    noisy.noise = 3;
+    black.gain = 0;
+    small.gain = 0;
+    small.width = 100;
+    add(5, &pattern_whole, 0);
+    add(6, &pattern_whole, 0);
+    add(5, &noisy, 0);
+    add(5, &noisy, 0); /* a copy of 2, which is of 0 */
+    add(7, &black, 0);
+    add(8, &black, 0);
+    add(9, &small, 0); /* blank, but of another size */
+    add(6, &noisy, 0);
+    strcpy(pictures[7].sha256, "1"); /* the same file as 1: what was made of it does not matter */
+    expect((const int[]){0, 1, 0, COPY, 4, COPY + 4, 6, COPY + 1}, 8);
+}
+
+/* Two sets: what is to be told of them. */
+static void leaks_and_labels(void **state)
+{
+    struct vgg_dataset train = {.examples = pictures, .examples_n = 5};
+    struct vgg_dataset validation = {.examples = pictures + 5, .examples_n = 3};
+    const struct vgg_dataset *const sets[] = {&train, &validation};
+    struct pattern_view noisy = pattern_whole;
+    struct vgg_duplicates counts;
+    size_t group[8];
+    bool copy[8];
+
+    (void)state;
+    noisy.noise = 3;
+    add(1, &pattern_whole, 0);
+    add(1, &noisy, 0);
+    add(2, &pattern_whole, 1);
+    add(3, &pattern_whole, 1);
+    add(2, &noisy, 1);
+    add(4, &pattern_whole, 0);
+    add(1, &pattern_whole, 1); /* a leak, and another label */
+    add(3, &noisy, 1);         /* a leak */
+    find(sets, 2, group, copy);
+    assert_int_equal(group[6], 0);
+    assert_true(copy[6]);
+    assert_int_equal(group[7], 3);
+    assert_int_equal(vgg_duplicates_count(sets, 2, group, copy, &counts, NULL), VGG_OK);
+    assert_int_equal(counts.copies, 1);
+    assert_int_equal(counts.groups, 3);
+    assert_int_equal(counts.pictures, 7);
+    assert_int_equal(counts.largest, 3);
+    assert_int_equal(counts.mislabeled, 1);
+    assert_int_equal(counts.leaks, 2);
+    assert_int_equal(vgg_duplicates_find(sets, 2, teams[3], group, NULL, NULL), VGG_OK);
+    assert_int_equal(vgg_duplicates_find(sets, 0, teams[3], group, copy, NULL), VGG_OK);
+    assert_int_equal(vgg_duplicates_count(sets, 0, group, copy, &counts, NULL), VGG_OK);
+    assert_int_equal(counts.largest, 0);
+}
+
+/* More pictures than a block: a camera that stands still, and single pictures among its frames. */
+static void many(void **state)
+{
+    const struct vgg_dataset *const all[] = {&set};
+    size_t group[PICTURES_MAX];
+    bool copy[PICTURES_MAX];
+
+    (void)state;
+    for (uint64_t i = 0; i < 200; i++) {
+        struct pattern_view view = pattern_whole;
+
+        view.width = 40;
+        view.height = 30;
+        view.gain = 1 - (double)(i % 7) / 50;
+        view.left = (double)(i % 5) / 100;
+        add(i % 4 == 3 ? 1000 + i : 1, &view, 0);
+    }
+    find(all, 1, group, copy);
+    for (size_t i = 0; i < 200; i++)
+        assert_int_equal(group[i], i % 4 == 3 ? i : 0);
+}
+
+static void without_memory(void **state)
+{
+    const struct vgg_dataset *const all[] = {&set};
+    bool fired = fault_available(), copy[2];
+    size_t group[2];
+
+    (void)state;
+    add(1, &pattern_whole, 0);
+    add(1, &pattern_whole, 0);
+    for (unsigned long n = 1; fired; n++) {
+        long outstanding = fault_outstanding();
+        struct vgg_duplicates counts;
+        struct vgg_error error = {0};
+        enum vgg_status status;
+
+        fault_arm(n);
+        status = vgg_duplicates_find(all, 1, teams[3], group, copy, &error);
+        if (status == VGG_OK)
+            status = vgg_duplicates_count(all, 1, group, copy, &counts, &error);
+        fired = fault_disarm();
+        assert_int_equal(status, fired ? VGG_NO_MEMORY : VGG_OK);
+        assert_int_equal(fault_outstanding(), outstanding);
+    }
+}
+
+static int empty(void **state)
+{
+    (void)state;
+    set.examples_n = 0;
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(groups, empty),           cmocka_unit_test_setup(copies, empty),
+        cmocka_unit_test_setup(leaks_and_labels, empty), cmocka_unit_test_setup(many, empty),
+        cmocka_unit_test_setup(without_memory, empty),
+    };
+
+    return cmocka_run_group_tests(tests, pools_start, pools_stop);
+}
