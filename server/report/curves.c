@@ -130,12 +130,14 @@ static void say_calibration(struct page *page)
 {
     const struct vgg_train_result *training = page->subject->training;
     const struct tally *tally = page->tally;
+    double noise =
+        training != NULL && training->measured != 0 ? training->ece_noise : tally->ece_noise;
 
     markup_print(&page->text,
                  "<p>Of pictures that get a score of 70 %%, 70 %% should be right: a dot on the "
                  "line. Expected calibration error: <strong>%.3f</strong>; of so few pictures "
                  "(%zu), scores that mean just what they say come to %.3f.",
-                 tally->ece, tally->judged, tally->ece_noise);
+                 tally->ece, tally->judged, noise);
     if (training != NULL && training->temperature > 0)
         markup_print(&page->text,
                      " The last layer was divided by a temperature of %.3g, which took the error "

@@ -80,10 +80,8 @@ void markup_print(struct text *text, const char *format, ...)
             append_name(text, va_arg(args, const char *));
             break;
         case 'u':
-            if (conversion[length - 2] == 'z')
-                text_print(text, conversion, va_arg(args, size_t));
-            else
-                text_print(text, conversion, va_arg(args, unsigned));
+            text_print(text, "%zu",
+                       conversion[1] == 'z' ? va_arg(args, size_t) : va_arg(args, unsigned));
             break;
         case 'f':
         case 'g':

@@ -10,7 +10,7 @@
 enum { MARKUP_NAME_BYTES = 500 }; /* at most, of a name */
 
 /*
- * printf with %s (escaped, its last MARKUP_NAME_BYTES), %u, %zu, %f, %g with their flags, and %%.
+ * printf with %s (escaped, its last MARKUP_NAME_BYTES), %u, %zu, %f, %g with a precision, and %%.
  * Numbers that are not finite become a dash. In strings, control characters, those that turn the
  * direction of the text, and what is no UTF-8 become "?".
  */

@@ -145,10 +145,20 @@ static const struct {
 
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
+/* The model's name, else its file's. */
+static const char *title_of(const struct html_report_subject *subject)
+{
+    const char *slash = subject->model != NULL ? strrchr(subject->model, '/') : NULL;
+
+    if (subject->name != NULL)
+        return subject->name;
+    return slash != NULL ? slash + 1 : subject->model != NULL ? subject->model : "vgg";
+}
+
 /* The front comes last, since it leads to those sections that there are. */
 static void print_page(struct page *page, struct text *front)
 {
-    const char *title = page->subject->name != NULL ? page->subject->name : "vgg";
+    const char *title = title_of(page->subject);
 
     print_head(front, title);
     print_header(front, title, page->subject->training != NULL);

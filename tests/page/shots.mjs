@@ -1,15 +1,18 @@
-// The pictures in README.md and server/README.md, of the embedded model, into the current directory:
-// shots.mjs VGG MODULES PICTURE..., one picture or more. They were reduced to 128 colours afterwards.
+// The pictures in README.md and the others, of the embedded model, into the current directory:
+// shots.mjs VGG MODULES PICTURE..., one picture or more, and of a report of `vgg train` that REPORT
+// names. They were reduced to 128 colours afterwards.
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { finish, open, startServer } from "./harness.mjs";
 
 const pictures = process.argv.slice(4);
 const [picture] = pictures;
 const url = await startServer();
 
-async function shoot(name, options, act) {
-  const { page, close } = await open(url, options);
+async function shoot(name, options, act, address = url) {
+  const { page, close } = await open(address, options);
 
-  await page.waitForSelector("#knowledge:not([hidden])");
+  await page.waitForSelector("#knowledge:not([hidden]), #summary");
   await act(page);
   await page.waitForTimeout(800); // transitions
   await page.screenshot({ path: `${name}.png` });
@@ -40,4 +43,7 @@ await shoot("problem", { viewport: { width: 1120, height: 640 }, colorScheme: "d
   await page.waitForSelector("#problem h2");
 });
 await shoot("phone", { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }, classify);
+for (const colorScheme of process.env.REPORT ? ["light", "dark"] : [])
+  await shoot(colorScheme === "light" ? "report" : "report-dark", { viewport: { width: 1120, height: 1180 }, colorScheme },
+    () => {}, String(pathToFileURL(resolve(process.env.REPORT))));
 await finish();
