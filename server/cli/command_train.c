@@ -56,8 +56,8 @@ static enum vgg_status name_output(struct session *session, struct vgg_error *er
         return vgg_fail(error, VGG_BAD_ARGUMENT, "say -o FILE for the model");
     if (access(session->output, F_OK) == 0 && !session->given.train.resume)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "%s is there already: -o %s replaces it, another name keeps it",
-                        session->output, session->output);
+                        "%s is there already: -o with this name replaces it, with another keeps it",
+                        session->output);
     (void)train_option_choose(&session->given, "output", session->output, &session->chosen);
     return VGG_OK;
 }
