@@ -35,6 +35,7 @@ struct session {
     char output[PATH_BYTES], checkpoint[PATH_BYTES + 16]; /* where no other was said */
     struct census census;
     struct base base;
+    char why[80];
     struct text chosen; /* options that were not said, with a zero at the end */
     struct training_view view;
     bool unreported; /* the model is there, its report is not */
@@ -55,8 +56,8 @@ static enum vgg_status name_output(struct session *session, struct vgg_error *er
         return vgg_fail(error, VGG_BAD_ARGUMENT, "say -o FILE for the model");
     if (access(session->output, F_OK) == 0 && !session->given.train.resume)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "%s is there already: -o %s replaces it, another name keeps it",
-                        session->output, session->output);
+                        "%s is there already: -o with this name replaces it, with another keeps it",
+                        session->output);
     (void)train_option_choose(&session->given, "output", session->output, &session->chosen);
     return VGG_OK;
 }
@@ -169,7 +170,8 @@ static enum vgg_status choose_base(struct session *session, struct vgg_error *er
 
     base_choose(&session->base);
     if (session->base.kind != BASE_NONE) {
-        facts->why = ", as classes of fewer than 200 pictures are best built on a trained network";
+        facts->why = session->given.freeze != NULL ? ", as --freeze asks for one"
+                                                   : ", since a class has fewer than 200 pictures";
         return VGG_OK;
     }
     if (session->given.freeze != NULL)
@@ -185,7 +187,6 @@ static enum vgg_status choose(struct session *session, struct vgg_error *error)
     struct train_options *given = &session->given;
     struct facts *facts = &session->view.facts;
     const char *network = asks_for_network(given);
-    static char why[80];
 
     facts->why = "";
     if (given->base != NULL)
@@ -197,8 +198,9 @@ static enum vgg_status choose(struct session *session, struct vgg_error *error)
     if (given->freeze != NULL)
         return choose_base(session, error);
     if (network != NULL) {
-        snprintf(why, sizeof why, ": a network from random weights, for which --%s asks", network);
-        facts->why = why;
+        snprintf(session->why, sizeof session->why,
+                 ": a network from random weights, for which --%s asks", network);
+        facts->why = session->why;
         return choose_network(session, error);
     }
     if (session->census.least < PICTURES_ENOUGH)

@@ -144,7 +144,7 @@ static enum vgg_status fail_classes(const char *directory, const struct census *
 {
     const struct vgg_walk walk = {.on_picture = count_picture, .user = &(size_t){0}};
     const size_t *pictures = walk.user;
-    char found[320] = "no class folder with pictures";
+    char found[320] = "no class folder with pictures (JPEG, PNG or WebP)";
 
     say_others(directory);
     (void)vgg_walk_pictures(directory, &walk, NULL);

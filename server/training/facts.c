@@ -36,13 +36,16 @@ size_t facts_wrong(const struct vgg_train_result *result, double interval[2])
     return wrong;
 }
 
+double facts_chance(const struct facts *facts)
+{
+    return 1 - (double)facts->census->most / (double)facts->census->pictures;
+}
+
 bool facts_poor(const struct facts *facts, const struct vgg_train_result *result)
 {
-    const struct census *census = facts->census;
-    double chance = 1 - (double)census->most / (double)census->pictures;
-
     return facts->base->kind == BASE_EMBEDDED && facts_measured(result) &&
-           (result->error > poor_error || result->error > poor_part_of_chance * chance);
+           (result->error > poor_error ||
+            result->error > poor_part_of_chance * facts_chance(facts));
 }
 
 double facts_reject(const struct vgg_train_result *result)

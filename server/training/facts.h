@@ -30,10 +30,10 @@ const char *freeze_word(enum vgg_freeze freeze, uint32_t blocks);
 bool facts_measured(const struct vgg_train_result *result);
 size_t facts_wrong(const struct vgg_train_result *result, double interval[2]);
 
-/*
- * Is a result of the embedded base poor: more than a fifth wrong, or more than half of what always
- * naming the largest class leaves wrong?
- */
+/* What always naming the largest class leaves wrong, 0..1. */
+double facts_chance(const struct facts *facts);
+
+/* Is a result of the embedded base poor: more than a fifth wrong, or more than half of chance? */
 bool facts_poor(const struct facts *facts, const struct vgg_train_result *result);
 
 /* The typicality below which an answer is unknown: so few known pictures allow no lower one. */

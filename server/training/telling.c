@@ -13,6 +13,8 @@
 #include "training/command_line.h"
 #include "training/telling_json.h"
 
+static const double enough_error = 0.05; /* with less nobody asks for more */
+
 enum { SAID_BYTES = 3 * BASE_PATH_BYTES, TIME_BYTES = 32 };
 
 /* ---------------------------------------------------------------- words ---------------------- */
@@ -65,17 +67,15 @@ static void say_base(const struct facts *facts)
 {
     switch (facts->base->kind) {
     case BASE_PUBLISHED:
-        say("base: %s, the published network, which has seen a thousand kinds of things%s",
-            facts->base->path, facts->why);
+        say("base: %s%s", facts->base->path, facts->why);
+        say("  the published network, which has seen a thousand kinds of things");
         break;
     case BASE_EMBEDDED:
         say("base: the model inside this program%s", facts->why);
-        say("  It has seen six kinds of rubbish, one object on plain ground each: good for "
-            "materials "
-            "and plain");
-        say("  objects, poor for most else. The published VGG-16 is far better; this brings it "
-            "(553 "
-            "MB, once):");
+        say("  It has seen six kinds of rubbish, one thing on plain ground each: good for "
+            "materials,");
+        say("  poor for most else. The published VGG-16 is far better; this brings it (553 MB, "
+            "once):");
         say_fetch("vgg16");
         break;
     default:
@@ -178,11 +178,18 @@ static void say_error(const struct facts *facts, const struct vgg_train_result *
     if (!facts_measured(result))
         return;
     wrong = facts_wrong(result, interval);
-    say("%zu of %zu %s wrong%s: %.1f %% (with 95 %% certainty from %.1f to %.1f %%)", wrong,
-        result->measured,
+    say("%zu of %zu %s wrong%s: %.1f %% (%.1f to %.1f with 95 %% certainty; always naming the "
+        "largest "
+        "class: %.1f)",
+        wrong, result->measured,
         facts->plan.folds != 0 || facts->plan.validation == 0 ? "pictures" : "validation pictures",
         facts->plan.folds != 0 ? " when left out" : "", 100 * result->error, 100 * interval[0],
-        100 * interval[1]);
+        100 * interval[1], 100 * facts_chance(facts));
+    if (facts->plan.freeze == VGG_FREEZE_FEATURES && facts->base->kind != BASE_EMBEDDED &&
+        result->error > enough_error)
+        say("  for fewer: more pictures, or the same with --freeze 4, which trains more layers and "
+            "takes "
+            "longer");
 }
 
 /* With one temperature for all scores. */
@@ -190,9 +197,9 @@ static void say_calibration(const struct vgg_train_result *result)
 {
     if (!(result->temperature > 0) || result->ece[1] < 0)
         return;
-    say("scores are %.1f %% from the truth in the mean (%.1f %% before calibration; chance alone, "
-        "with "
-        "so few pictures: %.1f %%)",
+    say("a score is off by %.1f %% in the mean (%.1f before calibration; by chance, of so few "
+        "pictures: "
+        "%.1f)",
         100 * result->ece[1], 100 * result->ece[0], 100 * result->ece_noise);
 }
 
@@ -281,7 +288,7 @@ void telling_result(const struct facts *facts, const struct vgg_train_result *re
             say("%s holds epoch %" PRIu32 ", validation error %.2f%%", facts->output,
                 result->best_epoch, 100 * result->best_error);
         else
-            say("%s is the model", facts->output);
+            say("%s is written", facts->output);
         if (facts->report != NULL)
             say("%s shows the mistakes, in a browser", facts->report);
         say_serving(facts);

@@ -349,7 +349,8 @@ static void refuses_bad_data(void **state)
     refuse(work_file("nowhere"), model, none, strerror(ENOENT));
     set = work_file("one");
     assert_int_equal(mkdir(set, 0700), 0);
-    refuse(set, model, none, "no class folder with pictures, and at least 2 are needed");
+    refuse(set, model, none,
+           "no class folder with pictures (JPEG, PNG or WebP), and at least 2 are needed");
     photo_put(set, "only", "x.jpg", "no picture", 10);
     refuse(set, model, none, "one class folder with pictures (only), and at least 2 are needed");
     set = work_file("hollow");

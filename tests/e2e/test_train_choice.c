@@ -90,7 +90,7 @@ static void names_the_model(void **state)
     assert_true(exists("mugs.safetensors"));
     output_free(&output);
     refuse((const char *[]){"--base", model_narrow(), set, NULL},
-           "mugs.safetensors is there already: -o mugs.safetensors replaces it");
+           "mugs.safetensors is there already: -o with this name replaces it");
 }
 
 /* The embedded model is a poor base for these, which the last line says. */
