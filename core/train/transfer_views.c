@@ -137,6 +137,8 @@ static enum vgg_status compute(struct vgg_transfer *transfer, uint64_t bytes,
         seconds *= (double)frozen->macs / (double)(macs - frozen->macs);
     status = tell_plan(transfer, frozen->macs != 0 ? seconds : 0, bytes, error);
     transfer->planned = true;
+    if (macs != 0)
+        show_views(transfer, frozen->done, frozen->pictures_n * frozen->views);
     return status == VGG_OK ? vgg_frozen_compute(frozen, SIZE_MAX, error) : status;
 }
 
