@@ -173,10 +173,12 @@ struct vgg_train_result {
 
 /*
  * Train on DIR/class/picture and write the model of least validation error (of equal ones, least
- * loss). The same options, data and kernels give the same bits, also when stopped and resumed.
- * Errors: BAD_ARGUMENT (no dir, output or checkpoint; options, data, a checkpoint of others), IO
- * (the old files stay whole), NO_MEMORY, BAD_MODEL (a broken init_from or checkpoint; training
- * diverged), CANCELLED (by `stop`). *result is filled in any case.
+ * loss); with VGG_FREEZE_FEATURES that of the last layer which left-out pictures choose, on the
+ * base's own bytes. The same options, data and kernels give the same bits, also when stopped and
+ * resumed. Errors: BAD_ARGUMENT (no dir or output, no checkpoint but with VGG_FREEZE_FEATURES;
+ * options, also those that differ from the base; data; a checkpoint of others), IO (the old files
+ * stay whole), NO_MEMORY, BAD_MODEL (a broken base, init_from or checkpoint; training diverged),
+ * CANCELLED (by `stop`; what is in a features cache stays). *result is filled in any case.
  */
 enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
                           struct vgg_train_result *result, struct vgg_error *error);

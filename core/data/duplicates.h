@@ -12,8 +12,8 @@
 /*
  * Group the pictures of one or several sets (what is trained on, what is validated on), numbered
  * through in the order of the sets. group[i] is the first picture that coincides with picture i,
- * itself or by way of others; i where there is none before it. copy[i], unless NULL: it is an
- * earlier picture once more, of the same bytes or the same pixels. Labels are not looked at.
+ * itself or by way of others; i where there is none before it. copy[i]: it is an earlier
+ * picture once more, of the same bytes or the same pixels. Labels are not looked at.
  *
  * Every pair is compared, by 64 bits each. The result does not depend on the team's threads.
  * Errors: NO_MEMORY.

@@ -20,6 +20,7 @@ struct vgg_transfer {
     const struct vgg_example **pictures; /* of train, validation, unknown; owned */
     size_t known_n, pictures_n;          /* of train and validation; of all */
     struct vgg_frozen frozen;            /* of all pictures, at the test scales */
+    bool planned;                        /* the plan has been told: progress may be */
     float *means;                        /* [pictures_n][features], over views; owned */
     uint32_t *labels;                    /* [known_n]; owned */
     double *weights;                     /* [known_n], of the loss; owned; NULL: all 1 */

@@ -10,16 +10,17 @@
 #include "frozen/cache.h"
 #include "train/transfer_state.h"
 
-enum { MEASURED = 4 /* pictures, whose time predicts that of the others */ };
+enum { MEASURED = 2 /* pictures, whose time predicts that of the others */ };
 
 /* ---------------------------------------------------------------- callbacks ------------------ */
 
 static void show_views(void *user, size_t done, size_t views)
 {
-    const struct vgg_train_options *settings = &((struct vgg_transfer *)user)->settings;
+    const struct vgg_transfer *transfer = user;
+    const struct vgg_train_options *settings = &transfer->settings;
     const struct vgg_train_features features = {.done = done, .views = views};
 
-    if (settings->on_features != NULL)
+    if (transfer->planned && settings->on_features != NULL)
         settings->on_features(settings->user, &features);
 }
 
@@ -135,6 +136,9 @@ static enum vgg_status compute(struct vgg_transfer *transfer, uint64_t bytes,
     if (frozen->macs != 0)
         seconds *= (double)frozen->macs / (double)(macs - frozen->macs);
     status = tell_plan(transfer, frozen->macs != 0 ? seconds : 0, bytes, error);
+    transfer->planned = true;
+    if (macs != 0)
+        show_views(transfer, frozen->done, frozen->pictures_n * frozen->views);
     return status == VGG_OK ? vgg_frozen_compute(frozen, SIZE_MAX, error) : status;
 }
 

@@ -108,6 +108,7 @@ static void on_features(void *user, const struct vgg_train_features *features)
 {
     struct told *told = user;
 
+    assert_true(told->plans >= 1);
     assert_true(features->done <= features->views);
     told->views = features->done;
 }
