@@ -1,4 +1,7 @@
-/* L-BFGS with a line search by slopes, which a convex function makes monotone. */
+/*
+ * L-BFGS with a line search that only shortens steps: along any step the slope of a convex function
+ * rises, so even a short one tells of the curvature.
+ */
 #include "fit/lbfgs.h"
 
 #include <math.h>
@@ -10,8 +13,8 @@
 
 enum { TRIALS = 25 }; /* of one line search; each shrinks its interval by a tenth at least */
 
-static const double DECREASE = 1e-4, FLATTER = 0.9; /* Wolfe's conditions */
-static const double NOISE = 1e-7; /* of a loss whose scores are floats, relative */
+static const double DECREASE = 1e-4; /* part of the slope that is to be gained (Armijo) */
+static const double NOISE = 1e-7;    /* of a loss whose scores are floats, relative */
 
 uint64_t vgg_lbfgs_bytes(size_t n)
 {
@@ -161,9 +164,6 @@ static void begin_search(struct vgg_lbfgs *solver)
         choose_direction(solver);
         solver->slope = vgg_dot(solver->from_gradient, solver->direction, solver->n);
     }
-    solver->low = 0;
-    solver->low_slope = solver->slope;
-    solver->high = INFINITY;
     solver->at = 1;
     solver->trials = 1;
     move(solver);
@@ -179,32 +179,17 @@ static bool decreased(const struct vgg_lbfgs *solver, double loss, double slope)
             slope <= (2 * DECREASE - 1) * solver->slope);
 }
 
-/* Where the line through both slopes is zero, not too near an end. */
-static double between(const struct vgg_lbfgs *solver)
+/* A shorter step, to where the line through both slopes is zero; false: this one is good. */
+static bool shorten(struct vgg_lbfgs *solver, double loss)
 {
-    double width = solver->high - solver->low, part = 0.1;
-
-    if (isfinite(solver->high_slope) && solver->high_slope > solver->low_slope)
-        part = -solver->low_slope / (solver->high_slope - solver->low_slope);
-    return solver->low + width * fmin(fmax(part, 0.1), 0.9);
-}
-
-/* Narrow the interval of the step by what was computed at it; false: the step is good. */
-static bool narrow(struct vgg_lbfgs *solver, double loss)
-{
-    double slope = vgg_dot(solver->gradient, solver->direction, solver->n);
+    double slope = vgg_dot(solver->gradient, solver->direction, solver->n), part = 0.1;
     bool finite = isfinite(loss) && isfinite(slope);
 
-    if (!finite || !decreased(solver, loss, slope)) {
-        solver->high = solver->at;
-        solver->high_slope = finite ? slope : INFINITY;
-    } else if (slope < FLATTER * solver->slope) {
-        solver->low = solver->at;
-        solver->low_slope = slope;
-    } else {
+    if (finite && decreased(solver, loss, slope))
         return false;
-    }
-    solver->at = isfinite(solver->high) ? between(solver) : 3 * solver->at;
+    if (finite && slope > solver->slope)
+        part = -solver->slope / (slope - solver->slope);
+    solver->at *= fmin(fmax(part, 0.1), 0.9);
     return true;
 }
 
@@ -232,7 +217,7 @@ bool vgg_lbfgs_step(struct vgg_lbfgs *solver, double loss, double enough)
 {
     solver->steps++;
     if (solver->trials > 0) {
-        if (narrow(solver, loss)) {
+        if (shorten(solver, loss)) {
             if (solver->trials++ == TRIALS)
                 return give_up(solver);
             move(solver);

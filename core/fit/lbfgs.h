@@ -20,8 +20,7 @@ struct vgg_lbfgs {
     /* Where the line search began, and its direction. */
     double *from, *from_gradient, *direction; /* [n] */
     double from_loss, slope;
-    double at;                               /* x = from + at * direction */
-    double low, high, low_slope, high_slope; /* the step is between these; high may be infinite */
+    double at; /* x = from + at * direction */
     unsigned trials;
     /* How x and the gradient changed in the last steps, a ring. */
     float *change, *gradient_change; /* [VGG_LBFGS_PAIRS][n] */

@@ -91,13 +91,16 @@ static void extremes_have_bounds(void **state)
     double temperature, out[FEW * 2];
 
     (void)state;
-    for (size_t i = 0; i < FEW; i++) {
+    for (size_t i = 0; i < FEW * 2; i++) {
         rows[2 * i] = 1;
         rows[2 * i + 1] = 0;
     }
-    assert_int_equal(vgg_temperature_fit(&logits, teams[1], &temperature, NULL), VGG_OK);
-    vgg_temperature_apply(&logits, temperature, teams[1], out);
-    assert_true(fabs(out[0] - (FEW + 1.0) / (FEW + 2)) < 1e-3);
+    for (logits.views = 2; logits.views > 0; logits.views--) {
+        assert_int_equal(vgg_temperature_fit(&logits, teams[1], &temperature, NULL), VGG_OK);
+        vgg_temperature_apply(&logits, temperature, teams[1], out);
+        assert_true(fabs(out[0] - (FEW + 1.0) / (FEW + 2)) < 1e-3);
+    }
+    logits.views = 1;
     for (size_t i = 0; i < FEW; i++)
         rows[2 * i + 1] = 2;
     assert_int_equal(vgg_temperature_fit(&logits, teams[1], &temperature, NULL), VGG_OK);
