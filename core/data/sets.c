@@ -27,34 +27,20 @@ static size_t smallest_class(const struct vgg_dataset *dataset)
     return least;
 }
 
-/* Of all sets. */
+/* Of all pictures that there are in the sets. */
 static enum vgg_status find_duplicates(struct vgg_sets *sets, struct vgg_team *team,
                                        struct vgg_error *error)
 {
     const struct vgg_dataset *const all[] = {&sets->train, &sets->validation, &sets->unknown};
     size_t n = sets->train.examples_n + sets->validation.examples_n + sets->unknown.examples_n;
 
+    free(sets->group);
+    free(sets->copy);
     sets->group = vgg_alloc(n, sizeof *sets->group);
     sets->copy = vgg_alloc(n, sizeof *sets->copy);
     if (sets->group == NULL || sets->copy == NULL)
         return vgg_fail_memory(error);
     return vgg_duplicates_find(all, 3, team, sets->group, sets->copy, error);
-}
-
-static enum vgg_status set_aside(struct vgg_sets *sets, const struct vgg_train_options *settings,
-                                 struct vgg_team *team, struct vgg_error *error)
-{
-    const struct vgg_dataset *const train = &sets->train;
-    size_t *group = vgg_alloc(train->examples_n, sizeof *group);
-    enum vgg_status status = group != NULL
-                                 ? vgg_duplicates_find(&train, 1, team, group, NULL, error)
-                                 : vgg_fail_memory(error);
-
-    if (status == VGG_OK)
-        status = vgg_dataset_split(&sets->train, settings->validation_fraction, settings->seed,
-                                   group, &sets->validation, error);
-    free(group);
-    return status;
 }
 
 /* A group's first picture comes before the others, so those of train name none of another set. */
@@ -69,6 +55,36 @@ static enum vgg_status make_folds(struct vgg_sets *sets, const struct vgg_train_
                              error);
 }
 
+/* Those set aside are numbered after the others, so duplicates are found once more. */
+static enum vgg_status set_aside(struct vgg_sets *sets, const struct vgg_train_options *settings,
+                                 struct vgg_team *team, struct vgg_error *error)
+{
+    enum vgg_status status =
+        vgg_dataset_split(&sets->train, settings->validation_fraction, settings->seed, sets->group,
+                          &sets->validation, error);
+
+    return status == VGG_OK ? find_duplicates(sets, team, error) : status;
+}
+
+/* What is unknown there joins the others. */
+static enum vgg_status open_validation(struct vgg_sets *sets,
+                                       const struct vgg_train_options *settings,
+                                       struct vgg_dataset_options *options, struct vgg_team *team,
+                                       struct vgg_error *error)
+{
+    struct vgg_dataset unknown = {0};
+    enum vgg_status status;
+
+    options->classes = (const char *const *)sets->train.classes;
+    options->classes_n = sets->train.classes_n;
+    options->unknown = &unknown;
+    status = vgg_dataset_open(settings->validation, options, team, &sets->validation, error);
+    if (status == VGG_OK)
+        status = vgg_dataset_append(&sets->unknown, &unknown, error);
+    vgg_dataset_fini(&unknown);
+    return status;
+}
+
 enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
                               const struct vgg_train_options *settings, bool folds,
                               struct vgg_team *team, struct vgg_error *error)
@@ -80,27 +96,19 @@ enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
                                           .on_ignore = settings->on_ignore,
                                           .user = settings->user};
     enum vgg_status status = vgg_dataset_open(dir, &options, team, &sets->train, error);
-    struct vgg_dataset unknown = {0};
 
     if (status != VGG_OK)
         return status;
     vgg_dataset_digest(&sets->train, sets->digest);
-    folds = folds && settings->validation == NULL && smallest_class(&sets->train) < FOLDS_BELOW;
-    if (settings->validation != NULL) {
-        options.classes = (const char *const *)sets->train.classes;
-        options.classes_n = sets->train.classes_n;
-        options.unknown = &unknown;
-        status = vgg_dataset_open(settings->validation, &options, team, &sets->validation, error);
-        if (status == VGG_OK)
-            status = vgg_dataset_append(&sets->unknown, &unknown, error);
-        vgg_dataset_fini(&unknown);
-    } else if (!folds)
-        status = set_aside(sets, settings, team, error);
+    if (settings->validation != NULL)
+        status = open_validation(sets, settings, &options, team, error);
     if (status == VGG_OK)
         status = find_duplicates(sets, team, error);
-    if (status == VGG_OK && folds)
-        status = make_folds(sets, settings, error);
-    return status;
+    if (status != VGG_OK || settings->validation != NULL)
+        return status;
+    return folds && smallest_class(&sets->train) < FOLDS_BELOW
+               ? make_folds(sets, settings, error)
+               : set_aside(sets, settings, team, error);
 }
 
 void vgg_sets_fini(struct vgg_sets *sets)
