@@ -74,6 +74,7 @@ static void made_copies(void **state)
          .right = .975,
          .bottom = .975,
          .gain = 1.1},
+        {.width = 96, .height = 72, .top = .05, .right = .95, .bottom = 1, .gain = 0.4},
         {.width = 96, .height = 68, .top = .05, .right = 1, .bottom = 1, .gain = 1},
     };
 

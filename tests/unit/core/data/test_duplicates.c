@@ -13,10 +13,10 @@ static struct vgg_example pictures[PICTURES_MAX];
 static struct vgg_dataset set = {.examples = pictures};
 
 /* One more picture of the set, as if it had been read. */
-static void add(uint64_t seed, const struct pattern_view *view, uint32_t label)
+static void add_pattern(const struct pattern *pattern, const struct pattern_view *view,
+                        uint32_t label)
 {
-    struct pattern pattern = pattern_make(seed);
-    struct vgg_image *image = pattern_draw(&pattern, view);
+    struct vgg_image *image = pattern_draw(pattern, view);
     struct vgg_example *example = &pictures[set.examples_n];
 
     assert_true(set.examples_n < PICTURES_MAX);
@@ -28,6 +28,13 @@ static void add(uint64_t seed, const struct pattern_view *view, uint32_t label)
     snprintf(example->sha256, sizeof example->sha256, "%zu", set.examples_n);
     set.examples_n++;
     vgg_image_destroy(image);
+}
+
+static void add(uint64_t seed, const struct pattern_view *view, uint32_t label)
+{
+    struct pattern pattern = pattern_make(seed);
+
+    add_pattern(&pattern, view, label);
 }
 
 static void find(const struct vgg_dataset *const *sets, size_t sets_n, size_t *group, bool *copy)
@@ -89,6 +96,31 @@ static void groups(void **state)
     add(3, &crops[1], 0); /* between the first and the third */
     add(3, &crops[3], 0); /* between the third and the last */
     expect((const int[]){0, 1, 2, 0, 4, 2, 0, 2, 8, 2, 2}, 11);
+}
+
+/* Other things in one light differ in few bits of the hash. */
+static void one_light(void **state)
+{
+    int expected[10], near = 0;
+
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        struct pattern light = pattern_make(1), thing = pattern_make(100 + (uint64_t)i);
+
+        for (unsigned wave = 8; wave < PATTERN_WAVES; wave++) { /* of eight periods */
+            light.x[wave] = 50 * cos(thing.phase[wave]);
+            light.y[wave] = 50 * sin(thing.phase[wave]);
+            memcpy(light.strength[wave], thing.strength[wave], sizeof *light.strength);
+        }
+        add_pattern(&light, &pattern_whole, 0);
+        expected[i] = i;
+    }
+    for (int i = 0; i < 10; i++)
+        for (int j = 0; j < i; j++)
+            near += __builtin_popcountll(pictures[i].fingerprint.hash ^
+                                         pictures[j].fingerprint.hash) <= 16;
+    assert_true(near >= 5);
+    expect(expected, 10);
 }
 
 /* The same bytes, or the same pixels in another file; blank pictures are copies of each other. */
@@ -208,9 +240,9 @@ static int empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(groups, empty),           cmocka_unit_test_setup(copies, empty),
-        cmocka_unit_test_setup(leaks_and_labels, empty), cmocka_unit_test_setup(many, empty),
-        cmocka_unit_test_setup(without_memory, empty),
+        cmocka_unit_test_setup(groups, empty), cmocka_unit_test_setup(one_light, empty),
+        cmocka_unit_test_setup(copies, empty), cmocka_unit_test_setup(leaks_and_labels, empty),
+        cmocka_unit_test_setup(many, empty),   cmocka_unit_test_setup(without_memory, empty),
     };
 
     return cmocka_run_group_tests(tests, pools_start, pools_stop);
