@@ -139,9 +139,9 @@ struct vgg_train_options {
     enum vgg_status (*on_plan)(void *user, const struct vgg_train_plan *plan,
                                struct vgg_error *error);
     void (*on_features)(void *user, const struct vgg_train_features *features);
-    /* Of each picture, at the end; `classes` are their names. */
-    void (*on_picture)(void *user, const struct vgg_train_picture *picture);
+    /* At the end, the names of the classes, and then what became of each picture. */
     void (*on_classes)(void *user, const char *const *classes, size_t classes_n);
+    void (*on_picture)(void *user, const struct vgg_train_picture *picture);
     void (*on_step)(void *user, const struct vgg_train_progress *progress);
     void (*on_epoch)(void *user, const struct vgg_train_epoch *epoch);
     bool (*stop)(void *user); /* asked after each step: true saves the state and ends */
