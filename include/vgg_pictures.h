@@ -5,10 +5,10 @@
  * A picture is a regular file, or a link to one, whose name ends like a JPEG's, PNG's or WebP's.
  * What is left out is told, with the reason. It is `lost` where it might have been a picture or
  * hold some and cannot be read: a link that leads nowhere, a directory without permission or nested
- * too deep. The rest is no picture: hidden names, the leavings of archivers and file managers,
- * other files, FIFOs, sockets and devices; and links to directories, which are not entered, so that
- * no walk goes round. Names are met in bytewise order of their paths, whatever the file system
- * says.
+ * too deep. The rest is no picture to us: formats that are not read, hidden names, the leavings of
+ * archivers and file managers, other files, FIFOs, sockets and devices; and links to directories,
+ * which are not entered, so that no walk goes round. Names are met in bytewise order of their
+ * paths, whatever the file system says.
  */
 #ifndef VGG_PICTURES_H
 #define VGG_PICTURES_H
@@ -29,7 +29,8 @@ struct vgg_walk {
     /* Something is left out. `reason` is static, or as strerror gives it. */
     enum vgg_status (*on_left_out)(void *user, const char *path, const char *reason, bool lost);
     /*
-     * A class folder, before its first picture; without it any name is a class. *known, which is
+     * A class folder, before its first picture, or at its end where all of them are of formats that
+     * are not read; without it any name is a class. *known, which is
      * true, says whether this one is: else its pictures are not told.
      */
     enum vgg_status (*on_class)(void *user, const char *path, const char *name, bool *known);

@@ -25,7 +25,7 @@ struct search {
     uint64_t *hashes;                    /* [n] */
     size_t n, first;                     /* picture of the block */
     size_t *group; /* [n]: on the way, a member before each, its own index at the first one */
-    bool *copy; /* [n], or NULL */
+    bool *copy;    /* [n], or NULL */
     bool *near; /* [BLOCK][n]: the picture of the block coincides with this group, by its first */
 };
 

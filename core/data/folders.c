@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -229,18 +228,6 @@ enum vgg_status vgg_folders_settle(const char *dir, const struct vgg_dataset_opt
 
 /* ---------------------------------------------------------------- the folders ---------------- */
 
-/* Of what people give in a directory's place, an archive of it is the likeliest. */
-static enum vgg_status check_directory(const char *dir, struct vgg_error *error)
-{
-    struct stat info;
-
-    if (stat(dir, &info) == 0 && S_ISREG(info.st_mode))
-        return vgg_fail(
-            error, VGG_IO,
-            "%.200s: a file, not a directory (an archive is to be unpacked first): " LAYOUT, dir);
-    return VGG_OK;
-}
-
 enum vgg_status vgg_folders_find(const char *dir, const struct vgg_dataset_options *options,
                                  struct vgg_dataset *dataset, struct vgg_error *error)
 {
@@ -250,9 +237,9 @@ enum vgg_status vgg_folders_find(const char *dir, const struct vgg_dataset_optio
                                   .on_picture = find_picture,
                                   .on_left_out = find_other,
                                   .user = &finding};
-    enum vgg_status status = check_directory(dir, error);
+    enum vgg_status status = VGG_OK;
 
-    if (status == VGG_OK && options->classes != NULL)
+    if (options->classes != NULL)
         status = vgg_dataset_set_classes(dataset, options->classes, options->classes_n, error);
     if (status == VGG_OK)
         status = vgg_walk_classes(dir, &walk, error);

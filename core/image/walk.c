@@ -17,24 +17,42 @@
 enum { DEPTH_MAX = 64, FIRST_ITEMS = 64 };
 
 static const char hidden[] = "hidden", junk[] = "of an archiver or a file manager",
-                  unlike[] = "not a picture's name", irregular[] = "not a regular file",
-                  link_to[] = "a link to a directory", deep[] = "nested too deep",
-                  loose[] = "not in a class folder", round_about[] = "a link to where it is",
+                  unlike[] = "not a picture's name",
+                  foreign[] = "of a format that is not read: convert it to JPEG",
+                  irregular[] = "not a regular file", link_to[] = "a link to a directory",
+                  deep[] = "nested too deep", loose[] = "not in a class folder",
+                  round_about[] = "a link to where it is",
                   empty[] = "a class folder without pictures";
 
 /* ---------------------------------------------------------------- names ---------------------- */
 
+static bool ends_like(const char *name, const char *const *endings)
+{
+    const char *ending = strrchr(name, '.');
+
+    for (; ending != NULL && *endings != NULL; endings++)
+        if (strcasecmp(ending, *endings) == 0)
+            return true;
+    return false;
+}
+
 /* Those of Pillow, and what browsers save as. */
 static bool looks_like_picture(const char *name)
 {
-    static const char *const endings[] = {".jpg", ".jpeg",  ".jpe", ".jfif", ".jif",
-                                          ".pjp", ".pjpeg", ".png", ".apng", ".webp"};
-    const char *ending = strrchr(name, '.');
+    static const char *const endings[] = {".jpg",   ".jpeg", ".jpe",  ".jfif", ".jif", ".pjp",
+                                          ".pjpeg", ".png",  ".apng", ".webp", NULL};
 
-    for (size_t i = 0; ending != NULL && i < sizeof endings / sizeof *endings; i++)
-        if (strcasecmp(ending, endings[i]) == 0)
-            return true;
-    return false;
+    return ends_like(name, endings);
+}
+
+/* What telephones, cameras and scanners write beside. */
+static bool looks_foreign(const char *name)
+{
+    static const char *const endings[] = {
+        ".heic", ".heif", ".hif", ".avif", ".tif", ".tiff", ".bmp", ".gif", ".jxl", ".jp2",
+        ".dng",  ".cr2",  ".cr3", ".nef",  ".arw", ".orf",  ".rw2", ".raf", NULL};
+
+    return ends_like(name, endings);
 }
 
 /* Why a name is passed over, whatever it names; NULL where it is not. */
@@ -168,7 +186,8 @@ static void sort(struct entries *entries, int (*order)(const void *, const void 
 struct walking {
     const struct vgg_walk *walk;
     struct vgg_error *error;
-    size_t pictures, unread; /* below a class folder, of directories */
+    /* Below a class folder: pictures, those of other formats, directories. */
+    size_t pictures, foreigners, unread;
     /* Of classes. */
     const struct entry *folder;
     bool known;
@@ -232,6 +251,10 @@ static enum vgg_status walk_entry(struct walking *walking, const struct entry *e
         return leave_out(walking, entry->path, irregular, false);
     if (may_be_directory(entry) || (entry->kind == UNKNOWN && picture))
         return leave_out(walking, entry->path, strerror(entry->code), true);
+    if (!picture && looks_foreign(entry->name)) {
+        walking->foreigners++;
+        return leave_out(walking, entry->path, foreign, false);
+    }
     if (!picture)
         return leave_out(walking, entry->path, unlike, false);
     return meet_picture(walking, entry->path);
@@ -250,8 +273,12 @@ static enum vgg_status walk_entries(struct walking *walking, struct entries *ent
 
 static enum vgg_status fail_reading(const char *directory, int code, struct vgg_error *error)
 {
-    return code == ENOMEM ? vgg_fail_memory(error)
-                          : vgg_fail(error, VGG_IO, "%s: %s", directory, strerror(code));
+    /* Of what people give in a directory's place, an archive of it is the likeliest. */
+    const char *advice = code == ENOTDIR ? " (an archive is to be unpacked first)" : "";
+
+    if (code == ENOMEM)
+        return vgg_fail_memory(error);
+    return vgg_fail(error, VGG_IO, "%s: %s%s", directory, strerror(code), advice);
 }
 
 /* What cannot be read is left out, but not for want of memory or descriptors. */
@@ -341,11 +368,13 @@ static enum vgg_status walk_class(struct walking *walking, const char *top,
     if (entry->kind == LINK_TO_DIRECTORY && leads_up(entry->path, top))
         return leave_out(walking, entry->path, round_about, false);
     walking->folder = entry;
-    walking->pictures = walking->unread = 0;
+    walking->pictures = walking->foreigners = walking->unread = 0;
     status = walk_below(walking, entry->path, 1);
-    if (status == VGG_OK && walking->pictures == 0 && walking->unread == 0)
-        status = leave_out(walking, entry->path, empty, false);
-    return status;
+    if (status != VGG_OK || walking->pictures != 0)
+        return status;
+    if (walking->foreigners != 0)
+        return meet_class(walking);
+    return walking->unread == 0 ? leave_out(walking, entry->path, empty, false) : VGG_OK;
 }
 
 static enum vgg_status fail_strangers(struct walking *walking, const char *directory)

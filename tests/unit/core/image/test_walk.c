@@ -144,11 +144,13 @@ static void names_and_order(void **state)
 
     (void)state;
     touch_all(names);
-    expect_pictures(root, "+ B.WebP\n+ a-b.jpe\n+ a.jpg\n+ a.png/m.png\n+ a/b/c.JFIF\n+ a/z.png\n"
-                          "+ c.jpeg\n+ d.jif\n+ e.pjpeg\n+ f.pjp\n+ g.APNG\n"
-                          "- h: not a picture's name\n- i.gif: not a picture's name\n"
-                          "- jpg: not a picture's name\n- k.jpg.gz: not a picture's name\n"
-                          "- l.heic: not a picture's name\n");
+    expect_pictures(
+        root,
+        "+ B.WebP\n+ a-b.jpe\n+ a.jpg\n+ a.png/m.png\n+ a/b/c.JFIF\n+ a/z.png\n"
+        "+ c.jpeg\n+ d.jif\n+ e.pjpeg\n+ f.pjp\n+ g.APNG\n"
+        "- h: not a picture's name\n- i.gif: of a format that is not read: convert it to JPEG\n"
+        "- jpg: not a picture's name\n- k.jpg.gz: not a picture's name\n"
+        "- l.heic: of a format that is not read: convert it to JPEG\n");
     expect_pictures(path_of("a/b"), "+ a/b/c.JFIF\n");
 }
 
@@ -267,7 +269,7 @@ static void the_top(void **state)
     assert_non_null(strstr(error.text, "/nowhere: No such file"));
     error = (struct vgg_error){0};
     assert_int_equal(vgg_walk_classes(path_of("a.jpg"), &walk, &error), VGG_IO);
-    assert_non_null(strstr(error.text, "/a.jpg: Not a directory"));
+    assert_non_null(strstr(error.text, "/a.jpg: Not a directory (an archive is to be unpacked"));
     told[0] = '\0';
     answer = VGG_CANCELLED;
     assert_int_equal(vgg_walk_pictures(root, &walk, &error), VGG_CANCELLED);
@@ -280,8 +282,8 @@ static void the_top(void **state)
 static void folders(void **state)
 {
     static const char *const names[] = {
-        "a/1.jpg",       "a b/2.jpg", "loose.jpg",          "README", "c/x.txt",
-        "d/e/f/.hidden", ".g/3.jpg",  "__MACOSX/a/._1.jpg", NULL};
+        "a/1.jpg",  "a b/2.jpg",          "loose.jpg", "README",  "c/x.txt", "d/e/f/.hidden",
+        ".g/3.jpg", "__MACOSX/a/._1.jpg", "h/1.HEIC",  "h/x.txt", NULL};
 
     (void)state;
     touch_all(names);
@@ -289,7 +291,9 @@ static void folders(void **state)
                    "- __MACOSX: of an archiver or a file manager\n= a\n+ a/1.jpg\n= a b\n"
                    "+ a b/2.jpg\n- c/x.txt: not a picture's name\n"
                    "- c: a class folder without pictures\n- d/e/f/.hidden: hidden\n"
-                   "- d: a class folder without pictures\n- loose.jpg: not in a class folder\n");
+                   "- d: a class folder without pictures\n"
+                   "- h/1.HEIC: of a format that is not read: convert it to JPEG\n"
+                   "- h/x.txt: not a picture's name\n= h\n- loose.jpg: not in a class folder\n");
 }
 
 /* A link to a folder is one, but not to where everything is. */
