@@ -15,8 +15,9 @@
  * itself or by way of others; i where there is none before it. copy[i]: it is an earlier
  * picture once more, of the same bytes or the same pixels. Labels are not looked at.
  *
- * Every pair is compared, by 64 bits each. The result does not depend on the team's threads.
- * Errors: NO_MEMORY.
+ * Every pair is compared, by 64 bits each, and few more closely: some tens of thousands of pictures
+ * are well within reach (30,000 unlike ones take a thread a quarter of a minute, as many of things
+ * on one table two minutes). The result does not depend on the team's threads. Errors: NO_MEMORY.
  */
 enum vgg_status vgg_duplicates_find(const struct vgg_dataset *const *sets, size_t sets_n,
                                     struct vgg_team *team, size_t *group, bool *copy,

@@ -104,11 +104,14 @@ static void another_directory(void **state)
     put_class('a', 4, 1);
     put_class('b', 4, 1);
     assert_non_null(mkdtemp(other));
-    snprintf(command, sizeof command, "mkdir %s/b && cp %s/b/000-0.png %s/b", other, album, other);
+    album_png("_unknown/1.png", 61, 40);
+    snprintf(command, sizeof command,
+             "mkdir %s/b && cp %s/b/000-0.png %s/b && cp -r %s/_unknown %s", other, album, other,
+             album, other);
     assert_int_equal(system(command), 0);
     settings.validation = other;
     open_sets(&settings, true);
-    check_numbers(8, 1, 0, false);
+    check_numbers(8, 1, 2, false); /* unknown ones are of both */
     assert_int_equal(sets.validation.examples[0].label, 1);
     assert_int_equal(sets.group[8], 4); /* a leak */
     assert_true(sets.copy[8]);
