@@ -44,7 +44,7 @@ static void format_seconds(uint64_t seconds, char *text, size_t size)
         snprintf(text, size, "%llu:%02llu", minutes, rest);
 }
 
-/* What stands right of the bar. The time left goes by the mean of those that are done. */
+/* The time left goes by the mean of those that are done. */
 static void format_numbers(const struct progress *progress, char text[TEXT_BYTES])
 {
     char failed[40] = "", left[60] = "", time[40];
@@ -60,9 +60,26 @@ static void format_numbers(const struct progress *progress, char text[TEXT_BYTES
         format_seconds((uint64_t)(ns / NS_PER_S) + 1, time, sizeof time);
         snprintf(left, sizeof left, "  %s left", time);
     }
-    snprintf(text, TEXT_BYTES, "%s%s%zu/%zu  %3.0f%%%s%s", progress->note,
-             progress->note[0] != '\0' ? "  " : "", progress->done, progress->total,
+    snprintf(text, TEXT_BYTES, "%zu/%zu  %3.0f%%%s%s", progress->done, progress->total,
              100 * (double)progress->done / (double)progress->total, failed, left);
+}
+
+/* What stands right of the bar: the note, as many of its parts as there is room for, and numbers.
+ */
+static void format_text(const struct progress *progress, unsigned columns, char text[TEXT_BYTES])
+{
+    char numbers[TEXT_BYTES] = "", note[PROGRESS_NOTE_BYTES];
+
+    format_numbers(progress, numbers);
+    snprintf(note, sizeof note, "%s", progress->note);
+    while (note[0] != '\0' && strlen(note) + strlen(numbers) + 3 > columns) {
+        char *part = note, *next;
+
+        while ((next = strstr(part + 1, "  ")) != NULL)
+            part = next;
+        *part = '\0';
+    }
+    snprintf(text, TEXT_BYTES, "%s%s%.150s", note, note[0] != '\0' ? "  " : "", numbers);
 }
 
 void progress_say(const char *text)
@@ -79,7 +96,7 @@ void progress_show(struct progress *progress)
 
     if (!progress->shown || progress->done == progress->total)
         return;
-    format_numbers(progress, text);
+    format_text(progress, columns, text);
     room = columns > strlen(text) + 5 ? columns - strlen(text) - 5 : 0;
     room = room < BAR_MAX ? room : BAR_MAX;
     filled = room * progress->done / progress->total;

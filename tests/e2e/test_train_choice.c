@@ -19,6 +19,10 @@
 
 enum { ARGS_MAX = 24 };
 
+/* Test scales that are quickly computed, of the narrow model and of the embedded one. */
+#define SMALL "--scales", "32,48"
+#define LEAST "--scales", "128"
+
 static struct output train(const char *const *more)
 {
     const char *args[ARGS_MAX] = {"train"};
@@ -57,8 +61,8 @@ static bool exists(const char *path)
 static void tells_what_it_does(void **state)
 {
     const char *set = photo_set("set");
-    struct output output =
-        train((const char *[]){"--base", model_narrow(), "-o", "told.safetensors", set, NULL});
+    struct output output = train(
+        (const char *[]){SMALL, "--base", model_narrow(), "-o", "told.safetensors", set, NULL});
 
     (void)state;
     if (output.status != 0)
@@ -85,11 +89,11 @@ static void names_the_model(void **state)
 
     (void)state;
     snprintf(set, sizeof set, "%s/", photo_set("mugs"));
-    output = train((const char *[]){"--base", model_narrow(), set, NULL});
+    output = train((const char *[]){SMALL, "--base", model_narrow(), set, NULL});
     assert_int_equal(output.status, 0);
     assert_true(exists("mugs.safetensors"));
     output_free(&output);
-    refuse((const char *[]){"--base", model_narrow(), set, NULL},
+    refuse((const char *[]){SMALL, "--base", model_narrow(), set, NULL},
            "mugs.safetensors is there already: -o with this name replaces it");
 }
 
@@ -98,7 +102,7 @@ static void a_poor_result_ends_with_its_remedy(void **state)
 {
     const char *set = photo_set_alike("alike"), *line;
     struct output output =
-        train((const char *[]){"--base", "embedded", "-o", "poor.safetensors", set, NULL});
+        train((const char *[]){LEAST, "--base", "embedded", "-o", "poor.safetensors", set, NULL});
 
     (void)state;
     if (output.status != 0)
@@ -107,7 +111,7 @@ static void a_poor_result_ends_with_its_remedy(void **state)
     line = output.err;
     expect(line, "% wrong is poor: ");
     expect(line, "553 MB");
-    expect(line, " train --base embedded -o poor.safetensors ");
+    expect(line, " train --scales 128 --base embedded -o poor.safetensors ");
     expect(line, " --base vgg16\n");
     output_free(&output);
 }
@@ -115,8 +119,8 @@ static void a_poor_result_ends_with_its_remedy(void **state)
 static void tells_programs(void **state)
 {
     const char *set = photo_set("set");
-    struct output output = train(
-        (const char *[]){"--json", "--base", model_narrow(), "-o", "json.safetensors", set, NULL});
+    struct output output = train((const char *[]){"--json", SMALL, "--base", model_narrow(), "-o",
+                                                  "json.safetensors", set, NULL});
     json_t *plan, *result;
 
     (void)state;

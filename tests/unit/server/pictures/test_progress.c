@@ -50,6 +50,18 @@ static void show_passed(void)
     progress_show(&progress);
 }
 
+/* More than 80 columns hold. */
+static void show_long_note(void)
+{
+    struct progress progress;
+
+    progress_init(&progress, 3500);
+    snprintf(progress.note, sizeof progress.note,
+             "epoch 123/140  loss 0.741  best error 47.7%%  1234 images/s");
+    progress.done = 1234;
+    progress_show(&progress);
+}
+
 static void show_line(void)
 {
     progress_say("reading ...");
@@ -65,6 +77,9 @@ static void time_is_left(void **state)
     on_terminal(show_passed, text, sizeof text);
     assert_non_null(strstr(text, "9/10   90%"));
     assert_null(strstr(text, "left"));
+    on_terminal(show_long_note, text, sizeof text);
+    assert_non_null(strstr(text, "epoch 123/140  loss 0.741  best error 47.7%  1234/3500   35%  "));
+    assert_non_null(strstr(text, " left"));
     on_terminal(show_line, text, sizeof text);
     assert_non_null(strstr(text, "reading ..."));
 }
