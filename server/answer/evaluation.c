@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "process/clock.h"
+#include "vgg_typicality.h"
 
 static void fail(struct evaluation *evaluation, const struct vgg_error *error)
 {
@@ -176,6 +177,17 @@ void evaluation_end(struct evaluation *evaluation)
         fail(evaluation, &error);
     evaluation->wait_ns = vgg_job_wait_ns(evaluation->job);
     evaluation->infer_ns = vgg_job_run_ns(evaluation->job);
+}
+
+bool evaluation_get_typicality(const struct evaluation *evaluation, const struct vgg_model *model,
+                               const struct evaluation_params *params,
+                               struct evaluation_typicality *typicality)
+{
+    if (evaluation->failed || !vgg_job_typicality(evaluation->job, &typicality->p))
+        return false;
+    typicality->reject = vgg_reject_level(vgg_model_get_info(model), params->reject);
+    typicality->known = typicality->p >= typicality->reject;
+    return true;
 }
 
 void evaluation_fini(struct evaluation *evaluation)

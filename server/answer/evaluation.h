@@ -17,6 +17,7 @@ struct evaluation_params {
     bool views;    /* show each view's top-k */
     bool map;      /* show each view's class score map, of at most EVALUATION_MAP_CLASSES classes */
     bool features; /* show the image features */
+    double reject; /* level of typicality below which a picture is unknown; 0: the model's */
 };
 
 /* One image on its way. Zero-initialise. */
@@ -54,6 +55,20 @@ void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
 
 /* Wait for the result. Does nothing where the evaluation has failed already. */
 void evaluation_end(struct evaluation *evaluation);
+
+/*
+ * What the model's typicality says of the picture of a finished evaluation, for those who show it.
+ * False: nothing (vgg_job_typicality says where), or the evaluation has failed.
+ */
+struct evaluation_typicality {
+    double p;
+    double reject; /* the level that decides */
+    bool known;
+};
+
+bool evaluation_get_typicality(const struct evaluation *evaluation, const struct vgg_model *model,
+                               const struct evaluation_params *params,
+                               struct evaluation_typicality *typicality);
 
 void evaluation_fini(struct evaluation *evaluation);
 

@@ -249,6 +249,18 @@ static int set_problem(json_t *object, const struct problem *problem)
            set_string(object, "detail", problem->detail);
 }
 
+static int set_typicality(json_t *object, const struct json_answer *answer,
+                          const struct evaluation *evaluation)
+{
+    struct evaluation_typicality typicality;
+
+    if (!evaluation_get_typicality(evaluation, answer->model, answer->params, &typicality))
+        return 0;
+    return json_object_set_new(object, "typicality", json_real(typicality.p)) +
+           json_object_set_new(object, "reject", json_real(typicality.reject)) +
+           json_object_set_new(object, "known", json_boolean(typicality.known));
+}
+
 /* The fields of one image's answer, or of its problem. */
 static int set_evaluation(json_t *object, const struct json_answer *answer,
                           const struct evaluation *evaluation)
@@ -269,6 +281,7 @@ static int set_evaluation(json_t *object, const struct json_answer *answer,
     failed += json_object_set_new(
         object, "top",
         top_array(answer->model, vgg_job_posterior(evaluation->job), answer->params->top_k));
+    failed += set_typicality(object, answer, evaluation);
     if (answer->params->views)
         failed += json_object_set_new(object, "views", views_array(answer, evaluation));
     if (answer->params->map)

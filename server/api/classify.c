@@ -24,6 +24,7 @@ enum parameter {
     PARAMETER_VIEWS,
     PARAMETER_MAP,
     PARAMETER_FEATURES,
+    PARAMETER_REJECT,
     PARAMETERS_N
 };
 
@@ -48,6 +49,17 @@ static bool parse_top_k(const char *text, uint32_t *top_k)
     value = strtoull(text, NULL, 10);
     *top_k = value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
     return value >= 1;
+}
+
+/* Digits and a point: neither signs nor exponents, infinities or hexadecimal. */
+static bool parse_level(const char *text, double *level)
+{
+    char *end;
+
+    if (text[0] == '\0' || strspn(text, "0123456789.") != strlen(text))
+        return false;
+    *level = strtod(text, &end);
+    return *end == '\0' && *level > 0 && *level <= 1;
 }
 
 /* The server's default gives way to the first; more of them, as clients spell a list, add to it. */
@@ -91,6 +103,9 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
     case PARAMETER_FEATURES:
         snprintf(reason, reason_size, "1 or 0");
         return switch_parse_request(value, &query->params->features);
+    case PARAMETER_REJECT:
+        snprintf(reason, reason_size, "a number above 0, at most 1");
+        return parse_level(value, &query->params->reject);
     case PARAMETERS_N:
         break;
     }
@@ -98,8 +113,9 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
 }
 
 static const char *const names[PARAMETERS_N] = {
-    [PARAMETER_TOP_K] = "top_k", [PARAMETER_SCALES] = "scales", [PARAMETER_FLIP] = "flip",
-    [PARAMETER_VIEWS] = "views", [PARAMETER_MAP] = "map",       [PARAMETER_FEATURES] = "features",
+    [PARAMETER_TOP_K] = "top_k",   [PARAMETER_SCALES] = "scales", [PARAMETER_FLIP] = "flip",
+    [PARAMETER_VIEWS] = "views",   [PARAMETER_MAP] = "map",       [PARAMETER_FEATURES] = "features",
+    [PARAMETER_REJECT] = "reject",
 };
 
 static enum parameter find_parameter(const char *name)
