@@ -51,17 +51,6 @@ static bool parse_top_k(const char *text, uint32_t *top_k)
     return value >= 1;
 }
 
-/* Digits and a point: neither signs nor exponents, infinities or hexadecimal. */
-static bool parse_level(const char *text, double *level)
-{
-    char *end;
-
-    if (text[0] == '\0' || strspn(text, "0123456789.") != strlen(text))
-        return false;
-    *level = strtod(text, &end);
-    return *end == '\0' && *level > 0 && *level <= 1;
-}
-
 /* The server's default gives way to the first; more of them, as clients spell a list, add to it. */
 static bool add_scales(struct query *query, const char *text, char *reason, size_t reason_size)
 {
@@ -104,8 +93,8 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
         snprintf(reason, reason_size, "1 or 0");
         return switch_parse_request(value, &query->params->features);
     case PARAMETER_REJECT:
-        snprintf(reason, reason_size, "a number above 0, at most 1");
-        return parse_level(value, &query->params->reject);
+        snprintf(reason, reason_size, "a number above 0, at most 1, as 0.05");
+        return level_parse(value, &query->params->reject);
     case PARAMETERS_N:
         break;
     }
