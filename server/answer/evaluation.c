@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "process/clock.h"
+#include "vgg_typicality.h"
 
 static void fail(struct evaluation *evaluation, const struct vgg_error *error)
 {
@@ -34,6 +35,20 @@ bool evaluation_params_complete(struct evaluation_params *params, const struct v
     else
         return true;
     return false;
+}
+
+const char *evaluation_objection(const struct evaluation_params *params,
+                                 const struct vgg_model *model)
+{
+    const struct vgg_model_info *info = vgg_model_get_info(model);
+    const struct vgg_request *request = &params->request;
+
+    if (info->typicality == 0)
+        return "this model has no typicality";
+    if (params->grid != 0 || !request->flip || request->scales_n != info->scales_n ||
+        memcmp(request->scales, info->scales, info->scales_n * sizeof *info->scales) != 0)
+        return "typicality is of the model's own scales with mirrors";
+    return NULL;
 }
 
 static uint64_t count_view_pixels(const struct vgg_image_info *info,
@@ -152,6 +167,7 @@ void evaluation_begin(struct evaluation *evaluation, struct vgg_engine *engine,
     job_options.maps = params->map;
     job_options.features = params->features;
     job_options.typicality = true; /* where the model has it */
+    evaluation->typicality.reject = vgg_reject_level(vgg_model_get_info(model), params->reject);
     evaluation->begun_ns = now_ns();
     if (make_views(evaluation, model, params, limits, &job_options, &views, &error) != VGG_OK) {
         fail(evaluation, &error);
@@ -174,6 +190,8 @@ void evaluation_end(struct evaluation *evaluation)
         return;
     if (vgg_job_wait(evaluation->job, &error) != VGG_OK)
         fail(evaluation, &error);
+    else if (vgg_job_typicality(evaluation->job, &evaluation->typicality.p))
+        evaluation->typicality.known = evaluation->typicality.p >= evaluation->typicality.reject;
     evaluation->wait_ns = vgg_job_wait_ns(evaluation->job);
     evaluation->infer_ns = vgg_job_run_ns(evaluation->job);
 }

@@ -17,6 +17,14 @@ struct evaluation_params {
     bool views;    /* show each view's top-k */
     bool map;      /* show each view's class score map, of at most EVALUATION_MAP_CLASSES classes */
     bool features; /* show the image features */
+    double reject; /* level of typicality below which a picture is unknown; 0: the model's */
+};
+
+/* Is the picture like those that the model knows? */
+struct evaluation_typicality {
+    double p;      /* vgg_job_typicality; 0: none, and the rest says nothing */
+    double reject; /* the level that decides */
+    bool known;
 };
 
 /* One image on its way. Zero-initialise. */
@@ -30,6 +38,7 @@ struct evaluation {
     struct vgg_job *job;    /* after evaluation_begin */
     uint64_t macs;          /* after evaluation_check */
     uint64_t view_pixels;   /* of the picture at all scales; after evaluation_check */
+    struct evaluation_typicality typicality; /* after evaluation_end */
     uint64_t begun_ns, submitted_ns;
     uint64_t decode_ns, rescale_ns, wait_ns, infer_ns;
 };
@@ -37,6 +46,10 @@ struct evaluation {
 /* Scales for `model` where the request names none; all of it must suit the model. */
 bool evaluation_params_complete(struct evaluation_params *params, const struct vgg_model *model,
                                 const uint32_t *scales, size_t scales_n, struct problem *problem);
+
+/* Why no picture asked about with these complete parameters has typicality; NULL: each has. */
+const char *evaluation_objection(const struct evaluation_params *params,
+                                 const struct vgg_model *model);
 
 /* Header, limits and cost; cheap. Marks the evaluation failed where something is wrong. */
 void evaluation_check(struct evaluation *evaluation, const struct vgg_model *model,

@@ -249,6 +249,15 @@ static int set_problem(json_t *object, const struct problem *problem)
            set_string(object, "detail", problem->detail);
 }
 
+static int set_typicality(json_t *object, const struct evaluation_typicality *typicality)
+{
+    if (typicality->p == 0)
+        return 0;
+    return json_object_set_new(object, "typicality", json_real(typicality->p)) +
+           json_object_set_new(object, "reject", json_real(typicality->reject)) +
+           json_object_set_new(object, "known", json_boolean(typicality->known));
+}
+
 /* The fields of one image's answer, or of its problem. */
 static int set_evaluation(json_t *object, const struct json_answer *answer,
                           const struct evaluation *evaluation)
@@ -269,6 +278,7 @@ static int set_evaluation(json_t *object, const struct json_answer *answer,
     failed += json_object_set_new(
         object, "top",
         top_array(answer->model, vgg_job_posterior(evaluation->job), answer->params->top_k));
+    failed += set_typicality(object, &evaluation->typicality);
     if (answer->params->views)
         failed += json_object_set_new(object, "views", views_array(answer, evaluation));
     if (answer->params->map)
@@ -328,6 +338,17 @@ static json_t *preprocessing_object(const struct vgg_model_info *info)
                      "channels", info->channels);
 }
 
+/* How many known pictures it goes by, and the level without a request's; left out of a model that
+ * has none. */
+static int set_known(json_t *root, const struct vgg_model_info *info)
+{
+    if (info->typicality == 0)
+        return 0;
+    return json_object_set_new(root, "typicality",
+                               json_pack("{s:I, s:f}", "known", (json_int_t)info->typicality,
+                                         "reject", vgg_reject_level(info, 0)));
+}
+
 static int set_model(json_t *root, const struct vgg_model_info *info, const uint32_t *scales,
                      size_t scales_n)
 {
@@ -345,7 +366,7 @@ static int set_model(json_t *root, const struct vgg_model_info *info, const uint
     failed += json_object_set_new(root, "preprocessing", preprocessing_object(info));
     failed += set_string(root, "kernel", info->kernel);
     failed += set_string(root, "fc_weights", info->fc_weights);
-    return failed;
+    return failed + set_known(root, info);
 }
 
 static json_t *names_array(const struct vgg_model *model)
@@ -423,16 +444,6 @@ static json_t *costs_array(const struct vgg_model *model)
     return complete(array, failed);
 }
 
-/* Nothing of a model that has none. */
-static int set_typicality(json_t *root, const struct vgg_model_info *info)
-{
-    if (info->typicality == 0)
-        return 0;
-    return json_object_set_new(root, "typicality",
-                               json_pack("{s:I, s:f}", "known", (json_int_t)info->typicality,
-                                         "reject", vgg_reject_level(info, 0)));
-}
-
 char *json_inspect(const struct vgg_model *model, size_t *size)
 {
     const struct vgg_model_info *info = vgg_model_get_info(model);
@@ -444,7 +455,6 @@ char *json_inspect(const struct vgg_model *model, size_t *size)
     failed += json_object_set_new(root, "batch_norm", json_boolean(info->batch_norm));
     failed += json_object_set_new(root, "layers", layers_array(model));
     failed += json_object_set_new(root, "macs", costs_array(model));
-    failed += set_typicality(root, info);
     failed += json_object_set_new(root, "labels", labels_array(model));
     return finish(root, failed, size);
 }

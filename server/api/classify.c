@@ -24,6 +24,7 @@ enum parameter {
     PARAMETER_VIEWS,
     PARAMETER_MAP,
     PARAMETER_FEATURES,
+    PARAMETER_REJECT,
     PARAMETERS_N
 };
 
@@ -91,6 +92,9 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
     case PARAMETER_FEATURES:
         snprintf(reason, reason_size, "1 or 0");
         return switch_parse_request(value, &query->params->features);
+    case PARAMETER_REJECT:
+        snprintf(reason, reason_size, "a number above 0, at most 1, as 0.05");
+        return level_parse(value, &query->params->reject);
     case PARAMETERS_N:
         break;
     }
@@ -98,8 +102,9 @@ static bool set_parameter(struct query *query, enum parameter parameter, const c
 }
 
 static const char *const names[PARAMETERS_N] = {
-    [PARAMETER_TOP_K] = "top_k", [PARAMETER_SCALES] = "scales", [PARAMETER_FLIP] = "flip",
-    [PARAMETER_VIEWS] = "views", [PARAMETER_MAP] = "map",       [PARAMETER_FEATURES] = "features",
+    [PARAMETER_TOP_K] = "top_k",   [PARAMETER_SCALES] = "scales", [PARAMETER_FLIP] = "flip",
+    [PARAMETER_VIEWS] = "views",   [PARAMETER_MAP] = "map",       [PARAMETER_FEATURES] = "features",
+    [PARAMETER_REJECT] = "reject",
 };
 
 static enum parameter find_parameter(const char *name)

@@ -44,6 +44,14 @@ static void count(const struct task *task, size_t pictures)
     statistics_count(prediction->server->statistics, &sample);
 }
 
+/* Of the pictures that were answered. */
+static void count_typicalities(const struct task *task)
+{
+    for (size_t i = 0; i < task->n; i++)
+        if (task->evaluations[i].typicality.p != 0)
+            metrics_typicality(task->work->metrics, task->evaluations[i].typicality.known);
+}
+
 /* ---------------------------------------------------------------- to the queue --------------- */
 
 bool prediction_welcome(const struct server *server, const struct http_request *request,
@@ -160,6 +168,8 @@ static void answer(struct task *task)
     else if (!request->dropped)
         text = encode(task, &size);
     count(task, text != NULL ? count_answered(task) : 0);
+    if (text != NULL)
+        count_typicalities(task);
     task_finish(task);
     if (request->dropped)
         http_respond(request);

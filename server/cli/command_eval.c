@@ -114,12 +114,9 @@ static const char *get_views(const struct session *session, const struct flight 
 /* That of whole pictures at the model's own scales; below 0: none. */
 static double typicality_of(const struct flight *flight)
 {
-    const struct vgg_job *job = flight->evaluations[PROTOCOL_DENSE].job;
-    double p = -1;
+    double p = flight->evaluations[PROTOCOL_DENSE].typicality.p;
 
-    if (job != NULL)
-        (void)vgg_job_typicality(job, &p);
-    return p;
+    return p != 0 ? p : -1;
 }
 
 /* Tell the report what became of a picture that was counted; `label` UINT32_MAX: it is unknown. */
@@ -253,14 +250,15 @@ static bool open_session(struct session *session)
 }
 
 /* Those of --unknown; false where typicality cannot tell them. */
-static bool open_unknown(struct session *session, const struct vgg_request *request)
+static bool open_unknown(struct session *session)
 {
     if (session->options->protocol == PROTOCOL_CROPS) {
         terminal_say("--unknown: typicality is of whole pictures, --protocol dense or both");
         return false;
     }
     return unknown_open(&session->unknown, session->options->unknown, session->flights.model,
-                        request, session->folders.pictures.n, &session->left_out);
+                        &session->params[PROTOCOL_DENSE], session->folders.pictures.n,
+                        &session->left_out);
 }
 
 /* Its pictures, and room for what becomes of them. */
@@ -271,7 +269,7 @@ static bool open_pictures(struct session *session, const char *directory)
 
     if (!class_folders_open(&session->folders, directory, model, &session->left_out))
         return false;
-    if (session->options->unknown != NULL && !open_unknown(session, request))
+    if (session->options->unknown != NULL && !open_unknown(session))
         return false;
     session->outcomes = calloc(session->folders.pictures.n, sizeof *session->outcomes);
     if (session->outcomes != NULL &&

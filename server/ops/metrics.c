@@ -54,6 +54,7 @@ struct metrics {
     uint64_t shed[METRICS_SHED_N];
     uint64_t cancelled[METRICS_CANCELLED_N];
     struct histogram batches;
+    uint64_t typicalities[2]; /* of unknown pictures, of known ones */
 };
 
 const char *metrics_route_label(enum metrics_route route)
@@ -143,6 +144,13 @@ void metrics_batch(struct metrics *metrics, size_t views)
     pthread_mutex_unlock(&metrics->mutex);
 }
 
+void metrics_typicality(struct metrics *metrics, bool known)
+{
+    pthread_mutex_lock(&metrics->mutex);
+    metrics->typicalities[known]++;
+    pthread_mutex_unlock(&metrics->mutex);
+}
+
 /* ---------------------------------------------------------------- text format ---------------- */
 
 static void print_family(struct text *out, const char *name, const char *type, const char *help)
@@ -154,6 +162,12 @@ static void print_gauge(struct text *out, const char *name, const char *help, do
 {
     print_family(out, name, "gauge", help);
     text_print(out, "%s %.10g\n", name, value);
+}
+
+static void print_counter(struct text *out, const char *name, const char *help, uint64_t value)
+{
+    print_family(out, name, "counter", help);
+    text_print(out, "%s %" PRIu64 "\n", name, value);
 }
 
 /* `label` is `stage="infer"` or "". */
@@ -246,6 +260,12 @@ static void print_counted(struct text *out, const struct metrics *metrics)
     print_family(out, "vgg_batch_views", "histogram", "Views that shared a pass over the weights.");
     print_histogram(out, "vgg_batch_views", "", &metrics->batches, view_bounds,
                     sizeof view_bounds / sizeof *view_bounds);
+    print_counter(out, "vgg_typicality_answers_total",
+                  "Pictures answered with a typicality, known and unknown.",
+                  metrics->typicalities[true] + metrics->typicalities[false]);
+    print_counter(out, "vgg_unknown_answers_total",
+                  "Pictures answered that are unknown: their typicality is below the reject level.",
+                  metrics->typicalities[false]);
 }
 
 /* A label's value, escaped. */
@@ -280,12 +300,6 @@ static void print_gauges(struct text *out, const struct metrics_gauges *gauges)
     print_family(out, "vgg_build_info", "gauge", "This program.");
     text_print(out, "vgg_build_info{version=\"" VGG_VERSION "\",kernel=\"%s\",threads=\"%u\"} 1\n",
                gauges->model->kernel, gauges->threads);
-}
-
-static void print_counter(struct text *out, const char *name, const char *help, uint64_t value)
-{
-    print_family(out, name, "counter", help);
-    text_print(out, "%s %" PRIu64 "\n", name, value);
 }
 
 static void print_network(struct text *out, const struct metrics_gauges *gauges)

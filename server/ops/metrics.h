@@ -75,6 +75,8 @@ void metrics_stage(struct metrics *metrics, enum metrics_stage stage, uint64_t d
 void metrics_shed(struct metrics *metrics, enum metrics_shed reason);
 void metrics_cancelled(struct metrics *metrics, enum metrics_cancelled stage);
 void metrics_batch(struct metrics *metrics, size_t views);
+/* A picture was answered with a typicality. */
+void metrics_typicality(struct metrics *metrics, bool known);
 
 /* What is read when it is asked for. */
 struct metrics_gauges {

@@ -2,34 +2,20 @@
 #include "pictures/unknown.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "process/terminal.h"
 
-/* Why the model's typicality cannot be asked for; NULL: it can. */
-static const char *objection(const struct vgg_model_info *info, const struct vgg_request *request)
-{
-    if (info->typicality == 0)
-        return "this model has no typicality (see vgg inspect)";
-    if (!request->flip || request->scales_n != info->scales_n ||
-        memcmp(request->scales, info->scales, info->scales_n * sizeof *info->scales) != 0)
-        return "typicality is of the model's own scales with mirrors: leave out --scales and "
-               "--flip";
-    return NULL;
-}
-
 bool unknown_open(struct unknown *unknown, const char *directory, const struct vgg_model *model,
-                  const struct vgg_request *request, size_t known_n, struct left_out *left_out)
+                  const struct evaluation_params *params, size_t known_n, struct left_out *left_out)
 {
-    const struct vgg_model_info *info = vgg_model_get_info(model);
-    const char *reason = objection(info, request);
+    const char *reason = evaluation_objection(params, model);
 
     if (reason == NULL && !pictures_is_directory(directory))
         reason = "not a directory";
     if (reason == NULL && !pictures_add(&unknown->pictures, directory, left_out))
         reason = "out of memory";
     if (reason == NULL) {
-        unknown->level = vgg_reject_level(info, 0);
+        unknown->level = vgg_reject_level(vgg_model_get_info(model), 0);
         unknown->of_known.values = calloc(known_n, sizeof(double));
         unknown->of_unknown.values = calloc(unknown->pictures.n, sizeof(double));
         if (unknown->of_known.values != NULL && unknown->of_unknown.values != NULL)

@@ -3,6 +3,7 @@
 #ifndef UNKNOWN_H
 #define UNKNOWN_H
 
+#include "answer/evaluation.h"
 #include "pictures/pictures.h"
 #include "vgg_typicality.h"
 
@@ -26,11 +27,12 @@ struct unknown {
 };
 
 /*
- * Find the pictures in and below `directory`, and room for `known_n` others. `request` must ask for
+ * Find the pictures in and below `directory`, and room for `known_n` others. `params` must ask for
  * what the model's typicality is of. False: one line on standard error has said why.
  */
 bool unknown_open(struct unknown *unknown, const char *directory, const struct vgg_model *model,
-                  const struct vgg_request *request, size_t known_n, struct left_out *left_out);
+                  const struct evaluation_params *params, size_t known_n,
+                  struct left_out *left_out);
 void unknown_fini(struct unknown *unknown);
 
 /* Count a picture of one of its kinds. */

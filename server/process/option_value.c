@@ -39,6 +39,13 @@ static bool parse_number(const char *text, double *value, const char **suffix)
     return isfinite(*value) && end[-1] != 'x' && strpbrk(text, "xXnN") == NULL;
 }
 
+bool level_parse(const char *text, double *level)
+{
+    const char *suffix;
+
+    return parse_number(text, level, &suffix) && *suffix == '\0' && *level > 0 && *level <= 1;
+}
+
 static bool to_integer(double value, uint64_t *out)
 {
     if (!(value >= 0 && value < 0x1p63))

@@ -54,6 +54,9 @@ bool option_set(const struct option *option, const char *text, void *target,
 /* Parse "256,384,512": sorted, distinct. False with one line in reason[reason_size]. */
 bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size);
 
+/* Of a request: a number above 0, at most 1. */
+bool level_parse(const char *text, double *level);
+
 /* Requests spell a switch as flags do, as 1 and 0, or as JSON or Python does, in any case. */
 bool switch_parse_request(const char *text, bool *value);
 

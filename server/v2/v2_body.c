@@ -7,7 +7,7 @@
 
 #include "v2/v2_tensor.h"
 
-enum { SCALES_TEXT_MAX = 256, SWITCH_TEXT_MAX = 40 };
+enum { SCALES_TEXT_MAX = 256, WORD_TEXT_MAX = 40 };
 
 /* ---------------------------------------------------------------- members -------------------- */
 
@@ -79,22 +79,31 @@ static bool read_bool(struct v2_context *context, const struct member *member, b
 
 /* ---------------------------------------------------------------- parameters ----------------- */
 
-/* "256,384,512", or one of them as a number. */
-static bool read_scales(struct v2_context *context, struct json_slice value)
+/* A string's text, or a number's as it stands. False where it is longer or has a zero in it. */
+static bool copy_text(struct json_slice value, char *text, size_t text_size)
 {
-    char text[SCALES_TEXT_MAX], reason[160];
     size_t size = value.size;
 
-    if (value.bytes == NULL)
-        return true;
-    if (size >= sizeof text)
-        return v2_refuse(context, "parameter scales is too long");
+    if (size >= text_size)
+        return false;
     if (value.bytes[0] == '"')
         size = scan_unescape(value, text);
     else
         memcpy(text, value.bytes, size);
     text[size] = '\0';
-    if (strlen(text) == size &&
+    return strlen(text) == size;
+}
+
+/* "256,384,512", or one of them as a number. */
+static bool read_scales(struct v2_context *context, struct json_slice value)
+{
+    char text[SCALES_TEXT_MAX], reason[160];
+
+    if (value.bytes == NULL)
+        return true;
+    if (value.size >= sizeof text)
+        return v2_refuse(context, "parameter scales is too long");
+    if (copy_text(value, text, sizeof text) &&
         scales_parse(text, &context->request->scales, reason, sizeof reason))
         return true;
     return v2_refuse(context,
@@ -107,8 +116,7 @@ static bool read_scales(struct v2_context *context, struct json_slice value)
 static bool read_flip(struct v2_context *context, struct json_slice value)
 {
     struct v2_request *request = context->request;
-    char text[SWITCH_TEXT_MAX] = "";
-    size_t size = 0;
+    char text[WORD_TEXT_MAX];
 
     if (value.bytes == NULL)
         return true;
@@ -116,12 +124,19 @@ static bool read_flip(struct v2_context *context, struct json_slice value)
     request->flip = value.bytes[0] == 't';
     if (request->flip || value.bytes[0] == 'f')
         return true;
-    if (value.bytes[0] == '"' && value.size < sizeof text) {
-        size = scan_unescape(value, text);
-        text[size] = '\0';
-    }
-    return (strlen(text) == size && switch_parse_request(text, &request->flip)) ||
+    return (value.bytes[0] == '"' && copy_text(value, text, sizeof text) &&
+            switch_parse_request(text, &request->flip)) ||
            v2_refuse(context, "parameter flip: expected true or false");
+}
+
+/* A number, or one in a string. */
+static bool read_reject(struct v2_context *context, struct json_slice value)
+{
+    char text[WORD_TEXT_MAX];
+
+    return value.bytes == NULL ||
+           (copy_text(value, text, sizeof text) && level_parse(text, &context->request->reject)) ||
+           v2_refuse(context, "parameter reject: expected a number above 0, at most 1, as 0.05");
 }
 
 /* Triton's number or name of a sequence; 0 and "" are none. */
@@ -141,9 +156,10 @@ static bool read_sequence(struct v2_context *context, struct json_slice value)
 /* The others, as priority and MLServer's content_type, would not change the answer. */
 static bool read_parameters(struct v2_context *context, struct json_slice object)
 {
-    enum { SCALES, FLIP, TIMEOUT, BINARY, SEQUENCE, N };
+    enum { SCALES, FLIP, REJECT, TIMEOUT, BINARY, SEQUENCE, N };
     struct member members[N] = {{.name = "scales"},
                                 {.name = "flip"},
+                                {.name = "reject"},
                                 {.name = "timeout"},
                                 {.name = "binary_data_output"},
                                 {.name = "sequence_id"}};
@@ -152,7 +168,8 @@ static bool read_parameters(struct v2_context *context, struct json_slice object
            read_whole(context, &members[TIMEOUT], &context->request->timeout_us) &&
            read_bool(context, &members[BINARY], &context->request->binary) &&
            read_sequence(context, members[SEQUENCE].value) &&
-           read_scales(context, members[SCALES].value) && read_flip(context, members[FLIP].value);
+           read_scales(context, members[SCALES].value) && read_flip(context, members[FLIP].value) &&
+           read_reject(context, members[REJECT].value);
 }
 
 /* Of an input or output, whose data would lie elsewhere. */
@@ -183,12 +200,12 @@ static bool read_elements(struct v2_context *context, struct json_slice array,
     return reader.error[0] == '\0' || v2_malformed(context, &reader);
 }
 
-/* Where a name is neither of the two; `kind` is input or output. */
+/* Where a name is none of `all`; `kind` is input or output. */
 static bool refuse_name(struct v2_context *context, const char *kind, struct json_slice name,
-                        const char *one, const char *other)
+                        const char *all)
 {
-    problem_set(context->problem, PROBLEM_BAD_PARAMETER, "there is no %s %.*s: there are %s and %s",
-                kind, (int)(name.size < 80 ? name.size : 80), name.bytes, one, other);
+    problem_set(context->problem, PROBLEM_BAD_PARAMETER, "there is no %s %.*s: there are %s", kind,
+                (int)(name.size < 80 ? name.size : 80), name.bytes, all);
     return false;
 }
 
@@ -196,18 +213,19 @@ static bool refuse_name(struct v2_context *context, const char *kind, struct jso
 static bool name_output(struct v2_context *context, struct json_slice name)
 {
     struct v2_request *request = context->request;
-    bool features;
+    enum v2_output_kind kind = V2_OUTPUT_POSTERIORS;
 
     if (name.bytes == NULL)
         return v2_refuse(context, "an output has a name");
-    features = scan_is(name, V2_FEATURES);
-    if (!features && !scan_is(name, V2_POSTERIORS))
-        return refuse_name(context, "output", name, V2_POSTERIORS, V2_FEATURES);
-    for (size_t i = 0; i < request->outputs_n; i++)
-        if (request->outputs[i].features == features)
-            return v2_refuse(context, "an output is asked for more than once");
+    while (kind < V2_OUTPUTS_N && !scan_is(name, v2_output_names[kind]))
+        kind++;
+    if (kind == V2_OUTPUTS_N)
+        return refuse_name(context, "output", name,
+                           V2_POSTERIORS ", " V2_FEATURES ", " V2_TYPICALITY " and " V2_KNOWN);
+    if (v2_request_wants(request, kind))
+        return v2_refuse(context, "an output is asked for more than once");
     request->outputs[request->outputs_n++] =
-        (struct v2_output){.features = features, .binary = request->binary};
+        (struct v2_output){.kind = kind, .binary = request->binary};
     return true;
 }
 
@@ -231,7 +249,7 @@ static bool read_output(struct v2_context *context, struct json_slice object)
         return false;
     if (parameters[CLASSIFICATION].value.bytes == NULL)
         return true;
-    if (output->features)
+    if (output->kind != V2_OUTPUT_POSTERIORS)
         return v2_refuse(context, "classification is of " V2_POSTERIORS);
     if (output->classification == 0)
         return v2_refuse(context, "classification: expected a number of classes, at least 1");
@@ -323,7 +341,7 @@ static bool read_input(struct v2_context *context, struct json_slice object)
             return v2_refuse(context, "an input has a name, a shape and a datatype");
     tensor->pixels = scan_is(members[NAME].value, V2_PIXELS);
     if (!tensor->pixels && !scan_is(members[NAME].value, V2_IMAGE))
-        return refuse_name(context, "input", members[NAME].value, V2_IMAGE, V2_PIXELS);
+        return refuse_name(context, "input", members[NAME].value, V2_IMAGE " and " V2_PIXELS);
     if (context->request->n != 0)
         return v2_refuse(context, "a request has one input, " V2_IMAGE " or " V2_PIXELS
                                   ": this one has more; several pictures are a batch of one input");

@@ -48,6 +48,23 @@ static const struct prediction_kind kind = {encode, data_destroy};
 
 /* ---------------------------------------------------------------- on a parser ---------------- */
 
+/* Can what is asked for be had, of complete parameters? */
+static bool check_outputs(const struct task *task, const struct v2_request *data,
+                          struct problem *problem)
+{
+    const char *objection = data->width == 0
+                                ? evaluation_objection(&task->params, task->model)
+                                : "typicality is of encoded pictures, not of " V2_PIXELS;
+
+    for (enum v2_output_kind output = V2_OUTPUT_TYPICALITY; output < V2_OUTPUTS_N; output++)
+        if (objection != NULL && v2_request_wants(data, output)) {
+            problem_set(problem, PROBLEM_BAD_PARAMETER, "there is no output %s: %s",
+                        v2_output_names[output], objection);
+            return false;
+        }
+    return true;
+}
+
 /* Takes over the references to model and data, whatever it returns. */
 static struct task *make_task(const struct parse *parse, struct v2_request *data,
                               struct problem *problem)
@@ -64,8 +81,8 @@ static struct task *make_task(const struct parse *parse, struct v2_request *data
     }
     if (data->has_flip)
         task->params.request.flip = data->flip;
-    for (size_t i = 0; i < data->outputs_n; i++)
-        task->params.features = task->params.features || data->outputs[i].features;
+    task->params.reject = data->reject;
+    task->params.features = v2_request_wants(data, V2_OUTPUT_FEATURES);
     if (data->timeout_us != 0 &&
         data->timeout_us < (task->deadline_ns - parse->request->received_ns) / 1000)
         task->deadline_ns = parse->request->received_ns + data->timeout_us * 1000;
@@ -79,7 +96,7 @@ static struct task *make_task(const struct parse *parse, struct v2_request *data
             evaluation->info = (struct vgg_image_info){
                 .format = "tensor", .width = data->width, .height = data->height};
     }
-    if (prediction_check(task, scales, problem))
+    if (prediction_check(task, scales, problem) && check_outputs(task, data, problem))
         return task;
     task_destroy(task);
     return NULL;

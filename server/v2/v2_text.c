@@ -29,6 +29,23 @@ char *v2_text_health(const char *name, bool value, size_t *size)
     return text_take(&text, size);
 }
 
+/* What metadata, or Triton's configuration, say of the outputs. */
+static void print_outputs(struct text *text, const struct vgg_model_info *info, bool config)
+{
+    const uint32_t widths[V2_OUTPUTS_N] = {info->classes, info->features, 1, 1};
+    size_t n = info->typicality != 0 ? V2_OUTPUTS_N : V2_OUTPUT_TYPICALITY;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *name = v2_output_names[i], *type = i == V2_OUTPUT_KNOWN ? "BOOL" : "FP32";
+
+        text_print(text, "%s{\"name\":\"%s\",", i != 0 ? "," : "", name);
+        if (config)
+            text_print(text, "\"data_type\":\"TYPE_%s\",\"dims\":[%u]}", type, widths[i]);
+        else
+            text_print(text, "\"datatype\":\"%s\",\"shape\":[-1,%u]}", type, widths[i]);
+    }
+}
+
 char *v2_text_model(const struct vgg_model *model, size_t *size)
 {
     const struct vgg_model_info *info = vgg_model_get_info(model);
@@ -37,13 +54,11 @@ char *v2_text_model(const struct vgg_model *model, size_t *size)
     text_print(&text, "{\"name\":");
     text_json(&text, info->name);
     text_print(&text, ",\"versions\":[\"" V2_VERSION "\"],\"platform\":\"vgg\",\"inputs\":[");
-    text_print(&text,
-               "{\"name\":\"" V2_IMAGE "\",\"datatype\":\"BYTES\",\"shape\":[-1]},"
-               "{\"name\":\"" V2_PIXELS "\",\"datatype\":\"FP32\",\"shape\":[-1,3,-1,-1]}],"
-               "\"outputs\":[{\"name\":\"" V2_POSTERIORS "\",\"datatype\":\"FP32\","
-               "\"shape\":[-1,%u]},"
-               "{\"name\":\"" V2_FEATURES "\",\"datatype\":\"FP32\",\"shape\":[-1,%u]}]}\n",
-               info->classes, info->features);
+    text_print(&text, "{\"name\":\"" V2_IMAGE "\",\"datatype\":\"BYTES\",\"shape\":[-1]},"
+                      "{\"name\":\"" V2_PIXELS "\",\"datatype\":\"FP32\",\"shape\":[-1,3,-1,-1]}],"
+                      "\"outputs\":[");
+    print_outputs(&text, info, false);
+    text_print(&text, "]}\n");
     return text_take(&text, size);
 }
 
@@ -63,14 +78,11 @@ char *v2_text_config(const struct vgg_model *model, uint32_t batch_max, size_t *
                       "{\"name\":\"" V2_IMAGE "\",\"data_type\":\"TYPE_STRING\",\"dims\":[1],"
                       "\"optional\":true},"
                       "{\"name\":\"" V2_PIXELS "\",\"data_type\":\"TYPE_FP32\","
-                      "\"format\":\"FORMAT_NCHW\",\"dims\":[3,-1,-1],\"optional\":true}],");
+                      "\"format\":\"FORMAT_NCHW\",\"dims\":[3,-1,-1],\"optional\":true}],"
+                      "\"output\":[");
+    print_outputs(&text, info, true);
     text_print(&text,
-               "\"output\":[{\"name\":\"" V2_POSTERIORS "\",\"data_type\":\"TYPE_FP32\","
-               "\"dims\":[%u]},"
-               "{\"name\":\"" V2_FEATURES "\",\"data_type\":\"TYPE_FP32\",\"dims\":[%u]}],",
-               info->classes, info->features);
-    text_print(&text,
-               "\"parameters\":{\"version\":{\"string_value\":\"%s\"},"
+               "],\"parameters\":{\"version\":{\"string_value\":\"%s\"},"
                "\"kernel\":{\"string_value\":\"%s\"}}}\n",
                info->version, info->kernel);
     return text_take(&text, size);
@@ -108,15 +120,20 @@ struct writer {
     struct text json, binary;
 };
 
+/* Values are to follow, `width` for each picture. */
+static void begin_tensor(struct writer *writer, const char *datatype, size_t width)
+{
+    text_print(&writer->json, "\"datatype\":\"%s\",\"shape\":[%zu,%zu],%s", datatype,
+               writer->request->n, width, writer->output->binary ? "" : "\"data\":[");
+}
+
 /* A row of n floats for each picture. */
 static void write_floats(struct writer *writer, const float *(*row)(const struct vgg_job *job),
                          uint32_t n)
 {
     bool binary = writer->output->binary;
 
-    text_print(&writer->json, "\"datatype\":\"FP32\",\"shape\":[%zu,%u],", writer->request->n, n);
-    if (!binary)
-        text_print(&writer->json, "\"data\":[");
+    begin_tensor(writer, "FP32", n);
     for (size_t i = 0; i < writer->request->n; i++) {
         const float *values = row(writer->evaluations[i].job);
 
@@ -167,28 +184,68 @@ static void write_classes(struct writer *writer, size_t i)
         return;
     }
     if (i == 0)
-        text_print(&writer->json, "\"datatype\":\"BYTES\",\"shape\":[%zu,%zu],%s",
-                   writer->request->n, k, writer->output->binary ? "" : "\"data\":[");
+        begin_tensor(writer, "BYTES", k);
     for (size_t rank = 0; rank < k; rank++)
         write_class(writer, i + rank != 0 ? "," : "", posterior[top[rank]], top[rank]);
     free(top);
 }
 
+/* One of each picture. */
+static void write_typicalities(struct writer *writer)
+{
+    begin_tensor(writer, "FP32", 1);
+    for (size_t i = 0; i < writer->request->n; i++) {
+        const float p = (float)writer->evaluations[i].typicality.p;
+
+        if (writer->output->binary)
+            text_append(&writer->binary, &p, sizeof p);
+        else
+            text_print(&writer->json, "%s%.*g", i != 0 ? "," : "", FLOAT_DIGITS, (double)p);
+    }
+}
+
+/* Likewise; a byte each where it is binary. */
+static void write_known(struct writer *writer)
+{
+    begin_tensor(writer, "BOOL", 1);
+    for (size_t i = 0; i < writer->request->n; i++) {
+        const bool known = writer->evaluations[i].typicality.known;
+
+        if (writer->output->binary)
+            text_append(&writer->binary, &known, sizeof known);
+        else
+            text_print(&writer->json, "%s%s", i != 0 ? "," : "", known ? "true" : "false");
+    }
+}
+
+static void write_posteriors(struct writer *writer)
+{
+    if (writer->output->classification == 0)
+        write_floats(writer, vgg_job_posterior, vgg_model_get_info(writer->model)->classes);
+    else
+        for (size_t i = 0; i < writer->request->n; i++)
+            write_classes(writer, i);
+}
+
+static void write_features(struct writer *writer)
+{
+    write_floats(writer, vgg_job_features, vgg_model_get_info(writer->model)->features);
+}
+
 /* The writer's output. */
 static void write_output(struct writer *writer)
 {
-    const struct vgg_model_info *info = vgg_model_get_info(writer->model);
+    static void (*const write[V2_OUTPUTS_N])(struct writer * writer) = {
+        [V2_OUTPUT_POSTERIORS] = write_posteriors,
+        [V2_OUTPUT_FEATURES] = write_features,
+        [V2_OUTPUT_TYPICALITY] = write_typicalities,
+        [V2_OUTPUT_KNOWN] = write_known,
+    };
     const struct v2_output *output = writer->output;
     size_t before = writer->binary.size;
 
-    text_print(&writer->json, "{\"name\":\"%s\",", output->features ? V2_FEATURES : V2_POSTERIORS);
-    if (output->features)
-        write_floats(writer, vgg_job_features, info->features);
-    else if (output->classification != 0)
-        for (size_t i = 0; i < writer->request->n; i++)
-            write_classes(writer, i);
-    else
-        write_floats(writer, vgg_job_posterior, info->classes);
+    text_print(&writer->json, "{\"name\":\"%s\",", v2_output_names[output->kind]);
+    write[output->kind](writer);
     if (output->binary)
         text_print(&writer->json, "\"parameters\":{\"binary_data_size\":%zu}}",
                    writer->binary.size - before);
@@ -214,9 +271,11 @@ char *v2_text_answer(const struct v2_request *request, const struct vgg_model *m
         text_append(json, request->id.bytes, request->id.size);
         text_print(json, ",");
     }
-    text_print(json, "\"parameters\":{\"version\":\"%s\",\"kernel\":\"%s\"},", info->version,
+    text_print(json, "\"parameters\":{\"version\":\"%s\",\"kernel\":\"%s\"", info->version,
                info->kernel);
-    text_print(json, "\"outputs\":[");
+    if (v2_request_wants(request, V2_OUTPUT_KNOWN))
+        text_print(json, ",\"reject\":%.*g", FLOAT_DIGITS, evaluations[0].typicality.reject);
+    text_print(json, "},\"outputs\":[");
     for (size_t i = 0; i < request->outputs_n; i++) {
         writer.output = &request->outputs[i];
         any_binary = any_binary || writer.output->binary;

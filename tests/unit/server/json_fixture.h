@@ -16,6 +16,7 @@
 
 #include "answer/json.h"
 #include "jpeg_maker.h"
+#include "model_maker.h"
 
 enum { CLASSES = 1000, SCALES = 2 };
 
@@ -74,6 +75,28 @@ static inline int teardown(void **state)
     vgg_model_release(fixture.model);
     free(fixture.jpeg);
     return 0;
+}
+
+/* Another model, with 99 known distances; release it. */
+static inline struct vgg_model *model_with_typicality(void)
+{
+    char path[] = "/tmp/vgg-known-XXXXXX";
+    struct vgg_model *model = NULL;
+    struct maker maker;
+    unsigned char *bytes;
+    size_t size;
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    maker_make(&maker, &(struct maker_spec){.known = 99});
+    bytes = maker_bytes(&maker, &size);
+    maker_write(path, bytes, size);
+    free(bytes);
+    maker_free(&maker);
+    assert_int_equal(vgg_model_load(path, NULL, &model, NULL), VGG_OK);
+    close(fd);
+    unlink(path);
+    return model;
 }
 
 /* ---------------------------------------------------------------- reading back --------------- */

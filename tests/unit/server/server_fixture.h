@@ -25,7 +25,7 @@
 #include "work/task.h"
 #include "work/workers.h"
 
-enum { FIXTURE_CLASSES = 6, FIXTURE_IMAGES_MAX = 4 };
+enum { FIXTURE_CLASSES = 6, FIXTURE_IMAGES_MAX = 4, FIXTURE_KNOWN = 99 };
 
 static struct {
     struct serve_options options; /* tests may change them between requests */
@@ -46,14 +46,18 @@ static inline const char *fixture_file(const char *name)
     return path;
 }
 
-/* A model file with a name and labels of its own: weights differ by the seed. */
-static inline void fixture_write_model(const char *path, uint64_t seed)
+/*
+ * A model file with a name and labels of its own: weights differ by the seed. With `known`
+ * distances it has typicality, of which the fixture's has FIXTURE_KNOWN.
+ */
+static inline void fixture_write_model_known(const char *path, uint64_t seed, unsigned known)
 {
     struct maker maker;
     unsigned char *bytes;
     size_t size;
 
-    maker_make(&maker, &(struct maker_spec){.classes = FIXTURE_CLASSES, .seed = seed});
+    maker_make(&maker,
+               &(struct maker_spec){.classes = FIXTURE_CLASSES, .seed = seed, .known = known});
     maker_meta(&maker, "vgg.labels", "[\"a\", \"b\", [\"n2\", \"c\"], \"d\", \"\", \"f\"]");
     maker_meta(&maker, "vgg.name", "m");
     maker_meta(&maker, "vgg.scales", "[64]");
@@ -61,6 +65,22 @@ static inline void fixture_write_model(const char *path, uint64_t seed)
     maker_write(path, bytes, size);
     free(bytes);
     maker_free(&maker);
+}
+
+static inline void fixture_write_model(const char *path, uint64_t seed)
+{
+    fixture_write_model_known(path, seed, FIXTURE_KNOWN);
+}
+
+/* Let the weights of the first model serve with so many known distances. */
+static inline void fixture_serve_known(unsigned known)
+{
+    const char *path = fixture_file("known.safetensors");
+    struct vgg_model *model;
+
+    fixture_write_model_known(path, 1, known);
+    assert_int_equal(vgg_model_load(path, NULL, &model, NULL), VGG_OK);
+    model_slot_replace(&fixture.server.model, model, 0.5);
 }
 
 static inline bool fixture_is_busy(void *user)

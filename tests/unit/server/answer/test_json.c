@@ -32,7 +32,8 @@ static void one_image(void **state)
     assert_true(json_real_value(get(timing, "total")) == 9876.54321 ||
                 json_real_value(get(timing, "total")) == 9876.543);
     for (const char *const *absent =
-             (const char *const[]){"views", "map", "results", "file", "status", "type", NULL};
+             (const char *const[]){"views", "map", "results", "file", "status", "type",
+                                   "typicality", "reject", "known", NULL};
          *absent != NULL; absent++)
         assert_null(json_object_get(root, *absent));
     json_decref(root);
@@ -196,6 +197,31 @@ static void several_images(void **state)
     json_decref(root);
 }
 
+/* Each of several has its own. */
+static void typicality(void **state)
+{
+    struct evaluation evaluations[2] = {fixture.evaluation, fixture.evaluation};
+    struct json_answer answer = answer_about(evaluations, 2);
+    const json_t *results;
+    json_t *root;
+
+    (void)state;
+    evaluations[0].typicality = (struct evaluation_typicality){0.25, 0.05, true};
+    evaluations[1].typicality = (struct evaluation_typicality){1 / 3.0, 1, false};
+    root = parse_answer(&answer);
+    results = get(root, "results");
+    for (size_t i = 0; i < 2; i++) {
+        const struct evaluation_typicality *expected = &evaluations[i].typicality;
+        const json_t *result = json_array_get(results, i);
+
+        assert_true(fabs(json_real_value(get(result, "typicality")) - expected->p) < 1e-9);
+        assert_true(fabs(json_real_value(get(result, "reject")) - expected->reject) < 1e-9);
+        assert_true(json_is_true(get(result, "known")) == expected->known);
+        assert_true(json_is_boolean(get(result, "known")));
+    }
+    json_decref(root);
+}
+
 static void problems(void **state)
 {
     struct problem problem;
@@ -255,7 +281,28 @@ static void models(void **state)
         assert_true(json_real_value(json_array_get(get(preprocessing, "std"), i)) == info->std[i]);
     }
     assert_null(json_object_get(root, "labels"));
+    assert_null(json_object_get(root, "typicality"));
     json_decref(root);
+}
+
+/* How many known pictures, and the least level that these allow, which is above the model's. */
+static void models_with_typicality(void **state)
+{
+    struct vgg_model *model = model_with_typicality();
+    size_t size = 0;
+
+    (void)state;
+    for (int which = 0; which < 2; which++) {
+        char *line = which == 0 ? json_inspect(model, &size)
+                                : json_model(model, (const uint32_t[]){64}, 1, true, false, &size);
+        json_t *root = parse(line, size);
+        const json_t *typicality = get(root, "typicality");
+
+        assert_int_equal(integer(typicality, "known"), 99);
+        assert_true(json_real_value(get(typicality, "reject")) == 0.02);
+        json_decref(root);
+    }
+    vgg_model_release(model);
 }
 
 static void names_of_the_classes(void **state)
@@ -306,6 +353,7 @@ int main(void)
         cmocka_unit_test(map_of_one_image), cmocka_unit_test(several_images),
         cmocka_unit_test(problems),         cmocka_unit_test(models),
         cmocka_unit_test(inspection),       cmocka_unit_test(names_of_the_classes),
+        cmocka_unit_test(typicality),       cmocka_unit_test(models_with_typicality),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

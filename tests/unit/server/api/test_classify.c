@@ -1,6 +1,8 @@
 /* POST /classify: its parameters, wherever they stand, and what a body may be. */
 #include "api/classify.h"
 
+#include <math.h>
+
 #include "server/server_fixture.h"
 
 /* ---------------------------------------------------------------- parameters ----------------- */
@@ -158,10 +160,22 @@ static void bad_parameters(void **state)
         {"scales=1025", "scales=1025: expected "},
         {"scales=32,33,34,35,36,37,38,39,40", "expected at most 8 scales"},
         {"scales=32,33,34,35&scales=36,37,38,39&scales=40", "expected at most 8 scales"},
-        {"scale=32", "unknown parameter \"scale\": there are top_k, scales, flip, views, map and"},
+        {"scale=32", "unknown parameter \"scale\": there are top_k, scales, flip, views, map, "
+                     "features and reject"},
         {"TOP_K=1", "unknown parameter \"TOP_K\""},
         {"top_k=2&\x1b[1m=1", "unknown parameter \"%1b[1m\""},
         {"=", "unknown parameter \"\""},
+        {"reject=", "reject=: expected a number above 0, at most 1, as 0.05"},
+        {"reject=0", "reject=0: expected a number"},
+        {"reject=1e-999", "reject=1e-999: "},
+        {"reject=1.0001", "reject=1.0001: "},
+        {"reject=-0.1", "reject=-0.1: "},
+        {"reject=0x1p-3", "reject=0x1p-3: "},
+        {"reject=nan", "reject=nan: "},
+        {"reject=5%", "reject=5%: "},
+        {"reject=0,05", "reject=0,05: "},
+        {"reject= 0.05", "reject=%200.05: "},
+        {"reject=0.05&reject=0.05", "parameter reject is repeated"},
         {"top_k=1\x07", "top_k=1%07: expected"},
     };
 
@@ -185,6 +199,7 @@ static void bad_fields(void **state)
         {"top_k=1", "top_k", "1", "parameter top_k is given both in the query and in the form"},
         {"scales=32", "scales", "64",
          "parameter scales is given both in the query and in the form"},
+        {NULL, "reject", "5", "reject=5: expected"},
     };
 
     (void)state;
@@ -207,6 +222,124 @@ static void scales_below_the_crop(void **state)
     assert_true(classify_check(&fixture.server, fake.request, &(struct problem){0}));
     classify_handle(&fixture.server, fake.request);
     check_problem(&fake, PROBLEM_BAD_PARAMETER, "31");
+}
+
+/* ---------------------------------------------------------------- typicality ----------------- */
+
+/* What the answer to the fixture's picture says of it; p is 0 where it says nothing. */
+static struct evaluation_typicality typicality_with(const char *query)
+{
+    struct evaluation_typicality typicality = {0};
+    const json_t *known;
+    struct fake fake;
+    json_t *answer;
+
+    make(&fake, query);
+    classify_handle(&fixture.server, fake.request);
+    answer = answer_json(&fake, 200);
+    known = json_object_get(answer, "known");
+    assert_true((known != NULL) == (json_object_get(answer, "typicality") != NULL));
+    assert_true((known != NULL) == (json_object_get(answer, "reject") != NULL));
+    if (known != NULL) {
+        assert_true(json_is_boolean(known));
+        typicality.p = json_real_value(json_object_get(answer, "typicality"));
+        typicality.reject = json_real_value(json_object_get(answer, "reject"));
+        typicality.known = json_is_true(known);
+        assert_in_range(lround(typicality.p * (FIXTURE_KNOWN + 1)), 1, FIXTURE_KNOWN + 1);
+    }
+    json_decref(answer);
+    fake_fini(&fake);
+    return typicality;
+}
+
+/* Not below what can be said of so few known pictures. */
+static void levels(void **state)
+{
+    static const struct {
+        const char *query;
+        double reject;
+    } cases[] = {{NULL, 0.02},
+                 {"reject=0.000001", 0.02},
+                 {"reject=1e-6", 0.02},
+                 {"reject=0.02", 0.02},
+                 {"reject=0.05", 0.05},
+                 {"reject=5e-2", 0.05},
+                 {"reject=0.999", 0.999},
+                 {"reject=1", 1}};
+    double p = typicality_with(NULL).p;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct evaluation_typicality typicality = typicality_with(cases[i].query);
+
+        assert_true(typicality.p == p);
+        assert_float_equal(typicality.reject, cases[i].reject, 1e-9);
+        assert_true(typicality.known == (p >= cases[i].reject));
+    }
+}
+
+/* What is as typical as the level is known; what is below it is counted. */
+static void known_and_unknown(void **state)
+{
+    static const char answered[] = "vgg_typicality_answers_total";
+    static const char unknown[] = "vgg_unknown_answers_total";
+    double p = typicality_with(NULL).p;
+    double before[] = {fixture_metric(answered), fixture_metric(unknown)};
+    char query[64];
+
+    (void)state;
+    assert_true(p > 0.02 && p < 0.99);
+    snprintf(query, sizeof query, "reject=%.9g", p);
+    assert_true(typicality_with(query).known);
+    assert_true(fixture_metric(answered) == before[0] + 1 && fixture_metric(unknown) == before[1]);
+    snprintf(query, sizeof query, "reject=%.9g", p + 1e-6);
+    assert_false(typicality_with(query).known);
+    assert_true(fixture_metric(answered) == before[0] + 2);
+    assert_true(fixture_metric(unknown) == before[1] + 1);
+}
+
+/* At the model's own scales with mirrors, however these were asked for. */
+static void where_there_is_typicality(void **state)
+{
+    static const char *const with[] = {"", "scales=64", "flip=on", "views=1&map=1&features=1",
+                                       "top_k=1&scales=64&scales=64"};
+    static const char *const without[] = {"scales=48", "scales=64,48", "flip=off",
+                                          "reject=0.05&flip=0"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(with); i++)
+        assert_true(typicality_with(with[i]).p != 0);
+    for (size_t i = 0; i < COUNT_OF(without); i++)
+        assert_true(typicality_with(without[i]).p == 0);
+    fixture_serve_known(0);
+    assert_true(typicality_with(NULL).p == 0);
+    assert_true(typicality_with("reject=0.05").p == 0);
+    fixture_serve_known(FIXTURE_KNOWN);
+    assert_true(typicality_with(NULL).p != 0);
+}
+
+/* The level from a form is that of all its pictures; the one that fails has none. */
+static void typicality_of_several(void **state)
+{
+    struct fake fake;
+    json_t *answer;
+
+    (void)state;
+    make(&fake, NULL);
+    fake_part(&fake, "no picture", 10);
+    fake_part(&fake, fixture.jpeg, fixture.jpeg_size);
+    fake_field(&fake, "reject", "1");
+    classify_handle(&fixture.server, fake.request);
+    answer = answer_json(&fake, 200);
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *result = json_array_get(json_object_get(answer, "results"), i);
+
+        assert_true((json_object_get(result, "typicality") != NULL) == (i != 1));
+        assert_true(json_is_false(json_object_get(result, "known")) == (i != 1));
+        assert_true(json_number_value(json_object_get(result, "reject")) == (i != 1));
+    }
+    json_decref(answer);
+    fake_fini(&fake);
 }
 
 /* ---------------------------------------------------------------- bodies --------------------- */
@@ -295,6 +428,10 @@ int main(void)
         cmocka_unit_test(bad_parameters),
         cmocka_unit_test(bad_fields),
         cmocka_unit_test(scales_below_the_crop),
+        cmocka_unit_test(levels),
+        cmocka_unit_test(known_and_unknown),
+        cmocka_unit_test(where_there_is_typicality),
+        cmocka_unit_test(typicality_of_several),
         cmocka_unit_test(one_picture_and_several),
         cmocka_unit_test(bodies_that_cannot_be_read),
         cmocka_unit_test(a_server_that_ends),

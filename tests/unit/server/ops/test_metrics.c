@@ -108,6 +108,8 @@ static void all_series_exist_at_zero(void **state)
         check_empty_histogram("vgg_stage_duration_seconds", labels);
     }
     check_empty_histogram("vgg_batch_views", "");
+    check_zero("vgg_typicality_answers_total", "");
+    check_zero("vgg_unknown_answers_total", "");
     check_zero("vgg_requests_shed_total", "reason=\"queue_full\"");
     check_zero("vgg_requests_shed_total", "reason=\"draining\"");
     check_zero("vgg_requests_shed_total", "reason=\"out_of_memory\"");
@@ -218,6 +220,9 @@ static void observations_fall_into_their_buckets(void **state)
     metrics_cancelled(metrics, CANCELLED_BODY);
     metrics_batch(metrics, 2);
     metrics_batch(metrics, 17);
+    metrics_typicality(metrics, true);
+    metrics_typicality(metrics, false);
+    metrics_typicality(metrics, true);
     expose(metrics);
     check_histograms();
     assert_true(value("vgg_http_requests_total", "route=\"/model\",code=\"200\"") == 2);
@@ -249,6 +254,8 @@ static void observations_fall_into_their_buckets(void **state)
     assert_true(value("vgg_batch_views_bucket", "le=\"16\"") == 1);
     assert_true(value("vgg_batch_views_count", "") == 2);
     assert_true(value("vgg_batch_views_sum", "") == 19);
+    assert_true(value("vgg_typicality_answers_total", "") == 3);
+    assert_true(value("vgg_unknown_answers_total", "") == 1);
     metrics_destroy(metrics);
 }
 
@@ -264,6 +271,7 @@ static void *count_main(void *argument)
         metrics_shed(metrics, SHED_DRAINING);
         metrics_cancelled(metrics, CANCELLED_ANSWER);
         metrics_batch(metrics, 1);
+        metrics_typicality(metrics, i % 4 != 0);
     }
     return NULL;
 }
@@ -296,6 +304,8 @@ static void many_threads(void **state)
     assert_true(value("vgg_requests_shed_total", "reason=\"draining\"") == THREADS * ROUNDS);
     assert_true(value("vgg_requests_cancelled_total", "stage=\"answer\"") == THREADS * ROUNDS);
     assert_true(value("vgg_batch_views_sum", "") == THREADS * ROUNDS);
+    assert_true(value("vgg_typicality_answers_total", "") == THREADS * ROUNDS);
+    assert_true(value("vgg_unknown_answers_total", "") == THREADS * ROUNDS / 4);
     metrics_destroy(metrics);
 }
 

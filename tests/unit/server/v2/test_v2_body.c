@@ -66,7 +66,8 @@ static void pictures_as_json(void **state)
     assert_memory_equal(request->items[1].bytes, "f", 1);
     assert_null(request->items[0].pixels);
     assert_int_equal(request->outputs_n, 1);
-    assert_true(request->outputs[0].binary && !request->outputs[0].features);
+    assert_true(request->outputs[0].binary);
+    assert_int_equal(request->outputs[0].kind, V2_OUTPUT_POSTERIORS);
     assert_int_equal(request->outputs[0].classification, 3);
     reading_end(&reading);
 }
@@ -89,7 +90,8 @@ static void pixels_as_json(void **state)
         assert_true(second[i] == (i == 5 ? -12.5F : (float)(i + 7)));
     }
     assert_int_equal(reading.request.outputs_n, 1);
-    assert_false(reading.request.outputs[0].binary || reading.request.outputs[0].features);
+    assert_false(reading.request.outputs[0].binary);
+    assert_int_equal(reading.request.outputs[0].kind, V2_OUTPUT_POSTERIORS);
     assert_null(reading.request.id.bytes);
     reading_end(&reading);
 }
@@ -99,18 +101,24 @@ static void outputs(void **state)
 {
     static const char body[] = "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":["
                                "1],\"data\":[\"Zg==\"]}],"
-                               "\"outputs\":[{\"name\":\"features\"},"
-                               "{\"name\":\"posteriors\",\"parameters\":{\"binary_data\":false}}],"
+                               "\"outputs\":[{\"name\":\"features\"},{\"name\":\"known\"},"
+                               "{\"name\":\"posteriors\",\"parameters\":{\"binary_data\":false}},"
+                               "{\"name\":\"typicality\"}],"
                                "\"parameters\":{\"binary_data_output\":true}}";
+    static const enum v2_output_kind kinds[] = {V2_OUTPUT_FEATURES, V2_OUTPUT_KNOWN,
+                                                V2_OUTPUT_POSTERIORS, V2_OUTPUT_TYPICALITY};
     struct reading reading;
-    const struct v2_output *output = reading.request.outputs;
 
     (void)state;
     read_body(&reading, body, sizeof body - 1, sizeof body - 1);
     assert_true(reading.good);
-    assert_int_equal(reading.request.outputs_n, 2);
-    assert_true(output[0].features && output[0].binary);
-    assert_true(!output[1].features && !output[1].binary);
+    assert_int_equal(reading.request.outputs_n, COUNT_OF(kinds));
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        const struct v2_output *output = &reading.request.outputs[i];
+
+        assert_int_equal(output->kind, kinds[i]);
+        assert_true(output->binary == (kinds[i] != V2_OUTPUT_POSTERIORS));
+    }
     reading_end(&reading);
 }
 
@@ -277,6 +285,9 @@ static void parameters_of_others(void **state)
         "\"flip\":\"TRUE\"",
         "\"flip\":\"0\"",
         "\"flip\":\"Off\"",
+        "\"reject\":null",
+        "\"reject\":5e-2",
+        "\"reject\":\"0.05\"",
     };
     static const char *const refused[][2] = {
         {"\"sequence_id\":1", "sequence_id"},
@@ -294,6 +305,12 @@ static void parameters_of_others(void **state)
         {"\"flip\":1", "flip"},
         {"\"flip\":\"maybe\"", "flip"},
         {"\"flip\":\"on\\u0000\"", "flip"},
+        {"\"reject\":0", "parameter reject: expected a number above 0, at most 1, as 0.05"},
+        {"\"reject\":-0.05", "reject"},
+        {"\"reject\":1.01", "reject"},
+        {"\"reject\":true", "reject"},
+        {"\"reject\":[0.05]", "reject"},
+        {"\"reject\":\"0.05\\u0000\"", "reject"},
     };
     char members[256];
 
@@ -320,6 +337,13 @@ static void parameters_of_tensors(void **state)
     check_input(IMAGE ",\"parameters\":{\"shared_memory_region\":\"x\"}", "shared memory");
     check_input(IMAGE ",\"parameters\":{\"content_type\":\"pillow_image\",\"x\":{}}", NULL);
     check_input(IMAGE ",\"parameters\":{\"content_type\":\"str\"}", NULL);
+    check_members("\"outputs\":[{\"name\":\"logits\"}]",
+                  "there is no output \"logits\": there are posteriors, features, typicality and "
+                  "known");
+    check_members("\"outputs\":[{\"name\":\"known\"},{\"name\":\"known\"}]",
+                  "an output is asked for more than once");
+    check_members("\"outputs\":[{\"name\":\"known\",\"parameters\":{\"classification\":1}}]",
+                  "classification is of posteriors");
 }
 
 /* ---------------------------------------------------------------- what is wrong -------------- */

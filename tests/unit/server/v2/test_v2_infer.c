@@ -115,25 +115,37 @@ static void a_bare_picture(void **state)
     fake_fini(&fake);
 }
 
+/* A request for pixels, of JSON alone, with more members. */
+static void make_pixels(struct fake *fake, const char *more)
+{
+    static char text[65536];
+    size_t length;
+
+    length = (size_t)snprintf(text, sizeof text,
+                              "{\"inputs\":[{\"name\":\"pixels\",\"datatype\":\"FP32\","
+                              "\"shape\":[1,3,64,64],\"data\":[0");
+    for (unsigned i = 1; i < 3 * 64 * 64; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, ",%u", i % 3);
+    length += (size_t)snprintf(text + length, sizeof text - length, "]}]%s}", more);
+    fake_init(fake, "POST", INFER);
+    fake_part(fake, text, length);
+}
+
 /* Without the header all is JSON. */
 static void pixels_as_json(void **state)
 {
-    static char text[65536];
     struct fake fake;
-    size_t length;
 
     (void)state;
-    length = (size_t)snprintf(text, sizeof text,
-                              "{\"inputs\":[{\"name\":\"pixels\",\"datatype\":\"FP32\","
-                              "\"shape\":[1,3,32,32],\"data\":[0");
-    for (unsigned i = 1; i < 3 * 32 * 32; i++)
-        length += (size_t)snprintf(text + length, sizeof text - length, ",%u", i % 3);
-    length += (size_t)snprintf(text + length, sizeof text - length, "]}]}");
-    fake_init(&fake, "POST", INFER);
-    fake_part(&fake, text, length);
+    make_pixels(&fake, "");
     json_decref(infer(&fake));
     assert_int_equal(fake.left.timing.decode_ns, 0);
     fake_fini(&fake);
+    make_pixels(&fake, ",\"outputs\":[{\"name\":\"typicality\"}]");
+    v2_handle_infer(&fixture.server, fake.request);
+    check_problem(
+        &fake, PROBLEM_BAD_PARAMETER,
+        "there is no output typicality: typicality is of encoded pictures, not of pixels");
 }
 
 static void outputs_as_binary_data(void **state)
@@ -175,6 +187,64 @@ static void parameters(void **state)
     make(&fake, INFER, ",\"parameters\":{\"scales\":\"31\"}");
     v2_handle_infer(&fixture.server, fake.request);
     check_problem(&fake, PROBLEM_BAD_PARAMETER, "31");
+}
+
+/* Beside posteriors, in JSON or as binary data. */
+static void typicality(void **state)
+{
+    static const char *const outputs = ",\"parameters\":{\"reject\":0.999},\"outputs\":["
+                                       "{\"name\":\"known\"},{\"name\":\"posteriors\"},"
+                                       "{\"name\":\"typicality\"}]";
+    struct fake fake;
+    json_t *answer;
+    double p;
+
+    (void)state;
+    make(&fake, INFER, outputs);
+    answer = infer(&fake);
+    p = json_number_value(json_array_get(json_object_get(output(answer, 2), "data"), 0));
+    assert_true(p > 0 && p < 0.99);
+    assert_true(json_is_false(json_array_get(json_object_get(output(answer, 0), "data"), 0)));
+    assert_float_equal(
+        json_number_value(json_object_get(json_object_get(answer, "parameters"), "reject")), 0.999,
+        1e-9);
+    json_decref(answer);
+    fake_fini(&fake);
+
+    make(&fake, INFER,
+         ",\"parameters\":{\"binary_data_output\":true},"
+         "\"outputs\":[{\"name\":\"typicality\"},{\"name\":\"known\"}]");
+    v2_handle_infer(&fixture.server, fake.request);
+    assert_int_equal(fake_wait(&fake), 200);
+    assert_int_equal(fake.left.response.size - fake.left.response.number, sizeof(float) + 1);
+    assert_memory_equal(fake.left.response.body + fake.left.response.number, &(float){(float)p},
+                        sizeof(float));
+    assert_int_equal(fake.left.response.body[fake.left.response.size - 1], p >= 0.02);
+    fake_fini(&fake);
+}
+
+static void without_typicality(void **state)
+{
+    static const char *const own = "typicality is of the model's own scales with mirrors";
+    static const char known[] = ",\"outputs\":[{\"name\":\"known\"}]";
+    struct fake fake;
+
+    (void)state;
+    make(&fake, INFER,
+         ",\"parameters\":{\"scales\":\"32\"},\"outputs\":[{\"name\":\"typicality\"}]");
+    v2_handle_infer(&fixture.server, fake.request);
+    check_problem(&fake, PROBLEM_BAD_PARAMETER, "there is no output typicality: ");
+    make(&fake, INFER, ",\"parameters\":{\"flip\":false},\"outputs\":[{\"name\":\"known\"}]");
+    v2_handle_infer(&fixture.server, fake.request);
+    check_problem(&fake, PROBLEM_BAD_PARAMETER, own);
+    fixture_serve_known(0);
+    make(&fake, INFER, known);
+    v2_handle_infer(&fixture.server, fake.request);
+    check_problem(&fake, PROBLEM_BAD_PARAMETER, "this model has no typicality");
+    fixture_serve_known(FIXTURE_KNOWN);
+    make(&fake, INFER, known);
+    json_decref(infer(&fake));
+    fake_fini(&fake);
 }
 
 /* A client's own patience, in microseconds from the first byte of the request. */
@@ -334,7 +404,7 @@ static void without_memory(void **state)
         long before = fault_outstanding();
         struct fake fake;
 
-        make(&fake, INFER, ",\"outputs\":[{\"name\":\"features\"}]");
+        make(&fake, INFER, ",\"outputs\":[{\"name\":\"features\"},{\"name\":\"known\"}]");
         fault_arm(n);
         v2_handle_infer(&fixture.server, fake.request);
         (void)fake_wait(&fake);
@@ -359,6 +429,8 @@ int main(void)
         cmocka_unit_test(pixels_as_json),
         cmocka_unit_test(outputs_as_binary_data),
         cmocka_unit_test(parameters),
+        cmocka_unit_test(typicality),
+        cmocka_unit_test(without_typicality),
         cmocka_unit_test(timeouts),
         cmocka_unit_test(where_the_json_ends),
         cmocka_unit_test(bodies_of_another_kind),

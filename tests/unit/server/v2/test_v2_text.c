@@ -80,7 +80,35 @@ static void of_the_model(void **state)
     check_numbers(get(output, "shape"), 2, (json_int_t[]){-1, CLASSES});
     check_numbers(get(named(root, "outputs", "features"), "shape"), 2,
                   (json_int_t[]){-1, info->features});
+    assert_int_equal(json_array_size(get(root, "outputs")), 2);
     json_decref(root);
+}
+
+/* Outputs that only such a model has, in its metadata and in its configuration. */
+static void of_a_model_with_typicality(void **state)
+{
+    struct vgg_model *model = model_with_typicality();
+    size_t size = 0;
+    json_t *metadata = read_back(v2_text_model(model, &size), &size);
+    json_t *config = read_back(v2_text_config(model, 16, &size), &size);
+    const json_t *outputs = get(metadata, "outputs");
+
+    (void)state;
+    assert_int_equal(json_array_size(outputs), 4);
+    assert_int_equal(json_array_size(get(config, "output")), 4);
+    for (size_t i = 2; i < 4; i++) {
+        const json_t *output = json_array_get(outputs, i);
+        const json_t *configured = named(config, "output", string(output, "name"));
+
+        assert_string_equal(string(output, "name"), i == 2 ? "typicality" : "known");
+        assert_string_equal(string(output, "datatype"), i == 2 ? "FP32" : "BOOL");
+        assert_string_equal(string(configured, "data_type"), i == 2 ? "TYPE_FP32" : "TYPE_BOOL");
+        check_numbers(get(output, "shape"), 2, (json_int_t[]){-1, 1});
+        check_numbers(get(configured, "dims"), 1, (json_int_t[]){1});
+    }
+    json_decref(metadata);
+    json_decref(config);
+    vgg_model_release(model);
 }
 
 static void of_its_configuration(void **state)
@@ -165,7 +193,8 @@ static void check_floats(const json_t *output, const float *expected, size_t n)
 
 static void numbers(void **state)
 {
-    static const struct v2_output outputs[] = {{.features = true}, {.features = false}};
+    static const struct v2_output outputs[] = {{.kind = V2_OUTPUT_FEATURES},
+                                               {.kind = V2_OUTPUT_POSTERIORS}};
     const struct vgg_model_info *info = vgg_model_get_info(fixture.model);
     json_t *root = json_answer_of(outputs, 2);
     const json_t *array = get(root, "outputs");
@@ -179,6 +208,41 @@ static void numbers(void **state)
     assert_string_equal(string(json_array_get(array, 0), "name"), "features"); /* as asked for */
     check_floats(json_array_get(array, 0), vgg_job_features(pictures[0].job), info->features);
     check_floats(json_array_get(array, 1), fixture.posterior, CLASSES);
+    json_decref(root);
+}
+
+/* One of each picture, with the level that has decided. */
+static void typicalities(void **state)
+{
+    static const struct v2_output outputs[] = {{.kind = V2_OUTPUT_TYPICALITY},
+                                               {.kind = V2_OUTPUT_KNOWN, .binary = true}};
+    size_t size = 0, json_size = 0;
+    json_t *root;
+    char *text;
+
+    (void)state;
+    pictures[0].typicality = (struct evaluation_typicality){0.25, 0.05, true};
+    pictures[1].typicality = (struct evaluation_typicality){0.03125, 0.05, false};
+    text = answer(outputs, 2, &size, &json_size);
+    root = json_loadb(text, json_size, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(root);
+    assert_true(json_number_value(get(get(root, "parameters"), "reject")) == 0.05);
+    check_numbers(get(named(root, "outputs", "typicality"), "shape"), 2, (json_int_t[]){2, 1});
+    for (size_t i = 0; i < PICTURES; i++)
+        assert_true(json_number_value(
+                        json_array_get(get(named(root, "outputs", "typicality"), "data"), i)) ==
+                    pictures[i].typicality.p);
+    assert_string_equal(string(named(root, "outputs", "known"), "datatype"), "BOOL");
+    assert_int_equal(size - json_size, PICTURES);
+    assert_memory_equal(text + json_size, "\1\0", PICTURES);
+    json_decref(root);
+    free(text);
+    root = json_answer_of((const struct v2_output[]){{.kind = V2_OUTPUT_KNOWN}}, 1);
+    assert_true(json_is_true(json_array_get(get(named(root, "outputs", "known"), "data"), 0)));
+    assert_true(json_is_false(json_array_get(get(named(root, "outputs", "known"), "data"), 1)));
+    json_decref(root);
+    root = json_answer_of((const struct v2_output[]){{.kind = V2_OUTPUT_POSTERIORS}}, 1);
+    assert_null(json_object_get(get(root, "parameters"), "reject"));
     json_decref(root);
 }
 
@@ -237,7 +301,7 @@ static void classes(void **state)
 static void binary_data(void **state)
 {
     static const struct v2_output outputs[] = {{.binary = true, .classification = 2},
-                                               {.binary = true, .features = true}};
+                                               {.kind = V2_OUTPUT_FEATURES, .binary = true}};
     uint32_t features = vgg_model_get_info(fixture.model)->features;
     size_t size = 0, json_size = 0, expected = PICTURES * features * sizeof(float);
     char *text = answer(outputs, 2, &size, &json_size);
@@ -276,7 +340,7 @@ static void binary_data(void **state)
 static void some_of_it_binary(void **state)
 {
     static const struct v2_output outputs[] = {{.binary = false},
-                                               {.binary = true, .features = true}};
+                                               {.kind = V2_OUTPUT_FEATURES, .binary = true}};
     uint32_t features = vgg_model_get_info(fixture.model)->features;
     size_t size = 0, json_size = 0;
     char *text = answer(outputs, 2, &size, &json_size);
@@ -297,7 +361,7 @@ static void some_of_it_binary(void **state)
 static char *write_text(size_t which, size_t *size)
 {
     static const struct v2_output outputs[] = {{.classification = 2},
-                                               {.binary = true, .features = true}};
+                                               {.kind = V2_OUTPUT_FEATURES, .binary = true}};
     size_t json_size;
 
     switch (which) {
@@ -383,7 +447,8 @@ int main(void)
         cmocka_unit_test(of_its_readiness), cmocka_unit_test(numbers),
         cmocka_unit_test(the_id_as_it_was), cmocka_unit_test(classes),
         cmocka_unit_test(binary_data),      cmocka_unit_test(some_of_it_binary),
-        cmocka_unit_test(without_memory),
+        cmocka_unit_test(without_memory),   cmocka_unit_test(of_a_model_with_typicality),
+        cmocka_unit_test(typicalities),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
