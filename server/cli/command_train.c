@@ -47,9 +47,9 @@ struct session {
 static enum vgg_status name_output(struct session *session, struct vgg_error *error)
 {
     char *whole = realpath(session->directory, NULL);
-    const char *name = whole != NULL ? basename(whole) : "model";
+    const char *name = whole != NULL ? basename(whole) : "/";
     int length = snprintf(session->output, sizeof session->output, "%s.safetensors",
-                          strcmp(name, "/") == 0 ? "model" : name);
+                          strcmp(name, "/") != 0 ? name : "model");
 
     free(whole);
     if (length >= (int)sizeof session->output)
@@ -226,12 +226,12 @@ static void complete_facts(struct session *session)
 
     text_append(&session->chosen, "", 1);
     facts->json = given->json;
-    facts->directory = session->directory;
     facts->census = &session->census;
     facts->base = &session->base;
     facts->options = session->chosen.failed ? "" : session->chosen.bytes;
     facts->output = given->train.output;
     facts->threads = given->train.threads != 0 ? given->train.threads : vgg_threads_default();
+    facts->freeze = given->train.freeze;
     facts->freeze_blocks = given->train.freeze_blocks;
     facts->base_said = given->base != NULL;
     facts->report = given->report;
@@ -248,8 +248,8 @@ static enum vgg_status train(struct session *session, struct vgg_error *error)
     struct vgg_train_result result;
     enum vgg_status status;
 
-    complete_facts(session);
     base_apply(&session->base, options);
+    complete_facts(session);
     training_view_attach(&session->view, options);
     options->stop = is_stopped;
     if (options->cache_bytes > room / CACHE_PART)
@@ -273,9 +273,9 @@ static enum vgg_status run(struct session *session, struct vgg_error *error)
     enum vgg_status status = signals_init(error);
 
     if (status == VGG_OK)
-        status = open_files(session, error);
-    if (status == VGG_OK)
         status = census_take(session->directory, &session->census, error);
+    if (status == VGG_OK)
+        status = open_files(session, error);
     if (status == VGG_OK)
         status = choose(session, error);
     return status == VGG_OK ? train(session, error) : status;

@@ -7,7 +7,6 @@
 
 struct facts {
     bool json;
-    const char *directory;
     const struct census *census;
     const struct base *base;
     const char *why;             /* that base, or none: the end of a sentence */
@@ -16,6 +15,7 @@ struct facts {
     int argc;                    /* of the command */
     char *const *argv;
     uint32_t batch; /* crops at most; 0: not known */
+    enum vgg_freeze freeze;
     uint32_t freeze_blocks;
     unsigned threads;
     struct vgg_train_plan plan; /* all zero before there is one */

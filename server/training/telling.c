@@ -72,8 +72,8 @@ static void say_base(const struct facts *facts)
         break;
     case BASE_EMBEDDED:
         say("base: the model inside this program%s", facts->why);
-        say("  It has seen six kinds of rubbish, one thing on plain ground each: good for "
-            "materials,");
+        say("  It has seen six kinds of rubbish, one thing on plain ground each: good for such "
+            "things,");
         say("  poor for most else. The published VGG-16 is far better; this brings it (553 MB, "
             "once):");
         say_fetch("vgg16");
@@ -132,7 +132,7 @@ void telling_plan(const struct facts *facts)
     if (facts->json) {
         char *line = telling_plan_json(facts);
 
-        printf("%s", line != NULL ? line : "");
+        fputs(line != NULL ? line : "", stdout);
         free(line);
         return;
     }
@@ -162,7 +162,7 @@ void telling_epoch(struct facts *facts, const struct vgg_train_epoch *epoch)
 
 const char *telling_smaller(const struct facts *facts)
 {
-    if (facts->plan.freeze == VGG_FREEZE_FEATURES && facts->base->kind != BASE_NONE)
+    if (facts->freeze == VGG_FREEZE_FEATURES)
         return "a narrower base, and smaller test scales (--scales)";
     return facts->base->kind != BASE_NONE ? "--freeze features, a smaller --batch"
                                           : "--batch 1, a smaller --crop, --width or --fc";
@@ -178,18 +178,16 @@ static void say_error(const struct facts *facts, const struct vgg_train_result *
     if (!facts_measured(result))
         return;
     wrong = facts_wrong(result, interval);
-    say("%zu of %zu %s wrong%s: %.1f %% (%.1f to %.1f with 95 %% certainty; always naming the "
-        "largest "
-        "class: %.1f)",
+    say("%zu of %zu %s wrong%s: %.1f %% (%.1f to %.1f with 95 %% certainty; "
+        "always naming the largest class: %.1f)",
         wrong, result->measured,
         facts->plan.folds != 0 || facts->plan.validation == 0 ? "pictures" : "validation pictures",
         facts->plan.folds != 0 ? " when left out" : "", 100 * result->error, 100 * interval[0],
         100 * interval[1], 100 * facts_chance(facts));
-    if (facts->plan.freeze == VGG_FREEZE_FEATURES && facts->base->kind != BASE_EMBEDDED &&
+    if (facts->freeze == VGG_FREEZE_FEATURES && facts->base->kind != BASE_EMBEDDED &&
         result->error > enough_error)
-        say("  for fewer: more pictures, or the same with --freeze 4, which trains more layers and "
-            "takes "
-            "longer");
+        say("  for fewer: more pictures, or the same with --freeze 4, "
+            "which trains more layers and takes longer");
 }
 
 /* With one temperature for all scores. */
@@ -197,9 +195,8 @@ static void say_calibration(const struct vgg_train_result *result)
 {
     if (!(result->temperature > 0) || result->ece[1] < 0)
         return;
-    say("a score is off by %.1f %% in the mean (%.1f before calibration; by chance, of so few "
-        "pictures: "
-        "%.1f)",
+    say("a score is off by %.1f %% in the mean "
+        "(%.1f before calibration; by chance, of so few pictures: %.1f)",
         100 * result->ece[1], 100 * result->ece[0], 100 * result->ece_noise);
 }
 
@@ -278,7 +275,7 @@ void telling_result(const struct facts *facts, const struct vgg_train_result *re
     if (facts->json) {
         char *line = telling_result_json(facts, result);
 
-        printf("%s", line != NULL ? line : "");
+        fputs(line != NULL ? line : "", stdout);
         free(line);
     } else {
         say_error(facts, result);

@@ -40,7 +40,7 @@ char *telling_plan_json(const struct facts *facts)
     text_print(&text, "{\"plan\":{\"classes\":%zu,\"pictures\":%zu,\"validation\":%zu",
                plan->classes, plan->pictures, plan->validation);
     add_string(&text, "base", base->kind != BASE_NONE ? base_word(base) : NULL);
-    add_string(&text, "freeze", freeze_word(plan->freeze, facts->freeze_blocks));
+    add_string(&text, "freeze", freeze_word(facts->freeze, facts->freeze_blocks));
     add_string(&text, "options", facts->options);
     text_print(&text, ",\"folds\":%" PRIu32 ",\"views\":%zu,\"cached\":%zu", plan->folds,
                plan->views, plan->cached);

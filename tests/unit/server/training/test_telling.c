@@ -41,6 +41,7 @@ static int setup(void **state)
                            .output = "x.safetensors",
                            .argc = 2,
                            .argv = words,
+                           .freeze = VGG_FREEZE_FEATURES,
                            .plan = {.folds = 5}};
     return 0;
 }
