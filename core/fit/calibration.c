@@ -87,13 +87,14 @@ void vgg_temperature_apply(const struct vgg_logits *logits, double temperature,
 struct search {
     struct posteriors posteriors;
     struct vgg_team *team;
+    double mistake; /* part of each picture that counts as one */
 };
 
 /* The loss at exp(x). */
 static double loss_at(struct search *search, double x)
 {
     size_t n = search->posteriors.logits->pictures;
-    double mistake = 1 / ((double)n + 2), loss = 0;
+    double mistake = search->mistake, loss = 0;
 
     search->posteriors.temperature = exp(x);
     vgg_team_run(search->team, truth_item, &search->posteriors, n);
@@ -150,18 +151,29 @@ static double section(struct search *search, double low, double high)
     return (low + high) / 2;
 }
 
+/* The temperature of least loss. */
+static double minimise(struct search *search, double mistake)
+{
+    const double limit = log(20), step = limit / 6;
+    double x;
+
+    search->mistake = mistake;
+    x = descend(search, step, limit);
+    return exp(section(search, fmax(x - step, -limit), fmin(x + step, limit)));
+}
+
 enum vgg_status vgg_temperature_fit(const struct vgg_logits *logits, struct vgg_team *team,
                                     double *temperature, struct vgg_error *error)
 {
-    const double limit = log(20), step = limit / 6;
     struct search search = {.posteriors = {.logits = logits}, .team = team};
-    double x;
 
     search.posteriors.truth = vgg_alloc(logits->pictures, sizeof(double));
     if (search.posteriors.truth == NULL)
         return vgg_fail_memory(error);
-    x = descend(&search, step, limit);
-    *temperature = exp(section(&search, fmax(x - step, -limit), fmin(x + step, limit)));
+    *temperature = minimise(&search, 0);
+    if (*temperature < 1)
+        *temperature =
+            fmax(*temperature, fmin(minimise(&search, 1 / ((double)logits->pictures + 2)), 1));
     free(search.posteriors.truth);
     return VGG_OK;
 }

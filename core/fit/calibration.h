@@ -18,8 +18,9 @@ struct vgg_logits {
 };
 
 /*
- * The temperature of least negative log-likelihood, within 1/20 to 20, where each picture counts as
- * 1/(n + 2) of a mistake (as Platt's targets do): however many were all right, the next may not be.
+ * The temperature of least negative log-likelihood, within 1/20 to 20. Where it is below 1, which
+ * makes scores surer, each picture counts as 1/(n + 2) of a mistake (as Platt's targets do), but
+ * scores become no less sure for that: however many were all right, the next may not be.
  * To be folded into the last layer: its weights and biases divided by it. The same bits for any
  * number of threads. Errors: NO_MEMORY.
  */

@@ -302,7 +302,8 @@ static void separable_pictures_stay_finite(void **state)
     make(&first, 60, 2, 20, 3, 8);
     head = fit(&first, 0, true, 2);
     assert_true(head.error == 0);
-    assert_true(fabs(exp(-head.nll[1]) - 61.0 / 62) < 0.01); /* calibration.h */
+    assert_true(head.temperature > 0.06 && head.temperature <= 1); /* no bound of the search */
+    assert_true(head.nll[1] <= head.nll[0]);
     for (size_t i = 0; i < 60 * 3; i++)
         assert_true(head.posteriors[i] >= 0 && head.posteriors[i] <= 1);
     for (size_t i = 0; i < 3 * 20; i++)
