@@ -270,13 +270,14 @@ static enum vgg_status fit_all(struct fit *fit, struct vgg_fit_head *head, struc
 static enum vgg_status finish(struct fit *fit, struct vgg_fit_head *head, struct vgg_error *error)
 {
     size_t classes = fit->set->classes;
+    double temperature = fit->measured != NULL ? head->temperature : fit->options->temperature;
 
     head->weights = vgg_alloc(classes * fit->set->dims, sizeof *head->weights);
     head->bias = vgg_alloc(classes, sizeof *head->bias);
     if (head->weights == NULL || head->bias == NULL)
         return vgg_fail_memory(error);
-    vgg_rotation_return(&fit->rotation, classes, fit->path.x[0],
-                        fit->measured != NULL ? head->temperature : 1, head->weights, head->bias);
+    vgg_rotation_return(&fit->rotation, classes, fit->path.x[0], temperature > 0 ? temperature : 1,
+                        head->weights, head->bias);
     return VGG_OK;
 }
 

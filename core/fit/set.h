@@ -25,12 +25,13 @@ struct vgg_fit_options {
     /*
      * Whose posteriors choose the strength and the temperature: of each fold, those of a layer
      * fitted on the other folds; or, where it is given, of this set, those of the layer fitted on
-     * the first. With neither, `strength` is given and nothing is measured.
+     * the first. With neither, `strength` is given, `temperature` may be, and nothing is measured.
      */
     const uint32_t *folds; /* [pictures], < folds_n: the one that leaves the picture out; or NULL */
     uint32_t folds_n;
     const struct vgg_fit_set *validation; /* of the same views, dims and classes */
     double strength;                      /* of L2 [the best of a path] */
+    double temperature;                   /* to fold in where it is not fitted [1] */
     bool (*stop)(void *user); /* asked several times a second by the caller's thread; or NULL */
     void *user;
 };

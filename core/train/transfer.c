@@ -209,25 +209,21 @@ static enum vgg_status fit_again(struct vgg_transfer *transfer,
                                  const struct vgg_fit_options *options, struct vgg_error *error)
 {
     const struct vgg_fit_set all = rows_of(transfer, 0, transfer->known_n);
-    struct vgg_fit_options given = {.team = options->team,
-                                    .strength = transfer->head.strength,
-                                    .stop = options->stop,
-                                    .user = options->user};
+    const struct vgg_fit_head measured = transfer->head;
+    const struct vgg_fit_options given = {.team = options->team,
+                                          .strength = measured.strength,
+                                          .temperature = measured.temperature,
+                                          .stop = options->stop,
+                                          .user = options->user};
     struct vgg_fit_head served;
     enum vgg_status status = vgg_fit_head(&all, &given, &served, error);
-    float *weights = transfer->head.weights, *bias = transfer->head.bias;
 
     if (status != VGG_OK)
         return status;
-    for (size_t i = 0; i < all.classes * all.dims; i++)
-        served.weights[i] = (float)((double)served.weights[i] / transfer->head.temperature);
-    for (size_t i = 0; i < all.classes; i++)
-        served.bias[i] = (float)((double)served.bias[i] / transfer->head.temperature);
     transfer->head.weights = served.weights;
     transfer->head.bias = served.bias;
-    served.weights = weights;
-    served.bias = bias;
-    vgg_fit_head_fini(&served);
+    free(measured.weights);
+    free(measured.bias);
     return VGG_OK;
 }
 

@@ -152,6 +152,26 @@ static void layers_are_optimal(void **state)
     }
 }
 
+static void a_given_temperature_is_folded_in(void **state)
+{
+    struct vgg_fit_options options = {.team = teams[2], .strength = 1e-3};
+    struct vgg_fit_head plain, cool;
+
+    (void)state;
+    make(&first, 60, 2, 10, 3, 0.7);
+    assert_int_equal(vgg_fit_head(&first.set, &options, &plain, NULL), VGG_OK);
+    options.temperature = 2;
+    assert_int_equal(vgg_fit_head(&first.set, &options, &cool, NULL), VGG_OK);
+    for (size_t i = 0; i < 3 * 10; i++)
+        assert_true(fabs(2 * (double)cool.weights[i] - (double)plain.weights[i]) <=
+                    1e-6 * fabs((double)plain.weights[i]));
+    for (size_t c = 0; c < 3; c++)
+        assert_true(fabs(2 * (double)cool.bias[c] - (double)plain.bias[c]) <=
+                    1e-6 * fabs((double)plain.bias[c]));
+    vgg_fit_head_fini(&plain);
+    vgg_fit_head_fini(&cool);
+}
+
 /* Two rows, +1 and -1, of one class each: the slope of log(1 + exp(-2 w)) + strength w^2. */
 static void a_known_optimum(void **state)
 {
@@ -453,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layers_are_optimal),
+        cmocka_unit_test(a_given_temperature_is_folded_in),
         cmocka_unit_test(a_known_optimum),
         cmocka_unit_test(threads_do_not_matter),
         cmocka_unit_test(neither_do_scale_and_rotation),

@@ -466,7 +466,7 @@ static void check_measured(const struct told *told)
 
         for (size_t c = 0; c < CLASSES; c++)
             assert_true(fabs((double)vgg_job_posterior(job)[c] -
-                             (double)told->left_out[i].posterior[c]) < 1e-3);
+                             (double)told->left_out[i].posterior[c]) < 1e-5);
         vgg_job_destroy(job);
     }
     vgg_model_release(model);
