@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "blas/gemm.h"
+#include "kernels/kernels.h"
 
 enum { COLUMNS = 64 }; /* of an item's product: the cut never depends on the threads */
 
@@ -16,23 +17,34 @@ struct dense_loop {
     struct vgg_dense *layer;
     const float *x;
     float *y_grad, *x_grad;
-    uint64_t key[3];
+    const uint64_t *key;
+    const struct vgg_descent *descent;
 };
 
-enum vgg_status vgg_dense_init(struct vgg_dense *layer, const char *name, size_t batch, size_t in,
-                               size_t out, bool relu, double dropout, struct vgg_error *error)
+enum vgg_status vgg_dense_init(struct vgg_dense *layer, const char *name,
+                               const struct vgg_dense_options *options, struct vgg_error *error)
 {
+    const struct vgg_parameter_options weight = {.n = (uint64_t)options->in * options->out,
+                                                 .decays = true,
+                                                 .fused = options->fused},
+                                       bias = {.n = options->out};
     enum vgg_status status;
     size_t units;
 
-    *layer = (struct vgg_dense){
-        .batch = batch, .in = in, .out = out, .relu = relu, .dropout = relu ? dropout : 0};
-    status = vgg_parameter_init(&layer->weight, name, "weight", (uint64_t)in * out, true, error);
+    *layer = (struct vgg_dense){.rows = options->rows,
+                                .in = options->in,
+                                .out = options->out,
+                                .positions = options->positions != 0 ? options->positions : 1,
+                                .relu = options->relu,
+                                .dropout = options->relu ? options->dropout : 0};
+    status = vgg_parameter_init(&layer->weight, name, "weight", &weight, error);
     if (status == VGG_OK)
-        status = vgg_parameter_init(&layer->bias, name, "bias", out, false, error);
+        status = vgg_parameter_init(&layer->bias, name, "bias", &bias, error);
     if (status != VGG_OK)
         return status;
-    layer->y = vgg_size_mul(batch, out, &units) ? vgg_alloc_aligned(units, sizeof *layer->y) : NULL;
+    layer->y = vgg_size_mul(layer->rows, layer->out, &units)
+                   ? vgg_alloc_aligned(units, sizeof *layer->y)
+                   : NULL;
     return layer->y != NULL ? VGG_OK : vgg_fail(error, VGG_NO_MEMORY, "out of memory for %s", name);
 }
 
@@ -41,7 +53,7 @@ void vgg_dense_fini(struct vgg_dense *layer)
     vgg_parameter_fini(&layer->weight);
     vgg_parameter_fini(&layer->bias);
     free(layer->y);
-    *layer = (struct vgg_dense){.batch = 0};
+    *layer = (struct vgg_dense){.rows = 0};
 }
 
 static size_t items_of(size_t columns)
@@ -56,7 +68,7 @@ static size_t columns_of(size_t columns, size_t item)
 
 /* ---------------------------------------------------------------- forward -------------------- */
 
-/* Item: some outputs of the whole batch: y = x W^T + bias. */
+/* Item: some outputs of all rows: y = x W^T + bias. */
 static void forward_item(void *context, size_t item, unsigned thread)
 {
     const struct dense_loop *loop = context;
@@ -64,19 +76,31 @@ static void forward_item(void *context, size_t item, unsigned thread)
     size_t first = item * COLUMNS, n = columns_of(layer->out, item);
 
     (void)thread;
-    for (size_t i = 0; i < layer->batch; i++)
+    for (size_t i = 0; i < layer->rows; i++)
         memcpy(layer->y + i * layer->out + first, layer->bias.value + first, n * sizeof *layer->y);
-    vgg_gemm_add_transposed(false, true, layer->batch, n, layer->in, loop->x, layer->in,
+    vgg_gemm_add_transposed(false, true, layer->rows, n, layer->in, loop->x, layer->in,
                             layer->weight.value + first * layer->in, layer->in, layer->y + first,
                             layer->out);
 }
 
-/* Item: one example's units. */
+/* Item: one row's units. */
 static void rectify_item(void *context, size_t item, unsigned thread)
 {
     const struct dense_loop *loop = context;
     const struct vgg_dense *layer = loop->layer;
-    const uint64_t keys[] = {loop->key[0], loop->key[1], loop->key[2], item};
+    float *y = layer->y + item * layer->out;
+
+    (void)thread;
+    for (size_t i = 0; i < layer->out; i++)
+        y[i] = y[i] <= 0 ? 0 : y[i]; /* NaN passes: the loss tells */
+}
+
+/* The same, of those units that are kept. */
+static void drop_item(void *context, size_t item, unsigned thread)
+{
+    const struct dense_loop *loop = context;
+    const struct vgg_dense *layer = loop->layer;
+    const uint64_t keys[] = {loop->key[0], loop->key[1], loop->key[2], item / layer->positions};
     float *y = layer->y + item * layer->out, kept = (float)(1 / (1 - layer->dropout));
     struct vgg_random random;
 
@@ -85,18 +109,18 @@ static void rectify_item(void *context, size_t item, unsigned thread)
     for (size_t i = 0; i < layer->out; i++) {
         bool keep = vgg_random_uniform(&random) >= layer->dropout;
 
-        y[i] = !keep || y[i] <= 0 ? 0 : kept * y[i]; /* NaN passes: the loss tells */
+        y[i] = !keep || y[i] <= 0 ? 0 : kept * y[i];
     }
 }
 
 void vgg_dense_forward(struct vgg_dense *layer, struct vgg_team *team, const float *x,
                        const uint64_t key[3])
 {
-    struct dense_loop loop = {.layer = layer, .x = x, .key = {key[0], key[1], key[2]}};
+    struct dense_loop loop = {.layer = layer, .x = x, .key = key};
 
     vgg_team_run(team, forward_item, &loop, items_of(layer->out));
     if (layer->relu)
-        vgg_team_run(team, rectify_item, &loop, layer->batch);
+        vgg_team_run(team, key != NULL ? drop_item : rectify_item, &loop, layer->rows);
 }
 
 /* ---------------------------------------------------------------- backward ------------------- */
@@ -106,32 +130,54 @@ static void rectify_back(const struct vgg_dense *layer, float *y_grad)
 {
     float kept = (float)(1 / (1 - layer->dropout));
 
-    for (size_t i = 0; i < layer->batch * layer->out; i++)
+    for (size_t i = 0; i < layer->rows * layer->out; i++)
         y_grad[i] = layer->y[i] > 0 ? kept * y_grad[i] : 0;
 }
 
-/* Item: the weights of some outputs: y_grad^T x. */
+/* Item: a tile of the weights: y_grad^T x, and its descent. */
 static void weights_item(void *context, size_t item, unsigned thread)
 {
     const struct dense_loop *loop = context;
     const struct vgg_dense *layer = loop->layer;
+    size_t across = vgg_ceil_div(layer->in, VGG_DENSE_TILE_COLUMNS);
+    size_t o = item / across * VGG_DENSE_TILE_ROWS, i = item % across * VGG_DENSE_TILE_COLUMNS;
+    size_t rows = vgg_min_size(VGG_DENSE_TILE_ROWS, layer->out - o);
+    size_t columns = vgg_min_size(VGG_DENSE_TILE_COLUMNS, layer->in - i);
+    bool fused = layer->weight.gradient == NULL;
+    size_t stride = fused ? columns : layer->in;
+    float *gradient = fused ? layer->tiles + thread * (size_t)VGG_DENSE_TILE_FLOATS
+                            : layer->weight.gradient + o * layer->in + i;
+
+    for (size_t row = 0; row < rows; row++)
+        memset(gradient + row * stride, 0, columns * sizeof *gradient);
+    vgg_gemm_add_transposed(true, false, rows, columns, layer->rows, loop->y_grad + o, layer->out,
+                            loop->x + i, layer->in, gradient, stride);
+    for (size_t row = 0; row < rows && loop->descent != NULL; row++)
+        vgg_parameter_descend_part(&layer->weight, loop->descent, (o + row) * layer->in + i,
+                                   columns, gradient + row * stride);
+}
+
+/* Item: some biases. */
+static void biases_item(void *context, size_t item, unsigned thread)
+{
+    const struct dense_loop *loop = context;
+    const struct vgg_dense *layer = loop->layer;
     size_t first = item * COLUMNS, n = columns_of(layer->out, item);
-    float *gradient = layer->weight.gradient + first * layer->in;
 
     (void)thread;
-    memset(gradient, 0, n * layer->in * sizeof *gradient);
-    vgg_gemm_add_transposed(true, false, n, layer->in, layer->batch, loop->y_grad + first,
-                            layer->out, loop->x, layer->in, gradient, layer->in);
     for (size_t o = first; o < first + n; o++) {
         double sum = 0;
 
-        for (size_t i = 0; i < layer->batch; i++)
+        for (size_t i = 0; i < layer->rows; i++)
             sum += (double)loop->y_grad[i * layer->out + o];
         layer->bias.gradient[o] = (float)sum;
     }
+    if (loop->descent != NULL)
+        vgg_parameter_descend_part(&layer->bias, loop->descent, first, n,
+                                   layer->bias.gradient + first);
 }
 
-/* Item: some inputs of the whole batch: y_grad W. */
+/* Item: some inputs of all rows: y_grad W. */
 static void inputs_item(void *context, size_t item, unsigned thread)
 {
     const struct dense_loop *loop = context;
@@ -139,19 +185,24 @@ static void inputs_item(void *context, size_t item, unsigned thread)
     size_t first = item * COLUMNS, n = columns_of(layer->in, item);
 
     (void)thread;
-    for (size_t i = 0; i < layer->batch; i++)
+    for (size_t i = 0; i < layer->rows; i++)
         memset(loop->x_grad + i * layer->in + first, 0, n * sizeof *loop->x_grad);
-    vgg_gemm_add(layer->batch, n, layer->out, loop->y_grad, layer->out, layer->weight.value + first,
+    vgg_gemm_add(layer->rows, n, layer->out, loop->y_grad, layer->out, layer->weight.value + first,
                  layer->in, loop->x_grad + first, layer->in);
 }
 
 void vgg_dense_backward(struct vgg_dense *layer, struct vgg_team *team, const float *x,
-                        float *y_grad, float *x_grad)
+                        float *y_grad, float *x_grad, const struct vgg_descent *descent)
 {
-    struct dense_loop loop = {.layer = layer, .x = x, .y_grad = y_grad, .x_grad = x_grad};
+    struct dense_loop loop = {
+        .layer = layer, .x = x, .y_grad = y_grad, .x_grad = x_grad, .descent = descent};
 
     if (layer->relu)
         rectify_back(layer, y_grad);
-    vgg_team_run(team, weights_item, &loop, items_of(layer->out));
-    vgg_team_run(team, inputs_item, &loop, items_of(layer->in));
+    if (x_grad != NULL)
+        vgg_team_run(team, inputs_item, &loop, items_of(layer->in));
+    vgg_team_run(team, weights_item, &loop,
+                 vgg_ceil_div(layer->out, VGG_DENSE_TILE_ROWS) *
+                     vgg_ceil_div(layer->in, VGG_DENSE_TILE_COLUMNS));
+    vgg_team_run(team, biases_item, &loop, items_of(layer->out));
 }

@@ -14,9 +14,9 @@
 #include "base/mem.h"
 #include "base/replace.h"
 #include "blas/gemm.h"
-#include "data/sample.h"
 #include "data/split.h"
 #include "data/statistics.h"
+#include "train/examples.h"
 #include "train/footprint.h"
 #include "train/output.h"
 #include "train/settings.h"
@@ -26,6 +26,9 @@
 
 enum { LINE_BYTES = 512 };
 
+#define PI 3.14159265358979323846
+#define LOSS_MAX 50.0
+
 struct training {
     struct vgg_train_options settings;
     char settings_text[VGG_SETTINGS_TEXT_BYTES], data[VGG_SHA256_HEX_BYTES];
@@ -33,12 +36,8 @@ struct training {
     struct vgg_engine *engine;
     struct vgg_dataset train, validation;
     struct vgg_network network;
-    struct vgg_sampling sampling;
+    struct vgg_examples examples;
     struct vgg_train_state state;
-    uint32_t steps; /* of an epoch */
-    uint32_t *order;
-    uint32_t *labels; /* [batch] */
-    float *crops;     /* [batch][3][crop][crop] */
 };
 
 /* ---------------------------------------------------------------- the data ------------------- */
@@ -104,6 +103,20 @@ static enum vgg_status ask_memory(const struct training *training, uint32_t clas
         settings->user, vgg_train_predict(arch, kernels, &sizes, batch, settings->threads), error);
 }
 
+static enum vgg_status copy(struct vgg_network *network, const char *path, struct vgg_error *error)
+{
+    struct vgg_weights from;
+    enum vgg_status status = vgg_weights_read(path, &from, error);
+
+    if (status != VGG_OK)
+        return status;
+    if (vgg_network_copy(network, &from) == 0)
+        status = vgg_fail(error, VGG_BAD_ARGUMENT,
+                          "%s: no layer has the name and shape of one to be trained", path);
+    vgg_weights_fini(&from);
+    return status;
+}
+
 static enum vgg_status make_network(struct training *training, struct vgg_error *error)
 {
     struct vgg_train_options *settings = &training->settings;
@@ -113,14 +126,15 @@ static enum vgg_status make_network(struct training *training, struct vgg_error 
     const struct vgg_kernels *kernels = select_kernels(error);
     struct vgg_network_options options;
     enum vgg_status status;
-    size_t copied;
 
     if (kernels == NULL)
         return VGG_BAD_ARGUMENT;
     if (settings->batch > training->train.examples_n)
         settings->batch = (uint32_t)training->train.examples_n;
-    options = (struct vgg_network_options){
-        .batch = settings->batch, .batch_norm = settings->batch_norm, .dropout = settings->dropout};
+    options = (struct vgg_network_options){.batch = settings->batch,
+                                           .batch_norm = settings->batch_norm,
+                                           .dropout = settings->dropout,
+                                           .fused = true};
     status = ask_memory(training, classes, settings->batch, error);
     if (status == VGG_OK && !vgg_gemm_start())
         status = vgg_fail_memory(error);
@@ -132,28 +146,8 @@ static enum vgg_status make_network(struct training *training, struct vgg_error 
         return status;
     vgg_network_randomise(&training->network, settings->init, settings->seed);
     if (settings->init_from != NULL)
-        status = vgg_network_copy(&training->network, settings->init_from, &copied, error);
+        status = copy(&training->network, settings->init_from, error);
     return status;
-}
-
-static enum vgg_status allocate_batch(struct training *training, struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    size_t crop_floats = 3 * (size_t)settings->crop * settings->crop;
-
-    training->order = vgg_alloc(training->train.examples_n, sizeof *training->order);
-    training->labels = vgg_alloc(settings->batch, sizeof *training->labels);
-    training->crops = vgg_alloc_aligned(settings->batch, crop_floats * sizeof *training->crops);
-    if (training->order == NULL || training->labels == NULL || training->crops == NULL)
-        return vgg_fail_memory(error);
-    training->steps = (uint32_t)(training->train.examples_n / settings->batch);
-    training->sampling = (struct vgg_sampling){.seed = settings->seed,
-                                               .crop = settings->crop,
-                                               .scale_min = settings->scale_min,
-                                               .scale_max = settings->scale_max,
-                                               .mirror = !settings->no_mirror,
-                                               .colour = settings->colour};
-    return VGG_OK;
 }
 
 /* Begin anew, or go on: a checkpoint is never overwritten by accident. */
@@ -176,46 +170,23 @@ static enum vgg_status begin(struct training *training, struct vgg_error *error)
 
 /* ---------------------------------------------------------------- a step --------------------- */
 
-struct sample_loop {
-    struct training *training;
-    const uint32_t *examples;
-    struct vgg_error *errors; /* [batch] */
-};
-
-/* Item: one crop of the batch. */
-static void sample_item(void *context, size_t item, unsigned thread)
-{
-    const struct sample_loop *loop = context;
-    struct training *training = loop->training;
-    size_t floats = 3 * (size_t)training->settings.crop * training->settings.crop;
-    uint32_t example = loop->examples[item];
-
-    (void)thread;
-    training->labels[item] = training->train.examples[example].label;
-    vgg_sample(&training->train, &training->sampling, example, training->state.epoch,
-               training->crops + item * floats, &loop->errors[item]);
-}
-
-static enum vgg_status sample_batch(struct training *training, struct vgg_error *error)
-{
-    uint32_t batch = training->settings.batch;
-    struct sample_loop loop = {training, training->order + (size_t)training->state.step * batch,
-                               vgg_calloc(batch, sizeof *loop.errors)};
-    enum vgg_status status = VGG_OK;
-
-    if (loop.errors == NULL)
-        return vgg_fail_memory(error);
-    vgg_team_run(training->team, sample_item, &loop, batch);
-    for (uint32_t i = 0; i < batch && status == VGG_OK; i++)
-        if (loop.errors[i].status != VGG_OK)
-            status = vgg_fail(error, loop.errors[i].status, "%s", loop.errors[i].text);
-    free(loop.errors);
-    return status;
-}
-
 static double rate_of(const struct training *training)
 {
-    return training->settings.rate * pow(10, -(double)training->state.drops);
+    const struct vgg_train_options *settings = &training->settings;
+    const struct vgg_train_state *state = &training->state;
+    double steps = (double)training->examples.steps;
+
+    if (settings->cosine)
+        return settings->rate / 2 *
+               (1 + cos(PI * ((double)state->epoch * steps + (double)state->step) /
+                        (settings->epochs * steps)));
+    return settings->rate * pow(10, -(double)state->drops);
+}
+
+/* A mean loss that no training comes back from: that of chance is the logarithm of the classes. */
+static bool is_lost(const struct vgg_network_batch *batch, uint32_t n, uint32_t classes)
+{
+    return !(batch->loss / n <= LOSS_MAX * fmax(1, log(classes)));
 }
 
 static enum vgg_status step(struct training *training, struct vgg_error *error)
@@ -223,18 +194,20 @@ static enum vgg_status step(struct training *training, struct vgg_error *error)
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
     const struct vgg_descent descent = {rate_of(training), settings->momentum, settings->decay};
+    const uint64_t number = (uint64_t)state->epoch * training->examples.steps + state->step;
+    struct vgg_network_examples examples;
     struct vgg_network_batch batch;
-    enum vgg_status status = sample_batch(training, error);
+    enum vgg_status status = vgg_examples_draw(&training->examples, training->team, state->epoch,
+                                               state->step, &examples, error);
 
     if (status != VGG_OK)
         return status;
     batch =
-        vgg_network_step(&training->network, training->team, training->crops, training->labels,
-                         settings->seed, (uint64_t)state->epoch * training->steps + state->step);
-    if (!isfinite(batch.loss))
-        return vgg_fail(error, VGG_BAD_MODEL, "the loss is not finite");
-    for (size_t i = 0; i < training->network.parameters_n; i++)
-        vgg_parameter_descend(training->network.parameters[i], training->team, &descent);
+        vgg_network_forward(&training->network, training->team, &examples, settings->seed, number);
+    if (is_lost(&batch, examples.n, training->network.net.classes))
+        return vgg_fail(error, VGG_BAD_MODEL, "the loss is %.4g in step %" PRIu32 " of %" PRIu32,
+                        fabs(batch.loss / examples.n), state->step + 1, training->examples.steps);
+    vgg_network_backward(&training->network, training->team, &descent);
     state->loss += batch.loss;
     state->wrong += batch.wrong;
     state->step++;
@@ -245,12 +218,12 @@ static void report_step(const struct training *training)
 {
     const struct vgg_train_options *settings = &training->settings;
     const struct vgg_train_state *state = &training->state;
-    double images = (double)state->step * settings->batch;
+    double images = (double)vgg_examples_before(&training->examples, state->step);
     struct vgg_train_progress progress = {
         .epoch = state->epoch + 1,
         .epochs = settings->epochs,
         .step = state->step,
-        .steps = training->steps,
+        .steps = training->examples.steps,
         .loss = state->loss / images,
         .images_per_second = state->seconds > 0 ? images / state->seconds : 0,
         .best_error = state->best_epoch != 0 ? state->best_error : -1,
@@ -274,8 +247,8 @@ static enum vgg_status run_steps(struct training *training, struct vgg_error *er
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
 
-    vgg_sample_order(settings->seed, state->epoch, training->order, training->train.examples_n);
-    while (state->step < training->steps) {
+    vgg_examples_shuffle(&training->examples, state->epoch);
+    while (state->step < training->examples.steps) {
         uint64_t start_ns = vgg_now_ns();
         enum vgg_status status = step(training, error);
 
@@ -353,7 +326,7 @@ static enum vgg_status end_epoch(struct training *training, struct vgg_error *er
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
-    double images = (double)training->steps * settings->batch;
+    double images = (double)training->train.examples_n;
     struct vgg_train_epoch epoch = {.epoch = state->epoch + 1,
                                     .rate = rate_of(training),
                                     .loss = state->loss / images,
@@ -426,9 +399,7 @@ static void fini(struct training *training)
     vgg_dataset_fini(&training->validation);
     vgg_engine_destroy(training->engine);
     vgg_team_destroy(training->team);
-    free(training->order);
-    free(training->labels);
-    free(training->crops);
+    vgg_examples_fini(&training->examples);
     free(training);
 }
 
@@ -446,7 +417,8 @@ static enum vgg_status train(struct training *training, const char *dir, struct 
     if (status == VGG_OK)
         status = make_network(training, error);
     if (status == VGG_OK)
-        status = allocate_batch(training, error);
+        status =
+            vgg_examples_init(&training->examples, &training->train, &training->settings, error);
     if (status == VGG_OK)
         status = begin(training, error);
     return status == VGG_OK ? run(training, error) : status;
