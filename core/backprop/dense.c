@@ -11,7 +11,11 @@
 #include "blas/gemm.h"
 #include "kernels/kernels.h"
 
-enum { COLUMNS = 64 }; /* of an item's product: the cut never depends on the threads */
+/*
+ * How products are cut into items, which never depends on the threads. Of a layer as large as those
+ * of VGG-16 an item is so large that the rows, which each item reads, are not what takes the time.
+ */
+enum { LARGE = 1 << 24, OUTPUTS = 64, LARGE_OUTPUTS = 256, LARGE_TILE = 512, INPUTS = 64 };
 
 struct dense_loop {
     struct vgg_dense *layer;
@@ -56,14 +60,26 @@ void vgg_dense_fini(struct vgg_dense *layer)
     *layer = (struct vgg_dense){.rows = 0};
 }
 
-static size_t items_of(size_t columns)
+static bool is_large(size_t in, size_t out)
 {
-    return (columns + COLUMNS - 1) / COLUMNS;
+    return out != 0 && in >= LARGE / out;
 }
 
-static size_t columns_of(size_t columns, size_t item)
+/* Outputs of an item. */
+static size_t outputs_of(const struct vgg_dense *layer)
 {
-    return columns - item * COLUMNS < COLUMNS ? columns - item * COLUMNS : COLUMNS;
+    return is_large(layer->in, layer->out) ? LARGE_OUTPUTS : OUTPUTS;
+}
+
+/* Of a tile of the weights. */
+static size_t tile_columns(size_t in, size_t out)
+{
+    return is_large(in, out) ? vgg_min_size(LARGE_TILE, in) : in;
+}
+
+size_t vgg_dense_tile_floats(size_t in, size_t out)
+{
+    return vgg_min_size(out, is_large(in, out) ? LARGE_OUTPUTS : OUTPUTS) * tile_columns(in, out);
 }
 
 /* ---------------------------------------------------------------- forward -------------------- */
@@ -73,7 +89,8 @@ static void forward_item(void *context, size_t item, unsigned thread)
 {
     const struct dense_loop *loop = context;
     const struct vgg_dense *layer = loop->layer;
-    size_t first = item * COLUMNS, n = columns_of(layer->out, item);
+    size_t first = item * outputs_of(layer);
+    size_t n = vgg_min_size(outputs_of(layer), layer->out - first);
 
     (void)thread;
     for (size_t i = 0; i < layer->rows; i++)
@@ -118,7 +135,7 @@ void vgg_dense_forward(struct vgg_dense *layer, struct vgg_team *team, const flo
 {
     struct dense_loop loop = {.layer = layer, .x = x, .key = key};
 
-    vgg_team_run(team, forward_item, &loop, items_of(layer->out));
+    vgg_team_run(team, forward_item, &loop, vgg_ceil_div(layer->out, outputs_of(layer)));
     if (layer->relu)
         vgg_team_run(team, key != NULL ? drop_item : rectify_item, &loop, layer->rows);
 }
@@ -139,13 +156,13 @@ static void weights_item(void *context, size_t item, unsigned thread)
 {
     const struct dense_loop *loop = context;
     const struct vgg_dense *layer = loop->layer;
-    size_t across = vgg_ceil_div(layer->in, VGG_DENSE_TILE_COLUMNS);
-    size_t o = item / across * VGG_DENSE_TILE_ROWS, i = item % across * VGG_DENSE_TILE_COLUMNS;
-    size_t rows = vgg_min_size(VGG_DENSE_TILE_ROWS, layer->out - o);
-    size_t columns = vgg_min_size(VGG_DENSE_TILE_COLUMNS, layer->in - i);
+    size_t width = tile_columns(layer->in, layer->out), across = vgg_ceil_div(layer->in, width);
+    size_t o = item / across * outputs_of(layer), i = item % across * width;
+    size_t rows = vgg_min_size(outputs_of(layer), layer->out - o);
+    size_t columns = vgg_min_size(width, layer->in - i);
     bool fused = layer->weight.gradient == NULL;
     size_t stride = fused ? columns : layer->in;
-    float *gradient = fused ? layer->tiles + thread * (size_t)VGG_DENSE_TILE_FLOATS
+    float *gradient = fused ? layer->tiles + thread * vgg_dense_tile_floats(layer->in, layer->out)
                             : layer->weight.gradient + o * layer->in + i;
 
     for (size_t row = 0; row < rows; row++)
@@ -162,7 +179,7 @@ static void biases_item(void *context, size_t item, unsigned thread)
 {
     const struct dense_loop *loop = context;
     const struct vgg_dense *layer = loop->layer;
-    size_t first = item * COLUMNS, n = columns_of(layer->out, item);
+    size_t first = item * OUTPUTS, n = vgg_min_size(OUTPUTS, layer->out - first);
 
     (void)thread;
     for (size_t o = first; o < first + n; o++) {
@@ -182,7 +199,7 @@ static void inputs_item(void *context, size_t item, unsigned thread)
 {
     const struct dense_loop *loop = context;
     const struct vgg_dense *layer = loop->layer;
-    size_t first = item * COLUMNS, n = columns_of(layer->in, item);
+    size_t first = item * INPUTS, n = vgg_min_size(INPUTS, layer->in - first);
 
     (void)thread;
     for (size_t i = 0; i < layer->rows; i++)
@@ -200,9 +217,9 @@ void vgg_dense_backward(struct vgg_dense *layer, struct vgg_team *team, const fl
     if (layer->relu)
         rectify_back(layer, y_grad);
     if (x_grad != NULL)
-        vgg_team_run(team, inputs_item, &loop, items_of(layer->in));
+        vgg_team_run(team, inputs_item, &loop, vgg_ceil_div(layer->in, INPUTS));
     vgg_team_run(team, weights_item, &loop,
-                 vgg_ceil_div(layer->out, VGG_DENSE_TILE_ROWS) *
-                     vgg_ceil_div(layer->in, VGG_DENSE_TILE_COLUMNS));
-    vgg_team_run(team, biases_item, &loop, items_of(layer->out));
+                 vgg_ceil_div(layer->out, outputs_of(layer)) *
+                     vgg_ceil_div(layer->in, tile_columns(layer->in, layer->out)));
+    vgg_team_run(team, biases_item, &loop, vgg_ceil_div(layer->out, OUTPUTS));
 }

@@ -19,17 +19,16 @@ struct vgg_dense {
     double dropout;
     struct vgg_parameter weight, bias; /* [out][in], [out]; weight.gradient is NULL where fused */
     float *y;                          /* [rows][out], after all of it */
-    float *tiles; /* [threads][VGG_DENSE_TILE_FLOATS], the caller's; of a fused layer */
+    float *tiles; /* [threads][vgg_dense_tile_floats], the caller's; of a fused layer */
 };
-
-/* Of a piece of the weights' gradient: as much as a core's second cache holds. */
-enum { VGG_DENSE_TILE_ROWS = 128, VGG_DENSE_TILE_COLUMNS = 512 };
-enum { VGG_DENSE_TILE_FLOATS = VGG_DENSE_TILE_ROWS * VGG_DENSE_TILE_COLUMNS };
 
 /* Errors: NO_MEMORY; vgg_dense_fini is allowed then. */
 enum vgg_status vgg_dense_init(struct vgg_dense *layer, const char *name,
                                const struct vgg_dense_options *options, struct vgg_error *error);
 void vgg_dense_fini(struct vgg_dense *layer);
+
+/* Of the piece of the weights' gradient that a thread has to do with. */
+size_t vgg_dense_tile_floats(size_t in, size_t out);
 
 /*
  * x[rows][in] -> layer->y. Units are left out by the stream of random numbers that `key` names,

@@ -122,7 +122,7 @@ static enum vgg_status allocate_rows(struct vgg_network *network, unsigned threa
 {
     size_t rows = network->dense[0].rows, batch = network->batch, classes = network->net.classes;
     bool convs = network->frozen != network->net.arch->convs_n, one = rows == batch;
-    size_t map = vgg_positions_map(&network->positions);
+    size_t map = vgg_positions_map(&network->positions), tile = 0;
     enum vgg_status status = VGG_OK;
 
     network->views = vgg_calloc(batch, sizeof *network->views);
@@ -138,8 +138,10 @@ static enum vgg_status allocate_rows(struct vgg_network *network, unsigned threa
         status = allocate(network, &network->grad[i + 1], rows, network->dense[i].out, error);
     if (status == VGG_OK)
         status = allocate(network, &network->scores, batch, classes, error);
+    for (size_t i = 0; i < VGG_FCS; i++)
+        grow(&tile, vgg_dense_tile_floats(network->dense[i].in, network->dense[i].out));
     if (status == VGG_OK && network->dense[0].weight.gradient == NULL)
-        status = allocate(network, &network->tiles, threads, VGG_DENSE_TILE_FLOATS, error);
+        status = allocate(network, &network->tiles, threads, tile, error);
     for (size_t i = 0; i < VGG_FCS; i++)
         network->dense[i].tiles = network->tiles;
     return status;
