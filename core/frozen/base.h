@@ -19,7 +19,8 @@ struct vgg_base {
     uint64_t data;            /* offset of the tensors' data in it */
     struct vgg_net net;       /* described, without weights */
     struct vgg_binding binding;
-    struct vgg_model *model; /* NULL until it is loaded */
+    struct vgg_model *model;           /* NULL until it is loaded */
+    char sha256[VGG_SHA256_HEX_BYTES]; /* of the file, once its weights have been read */
 };
 
 /* Read the header of settings->base. Errors: as vgg_model_load; vgg_base_fini is still due. */

@@ -26,12 +26,14 @@ static enum vgg_status weigh_classes(struct vgg_examples *examples, struct vgg_e
 }
 
 enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vgg_dataset *dataset,
+                                  const struct vgg_maps *maps,
                                   const struct vgg_train_options *settings, struct vgg_error *error)
 {
     size_t n = dataset->examples_n;
 
     *examples = (struct vgg_examples){
         .dataset = dataset,
+        .maps = maps,
         .sampling = {.seed = settings->seed,
                      .crop = settings->crop,
                      .scale_min = settings->scale_min,
@@ -39,7 +41,7 @@ enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vg
                      .mirror = !settings->no_mirror,
                      .colour = settings->colour},
         .steps = (uint32_t)((n + settings->batch - 1) / settings->batch),
-        .floats = 3 * (size_t)settings->crop * settings->crop,
+        .floats = maps != NULL ? maps->frozen.floats : 3 * (size_t)settings->crop * settings->crop,
         .smoothing = settings->smoothing,
     };
     examples->batch = (uint32_t)((n + examples->steps - 1) / examples->steps);
@@ -104,14 +106,18 @@ static void draw_item(void *context, size_t item, unsigned thread)
     struct vgg_examples *examples = loop->examples;
     uint32_t example = loop->order[item];
     uint32_t label = examples->dataset->examples[example].label;
+    float *inputs = examples->inputs + item * examples->floats;
 
     (void)thread;
     examples->labels[item] = label;
     set_target(examples, item, label);
     if (examples->weights != NULL)
         examples->weights[item] = examples->class_weights[label];
-    vgg_sample(examples->dataset, &examples->sampling, example, loop->epoch,
-               examples->inputs + item * examples->floats, &loop->errors[item]);
+    if (examples->maps != NULL)
+        vgg_maps_draw(examples->maps, example, loop->epoch, inputs, &loop->errors[item]);
+    else
+        vgg_sample(examples->dataset, &examples->sampling, example, loop->epoch, inputs,
+                   &loop->errors[item]);
 }
 
 enum vgg_status vgg_examples_draw(struct vgg_examples *examples, struct vgg_team *team,

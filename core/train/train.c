@@ -7,20 +7,13 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/replace.h"
-#include "blas/gemm.h"
-#include "data/split.h"
-#include "data/statistics.h"
-#include "train/examples.h"
-#include "train/footprint.h"
 #include "train/output.h"
-#include "train/settings.h"
-#include "train/state.h"
+#include "train/training.h"
 #include "train/transfer.h"
 #include "train/validate.h"
 
@@ -29,148 +22,9 @@ enum { LINE_BYTES = 512 };
 #define PI 3.14159265358979323846
 #define LOSS_MAX 50.0
 
-struct training {
-    struct vgg_train_options settings;
-    char settings_text[VGG_SETTINGS_TEXT_BYTES], data[VGG_SHA256_HEX_BYTES];
-    struct vgg_team *team;
-    struct vgg_engine *engine;
-    struct vgg_dataset train, validation;
-    struct vgg_network network;
-    struct vgg_examples examples;
-    struct vgg_train_state state;
-};
-
-/* ---------------------------------------------------------------- the data ------------------- */
-
-static enum vgg_status open_data(struct training *training, const char *dir,
-                                 struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    struct vgg_dataset_options options = {.cache_bytes = settings->cache_bytes,
-                                          .on_skip = settings->on_skip,
-                                          .on_ignore = settings->on_ignore,
-                                          .user = settings->user};
-    enum vgg_status status =
-        vgg_dataset_open(dir, &options, training->team, &training->train, error);
-
-    if (status != VGG_OK)
-        return status;
-    vgg_dataset_digest(&training->train, training->data);
-    if (settings->validation == NULL)
-        status = vgg_dataset_split(&training->train, settings->validation_fraction, settings->seed,
-                                   NULL, &training->validation, error);
-    else {
-        options.classes = (const char *const *)training->train.classes;
-        options.classes_n = training->train.classes_n;
-        status = vgg_dataset_open(settings->validation, &options, training->team,
-                                  &training->validation, error);
-    }
-    if (status != VGG_OK)
-        return status;
-    if (training->validation.examples_n == 0)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "%s: too few pictures to set some aside for validation", dir);
-    vgg_dataset_statistics(&training->train);
-    if (settings->validation_list != NULL)
-        return vgg_output_list(settings->validation_list, &training->validation, error);
-    return VGG_OK;
-}
-
-/* ---------------------------------------------------------------- the network ---------------- */
-
-/* The kernels of inference, but for the portable ones, which have no gradients. */
-static const struct vgg_kernels *select_kernels(struct vgg_error *error)
-{
-    const struct vgg_kernels *kernels = vgg_kernels_select(error);
-
-    return kernels == NULL || kernels->gradients != NULL ? kernels : &vgg_kernels_generic;
-}
-
-/* Is there room for a network of so many classes on batches of so many crops? */
-static enum vgg_status ask_memory(const struct training *training, uint32_t classes, uint32_t batch,
-                                  struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
-    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, arch, classes);
-    const struct vgg_kernels *kernels = select_kernels(error);
-
-    if (kernels == NULL)
-        return VGG_BAD_ARGUMENT;
-    if (settings->on_memory == NULL)
-        return VGG_OK;
-    return settings->on_memory(
-        settings->user, vgg_train_predict(arch, kernels, &sizes, batch, settings->threads), error);
-}
-
-static enum vgg_status copy(struct vgg_network *network, const char *path, struct vgg_error *error)
-{
-    struct vgg_weights from;
-    enum vgg_status status = vgg_weights_read(path, &from, error);
-
-    if (status != VGG_OK)
-        return status;
-    if (vgg_network_copy(network, &from) == 0)
-        status = vgg_fail(error, VGG_BAD_ARGUMENT,
-                          "%s: no layer has the name and shape of one to be trained", path);
-    vgg_weights_fini(&from);
-    return status;
-}
-
-static enum vgg_status make_network(struct training *training, struct vgg_error *error)
-{
-    struct vgg_train_options *settings = &training->settings;
-    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
-    uint32_t classes = (uint32_t)training->train.classes_n;
-    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, arch, classes);
-    const struct vgg_kernels *kernels = select_kernels(error);
-    struct vgg_network_options options;
-    enum vgg_status status;
-
-    if (kernels == NULL)
-        return VGG_BAD_ARGUMENT;
-    if (settings->batch > training->train.examples_n)
-        settings->batch = (uint32_t)training->train.examples_n;
-    options = (struct vgg_network_options){.batch = settings->batch,
-                                           .batch_norm = settings->batch_norm,
-                                           .dropout = settings->dropout,
-                                           .fused = true};
-    status = ask_memory(training, classes, settings->batch, error);
-    if (status == VGG_OK && !vgg_gemm_start())
-        status = vgg_fail_memory(error);
-    if (status != VGG_OK)
-        return status;
-    status = vgg_network_init(&training->network, arch, kernels, &sizes, &options,
-                              settings->threads, error);
-    if (status != VGG_OK)
-        return status;
-    vgg_network_randomise(&training->network, settings->init, settings->seed);
-    if (settings->init_from != NULL)
-        status = copy(&training->network, settings->init_from, error);
-    return status;
-}
-
-/* Begin anew, or go on: a checkpoint is never overwritten by accident. */
-static enum vgg_status begin(struct training *training, struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    struct stat there;
-
-    vgg_settings_format(settings, (uint32_t)training->train.classes_n, training->settings_text);
-    if (settings->resume)
-        return vgg_train_state_restore(&training->state, &training->network,
-                                       training->settings_text, training->data,
-                                       settings->checkpoint, error);
-    if (stat(settings->checkpoint, &there) == 0)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "%s is there from an earlier training: resume it, or remove it",
-                        settings->checkpoint);
-    return VGG_OK;
-}
-
 /* ---------------------------------------------------------------- a step --------------------- */
 
-static double rate_of(const struct training *training)
+static double rate_of(const struct vgg_training *training)
 {
     const struct vgg_train_options *settings = &training->settings;
     const struct vgg_train_state *state = &training->state;
@@ -189,7 +43,7 @@ static bool is_lost(const struct vgg_network_batch *batch, uint32_t n, uint32_t 
     return !(batch->loss / n <= LOSS_MAX * fmax(1, log(classes)));
 }
 
-static enum vgg_status step(struct training *training, struct vgg_error *error)
+static enum vgg_status step(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
@@ -214,7 +68,7 @@ static enum vgg_status step(struct training *training, struct vgg_error *error)
     return VGG_OK;
 }
 
-static void report_step(const struct training *training)
+static void report_step(const struct vgg_training *training)
 {
     const struct vgg_train_options *settings = &training->settings;
     const struct vgg_train_state *state = &training->state;
@@ -235,14 +89,14 @@ static void report_step(const struct training *training)
 
 /* ---------------------------------------------------------------- an epoch ------------------- */
 
-static enum vgg_status save_state(const struct training *training, struct vgg_error *error)
+static enum vgg_status save_state(const struct vgg_training *training, struct vgg_error *error)
 {
     return vgg_train_state_save(&training->state, &training->network, training->settings_text,
-                                training->data, training->settings.checkpoint, error);
+                                training->sets.digest, training->settings.checkpoint, error);
 }
 
 /* The rest of the epoch's steps; CANCELLED where it was stopped, with the state saved. */
-static enum vgg_status run_steps(struct training *training, struct vgg_error *error)
+static enum vgg_status run_steps(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
@@ -267,22 +121,27 @@ static enum vgg_status run_steps(struct training *training, struct vgg_error *er
     return VGG_OK;
 }
 
-static enum vgg_status validate(struct training *training, struct vgg_validation *validation,
+static enum vgg_status validate(struct vgg_training *training, struct vgg_validation *validation,
                                 struct vgg_error *error)
 {
     struct vgg_model *model = NULL;
-    enum vgg_status status = vgg_output_load(&training->network, &training->train,
-                                             training->settings.threads, &model, error);
+    enum vgg_status status;
+
+    if (training->engine == NULL)
+        return vgg_validate_maps(&training->network, training->team, &training->maps, validation,
+                                 error);
+    status = vgg_output_load(&training->network, &training->sets.train, training->settings.threads,
+                             &model, error);
 
     if (status == VGG_OK)
-        status = vgg_validate(training->engine, model, &training->validation,
+        status = vgg_validate(training->engine, model, &training->sets.validation,
                               training->settings.validation_scale, validation, error);
     vgg_model_release(model);
     return status;
 }
 
 /* Has this epoch the best validation so far? If not for long, the rate drops. */
-static bool judge(struct training *training, const struct vgg_validation *validation)
+static bool judge(struct vgg_training *training, const struct vgg_validation *validation)
 {
     struct vgg_train_state *state = &training->state;
     bool best = state->best_epoch == 0 || validation->error < state->best_error ||
@@ -310,7 +169,7 @@ static void format_epoch(const struct vgg_train_epoch *epoch, char line[LINE_BYT
              epoch->validation_error, epoch->best ? "true" : "false", epoch->seconds);
 }
 
-static enum vgg_status log_epoch(struct training *training, const char *line,
+static enum vgg_status log_epoch(struct vgg_training *training, const char *line,
                                  struct vgg_error *error)
 {
     const char *path = training->settings.log;
@@ -322,11 +181,11 @@ static enum vgg_status log_epoch(struct training *training, const char *line,
 }
 
 /* After the steps: validation, the model file, the log, the checkpoint. */
-static enum vgg_status end_epoch(struct training *training, struct vgg_error *error)
+static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
-    double images = (double)training->train.examples_n;
+    double images = (double)training->sets.train.examples_n;
     struct vgg_train_epoch epoch = {.epoch = state->epoch + 1,
                                     .rate = rate_of(training),
                                     .loss = state->loss / images,
@@ -347,8 +206,9 @@ static enum vgg_status end_epoch(struct training *training, struct vgg_error *er
     state->wrong = 0;
     state->seconds = 0;
     if (epoch.best)
-        status = vgg_output_write(&training->network, &training->train, settings, &epoch,
-                                  training->settings_text, training->data, error);
+        status =
+            vgg_output_write(&training->network, &training->sets.train, &training->base, settings,
+                             &epoch, training->settings_text, training->sets.digest, error);
     format_epoch(&epoch, line);
     epoch.json = line;
     if (status == VGG_OK)
@@ -361,7 +221,7 @@ static enum vgg_status end_epoch(struct training *training, struct vgg_error *er
 }
 
 /* Whatever is not finite here, loss, weights or scores, is so because the descent went astray. */
-static enum vgg_status run_epoch(struct training *training, struct vgg_error *error)
+static enum vgg_status run_epoch(struct vgg_training *training, struct vgg_error *error)
 {
     uint32_t epoch = training->state.epoch + 1;
     double rate = rate_of(training);
@@ -378,7 +238,7 @@ static enum vgg_status run_epoch(struct training *training, struct vgg_error *er
     return status == VGG_OK ? status : vgg_fail(error, status, "%s", reason.text);
 }
 
-static enum vgg_status run(struct training *training, struct vgg_error *error)
+static enum vgg_status run(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     enum vgg_status status = VGG_OK;
@@ -391,43 +251,10 @@ static enum vgg_status run(struct training *training, struct vgg_error *error)
 
 /* ---------------------------------------------------------------- all of it ------------------ */
 
-static void fini(struct training *training)
-{
-    vgg_train_state_fini(&training->state);
-    vgg_network_fini(&training->network);
-    vgg_dataset_fini(&training->train);
-    vgg_dataset_fini(&training->validation);
-    vgg_engine_destroy(training->engine);
-    vgg_team_destroy(training->team);
-    vgg_examples_fini(&training->examples);
-    free(training);
-}
-
-static enum vgg_status train(struct training *training, const char *dir, struct vgg_error *error)
-{
-    const struct vgg_engine_options engine = {.threads = training->settings.threads};
-    enum vgg_status status = ask_memory(training, 1, 1, error);
-
-    if (status == VGG_OK)
-        status = vgg_team_create(training->settings.threads, &training->team, error);
-    if (status == VGG_OK)
-        status = vgg_engine_create(&engine, &training->engine, error);
-    if (status == VGG_OK)
-        status = open_data(training, dir, error);
-    if (status == VGG_OK)
-        status = make_network(training, error);
-    if (status == VGG_OK)
-        status =
-            vgg_examples_init(&training->examples, &training->train, &training->settings, error);
-    if (status == VGG_OK)
-        status = begin(training, error);
-    return status == VGG_OK ? run(training, error) : status;
-}
-
 enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
                           struct vgg_train_result *result, struct vgg_error *error)
 {
-    struct training *training;
+    struct vgg_training *training;
     enum vgg_status status;
 
     *result = (struct vgg_train_result){0};
@@ -439,16 +266,14 @@ enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *optio
     training = vgg_calloc(1, sizeof *training);
     if (training == NULL)
         return vgg_fail_memory(error);
-    status = vgg_settings_complete(options, &training->settings, error);
-    if (status != VGG_OK) {
-        free(training);
-        return status;
-    }
-    status = train(training, dir, error);
+    status = vgg_training_begin(training, dir, options, error);
+    if (status == VGG_OK)
+        status = run(training, error);
     *result = (struct vgg_train_result){.epochs = training->state.epoch,
                                         .best_epoch = training->state.best_epoch,
                                         .best_error = training->state.best_error,
                                         .best_loss = training->state.best_loss};
-    fini(training);
+    vgg_training_fini(training);
+    free(training);
     return status;
 }

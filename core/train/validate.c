@@ -3,7 +3,10 @@
 
 #include <math.h>
 
+#include <stdlib.h>
+
 #include "base/error.h"
+#include "base/mem.h"
 
 enum { FLIGHTS = 16 }; /* jobs at the engine, so that it can batch */
 
@@ -74,5 +77,66 @@ enum vgg_status vgg_validate(struct vgg_engine *engine, struct vgg_model *model,
     }
     validation->loss /= (double)n;
     validation->error /= (double)n;
+    return status;
+}
+
+/* ---------------------------------------------------------------- on maps -------------------- */
+
+/* Add what the views of one picture say to its posterior. */
+static void add_posteriors(const float *scores, size_t views, size_t classes, double *posterior)
+{
+    for (size_t view = 0; view < views; view++, scores += classes) {
+        double largest = (double)scores[0], sum = 0;
+
+        for (size_t i = 1; i < classes; i++)
+            largest = fmax(largest, (double)scores[i]);
+        for (size_t i = 0; i < classes; i++)
+            sum += exp((double)scores[i] - largest);
+        for (size_t i = 0; i < classes; i++)
+            posterior[i] += exp((double)scores[i] - largest) / sum;
+    }
+}
+
+static bool is_best(const double *posterior, size_t classes, uint32_t label)
+{
+    for (size_t i = 0; i < classes; i++)
+        if (posterior[i] > posterior[label])
+            return false;
+    return true;
+}
+
+enum vgg_status vgg_validate_maps(struct vgg_network *network, struct vgg_team *team,
+                                  const struct vgg_maps *maps, struct vgg_validation *validation,
+                                  struct vgg_error *error)
+{
+    const struct vgg_frozen *frozen = &maps->frozen;
+    size_t classes = network->net.classes, n = frozen->pictures_n - maps->train_n;
+    float *scores = vgg_alloc(network->batch, classes * sizeof *scores);
+    double *posterior = vgg_alloc(classes, sizeof *posterior);
+    enum vgg_status status = scores != NULL && posterior != NULL ? VGG_OK : vgg_fail_memory(error);
+
+    *validation = (struct vgg_validation){0};
+    for (size_t i = maps->train_n; i < frozen->pictures_n && status == VGG_OK; i++) {
+        const float *views = frozen->values + i * frozen->views * frozen->floats;
+        uint32_t label = frozen->pictures[i]->label;
+
+        for (size_t c = 0; c < classes; c++)
+            posterior[c] = 0;
+        for (size_t view = 0; view < frozen->views; view += network->batch) {
+            size_t part = vgg_min_size(frozen->views - view, network->batch);
+
+            vgg_network_evaluate(network, team, views + view * frozen->floats, (uint32_t)part,
+                                 scores);
+            add_posteriors(scores, part, classes, posterior);
+        }
+        validation->error += is_best(posterior, classes, label) ? 0 : 1;
+        validation->loss -= log(fmax(posterior[label] / (double)frozen->views, 1e-30));
+    }
+    if (status == VGG_OK && !isfinite(validation->loss))
+        status = vgg_fail(error, VGG_BAD_MODEL, "scores are not finite");
+    validation->loss /= (double)n;
+    validation->error /= (double)n;
+    free(scores);
+    free(posterior);
     return status;
 }

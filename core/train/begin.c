@@ -1,0 +1,231 @@
+/* The beginning of a training by descent. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "blas/gemm.h"
+#include "data/statistics.h"
+#include "train/footprint.h"
+#include "train/output.h"
+#include "train/training.h"
+
+/* ---------------------------------------------------------------- the data ------------------- */
+
+/* On a base that trains as a whole, pictures are normalised as it wants them, in RGB. */
+static void normalise_as(struct vgg_dataset *train, const struct vgg_model_info *base)
+{
+    bool bgr = strcmp(base->channels, "BGR") == 0;
+
+    for (size_t c = 0; c < 3; c++) {
+        train->mean[c] = base->mean[bgr ? 2 - c : c];
+        train->std[c] = base->std[bgr ? 2 - c : c];
+    }
+}
+
+static enum vgg_status open_data(struct vgg_training *training, const char *dir,
+                                 const struct vgg_weights *base, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    enum vgg_status status =
+        vgg_sets_open(&training->sets, dir, settings, false, training->team, error);
+
+    if (status != VGG_OK)
+        return status;
+    if (training->sets.validation.examples_n == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "%s: too few pictures to set some aside for validation", dir);
+    vgg_dataset_statistics(&training->sets.train);
+    if (base->model != NULL)
+        normalise_as(&training->sets.train, &base->model->info);
+    if (settings->validation_list != NULL)
+        return vgg_output_list(settings->validation_list, &training->sets.validation, error);
+    return VGG_OK;
+}
+
+/* ---------------------------------------------------------------- the network ---------------- */
+
+/* The kernels of inference, but for the portable ones, which have no gradients. */
+static const struct vgg_kernels *select_kernels(struct vgg_error *error)
+{
+    const struct vgg_kernels *kernels = vgg_kernels_select(error);
+
+    return kernels == NULL || kernels->gradients != NULL ? kernels : &vgg_kernels_generic;
+}
+
+static struct vgg_network_options network_options(const struct vgg_training *training,
+                                                  uint32_t batch)
+{
+    const struct vgg_train_options *settings = &training->settings;
+
+    return (struct vgg_network_options){
+        .batch = batch,
+        .batch_norm = settings->batch_norm,
+        .dropout = settings->dropout,
+        .crop = settings->crop,
+        .frozen = vgg_maps_convs(vgg_arch_find(settings->arch), settings),
+        .fused = true,
+    };
+}
+
+/* Is there room for a network of so many classes on batches of so many crops? */
+static enum vgg_status ask_memory(const struct vgg_training *training, uint32_t classes,
+                                  uint32_t batch, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, &training->base, classes);
+    struct vgg_network_options options = network_options(training, batch);
+    const struct vgg_kernels *kernels = select_kernels(error);
+
+    if (kernels == NULL)
+        return VGG_BAD_ARGUMENT;
+    if (settings->on_memory == NULL)
+        return VGG_OK;
+    return settings->on_memory(settings->user,
+                               vgg_train_predict(vgg_arch_find(settings->arch), kernels, &sizes,
+                                                 &options, settings->threads),
+                               error);
+}
+
+static enum vgg_status copy(struct vgg_network *network, const char *path, struct vgg_error *error)
+{
+    struct vgg_weights from;
+    enum vgg_status status = vgg_weights_read(path, &from, error);
+
+    if (status != VGG_OK)
+        return status;
+    if (vgg_network_copy(network, &from) == 0)
+        status = vgg_fail(error, VGG_BAD_ARGUMENT,
+                          "%s: no layer has the name and shape of one to be trained", path);
+    vgg_weights_fini(&from);
+    return status;
+}
+
+static enum vgg_status make_network(struct vgg_training *training, const struct vgg_weights *base,
+                                    struct vgg_error *error)
+{
+    struct vgg_train_options *settings = &training->settings;
+    uint32_t classes = (uint32_t)training->sets.train.classes_n;
+    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, &training->base, classes);
+    const struct vgg_kernels *kernels = select_kernels(error);
+    struct vgg_network_options options;
+    enum vgg_status status;
+
+    if (kernels == NULL)
+        return VGG_BAD_ARGUMENT;
+    if (settings->batch > training->sets.train.examples_n)
+        settings->batch = (uint32_t)training->sets.train.examples_n;
+    options = network_options(training, settings->batch);
+    status = ask_memory(training, classes, settings->batch, error);
+    if (status == VGG_OK && !vgg_gemm_start())
+        status = vgg_fail_memory(error);
+    if (status == VGG_OK)
+        status = vgg_network_init(&training->network, vgg_arch_find(settings->arch), kernels,
+                                  &sizes, &options, settings->threads, error);
+    if (status != VGG_OK)
+        return status;
+    vgg_network_randomise(&training->network, settings->init, settings->seed);
+    if (settings->init_from != NULL)
+        return copy(&training->network, settings->init_from, error);
+    if (base->model != NULL)
+        vgg_network_take(&training->network, base);
+    return VGG_OK;
+}
+
+/* ---------------------------------------------------------------- all of it ------------------ */
+
+/* Begin anew, or go on: a checkpoint is never overwritten by accident. */
+static enum vgg_status restore(struct vgg_training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct stat there;
+
+    if (settings->resume)
+        return vgg_train_state_restore(&training->state, &training->network,
+                                       training->settings_text, training->sets.digest,
+                                       settings->checkpoint, error);
+    if (stat(settings->checkpoint, &there) == 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "%s is there from an earlier training: resume it, or remove it",
+                        settings->checkpoint);
+    return VGG_OK;
+}
+
+/* Its header, then its weights; *weights stays empty where there is none. */
+static enum vgg_status open_base(struct vgg_training *training,
+                                 const struct vgg_train_options *options,
+                                 struct vgg_weights *weights, struct vgg_error *error)
+{
+    struct vgg_train_options given = *options;
+    struct vgg_base *base = &training->base;
+    enum vgg_status status = VGG_OK;
+
+    *weights = (struct vgg_weights){0};
+    if (options->base == NULL)
+        return VGG_OK;
+    given.crop = 0;
+    status = vgg_base_open(base, options, error);
+    if (status == VGG_OK)
+        status = vgg_base_check(base, &given, false, error);
+    if (status == VGG_OK)
+        status = vgg_weights_read_source(&base->source, base->name, weights, error);
+    if (status == VGG_OK)
+        snprintf(base->sha256, sizeof base->sha256, "%s", strchr(weights->model->version, ':') + 1);
+    return status;
+}
+
+static enum vgg_status open_all(struct vgg_training *training, const char *dir,
+                                const struct vgg_weights *base, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    const struct vgg_engine_options engine = {.threads = settings->threads};
+    enum vgg_status status = ask_memory(training, 1, 1, error);
+
+    if (status == VGG_OK)
+        status = vgg_team_create(settings->threads, &training->team, error);
+    if (status == VGG_OK && vgg_maps_blocks(settings) == 0)
+        status = vgg_engine_create(&engine, &training->engine, error);
+    if (status == VGG_OK)
+        status = open_data(training, dir, base, error);
+    return status == VGG_OK ? make_network(training, base, error) : status;
+}
+
+enum vgg_status vgg_training_begin(struct vgg_training *training, const char *dir,
+                                   const struct vgg_train_options *options, struct vgg_error *error)
+{
+    struct vgg_train_options *settings = &training->settings;
+    struct vgg_weights base;
+    enum vgg_status status = open_base(training, options, &base, error);
+
+    if (status == VGG_OK)
+        status = vgg_settings_complete(options, base.model, settings, error);
+    if (status == VGG_OK)
+        status = open_all(training, dir, &base, error);
+    if (status == VGG_OK)
+        vgg_settings_format(settings, base.model, (uint32_t)training->sets.train.classes_n,
+                            training->settings_text);
+    vgg_weights_fini(&base);
+    if (status == VGG_OK)
+        status = restore(training, error);
+    if (status == VGG_OK && vgg_maps_blocks(settings) != 0)
+        status = vgg_maps_compute(&training->maps, &training->base, &training->sets, settings,
+                                  training->team, error);
+    if (status == VGG_OK)
+        status = vgg_examples_init(&training->examples, &training->sets.train,
+                                   vgg_maps_blocks(settings) != 0 ? &training->maps : NULL,
+                                   settings, error);
+    return status;
+}
+
+void vgg_training_fini(struct vgg_training *training)
+{
+    vgg_train_state_fini(&training->state);
+    vgg_examples_fini(&training->examples);
+    vgg_maps_fini(&training->maps);
+    vgg_network_fini(&training->network);
+    vgg_sets_fini(&training->sets);
+    vgg_engine_destroy(training->engine);
+    vgg_team_destroy(training->team);
+    vgg_base_fini(&training->base);
+}
