@@ -5,8 +5,10 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/replace.h"
 #include "blas/gemm.h"
 #include "data/statistics.h"
+#include "frozen/cache.h"
 #include "train/footprint.h"
 #include "train/output.h"
 #include "train/training.h"
@@ -152,6 +154,22 @@ static enum vgg_status restore(struct vgg_training *training, struct vgg_error *
     return VGG_OK;
 }
 
+/* Every path is tried before anything is computed. */
+static enum vgg_status try_paths(const struct vgg_train_options *options, struct vgg_error *error)
+{
+    const char *const paths[] = {options->output, options->checkpoint, options->log,
+                                 options->validation_list};
+
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        struct vgg_error reason = {0};
+
+        if (paths[i] != NULL && vgg_replace_try(paths[i], &reason) != VGG_OK)
+            return vgg_fail(error, reason.status, "%s: %s", paths[i], reason.text);
+    }
+    return options->features_cache != NULL ? vgg_cache_open(options->features_cache, error)
+                                           : VGG_OK;
+}
+
 /* Its header, then its weights; *weights stays empty where there is none. */
 static enum vgg_status open_base(struct vgg_training *training,
                                  const struct vgg_train_options *options,
@@ -195,9 +213,11 @@ enum vgg_status vgg_training_begin(struct vgg_training *training, const char *di
                                    const struct vgg_train_options *options, struct vgg_error *error)
 {
     struct vgg_train_options *settings = &training->settings;
-    struct vgg_weights base;
-    enum vgg_status status = open_base(training, options, &base, error);
+    struct vgg_weights base = {0};
+    enum vgg_status status = try_paths(options, error);
 
+    if (status == VGG_OK)
+        status = open_base(training, options, &base, error);
     if (status == VGG_OK)
         status = vgg_settings_complete(options, base.model, settings, error);
     if (status == VGG_OK)
@@ -218,14 +238,20 @@ enum vgg_status vgg_training_begin(struct vgg_training *training, const char *di
     return status;
 }
 
-void vgg_training_fini(struct vgg_training *training)
+void vgg_training_let_go(struct vgg_training *training)
 {
-    vgg_train_state_fini(&training->state);
     vgg_examples_fini(&training->examples);
     vgg_maps_fini(&training->maps);
     vgg_network_fini(&training->network);
-    vgg_sets_fini(&training->sets);
     vgg_engine_destroy(training->engine);
+    training->engine = NULL;
+}
+
+void vgg_training_fini(struct vgg_training *training)
+{
+    vgg_training_let_go(training);
+    vgg_train_state_fini(&training->state);
+    vgg_sets_fini(&training->sets);
     vgg_team_destroy(training->team);
     vgg_base_fini(&training->base);
 }

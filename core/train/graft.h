@@ -14,6 +14,7 @@ struct vgg_graft {
     const float *bias;                       /* [classes], likewise */
     bool half;                               /* these in F16, else in F32 */
     const struct vgg_typicality *typicality; /* NULL or known_n 0: none */
+    bool kept;                               /* what the base says of its training, too */
     const struct vgg_metadata *metadata;     /* in place of the base's own of these keys, and of
                                                 what it says of its training */
     size_t metadata_n;

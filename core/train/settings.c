@@ -77,6 +77,21 @@ static void fill_in_of_base(const struct vgg_model *base, struct vgg_train_optio
     settings->smoothing = settings->smoothing != 0 ? settings->smoothing : 0.05;
 }
 
+/* The paper's test scales (section 3.2): about a fixed training scale, or the ends and the middle
+ * of a range. */
+static void follow_scales(struct vgg_train_options *settings)
+{
+    uint32_t least = settings->scale_min, most = settings->scale_max;
+    const uint32_t scales[] = {least == most ? least - VGG_STRIDE : least, (least + most) / 2,
+                               least == most ? most + VGG_STRIDE : most};
+
+    if (settings->scales_n != 0)
+        return;
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
+        if (scales[i] >= settings->crop && scales[i] <= VGG_SCALE_MAX)
+            settings->scales[settings->scales_n++] = scales[i];
+}
+
 static enum vgg_status check_network(const struct vgg_train_options *settings,
                                      struct vgg_error *error)
 {
@@ -156,6 +171,7 @@ enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
             error, VGG_BAD_ARGUMENT,
             "dropout, momentum, decay and validation fraction must be below 1, rate and "
             "colour below 1000");
+    follow_scales(settings);
     if (!(settings->rate > 0) || !(settings->validation_fraction > 0))
         return vgg_fail(error, VGG_BAD_ARGUMENT, "rate and validation fraction must be above 0");
     return VGG_OK;

@@ -7,13 +7,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/replace.h"
+#include "train/finish.h"
 #include "train/output.h"
-#include "train/training.h"
 #include "train/transfer.h"
 #include "train/validate.h"
 
@@ -213,7 +214,7 @@ static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error
     epoch.json = line;
     if (status == VGG_OK)
         status = log_epoch(training, line, error);
-    if (status == VGG_OK)
+    if (status == VGG_OK && (epoch.best || vgg_maps_blocks(settings) == 0))
         status = save_state(training, error);
     if (status == VGG_OK && settings->on_epoch != NULL)
         settings->on_epoch(settings->user, &epoch);
@@ -251,6 +252,19 @@ static enum vgg_status run(struct vgg_training *training, struct vgg_error *erro
 
 /* ---------------------------------------------------------------- all of it ------------------ */
 
+/* A finished training leaves no checkpoint in the way of another. */
+static enum vgg_status finish(struct vgg_training *training, struct vgg_train_result *result,
+                              struct vgg_error *error)
+{
+    enum vgg_status status;
+
+    vgg_training_let_go(training);
+    status = vgg_training_finish(training, result, error);
+    if (status == VGG_OK)
+        (void)unlink(training->settings.checkpoint);
+    return status;
+}
+
 enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
                           struct vgg_train_result *result, struct vgg_error *error)
 {
@@ -272,7 +286,11 @@ enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *optio
     *result = (struct vgg_train_result){.epochs = training->state.epoch,
                                         .best_epoch = training->state.best_epoch,
                                         .best_error = training->state.best_error,
-                                        .best_loss = training->state.best_loss};
+                                        .best_loss = training->state.best_loss,
+                                        .unknown_auroc = -1,
+                                        .unknown_caught = -1};
+    if (status == VGG_OK)
+        status = finish(training, result, error);
     vgg_training_fini(training);
     free(training);
     return status;

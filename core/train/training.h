@@ -29,6 +29,9 @@ struct vgg_training {
 enum vgg_status vgg_training_begin(struct vgg_training *training, const char *dir,
                                    const struct vgg_train_options *options,
                                    struct vgg_error *error);
+
+/* Free the network, and what it was given, which take the most. */
+void vgg_training_let_go(struct vgg_training *training);
 void vgg_training_fini(struct vgg_training *training);
 
 #endif
