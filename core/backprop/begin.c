@@ -23,6 +23,18 @@ static struct vgg_parameter *bias_of(struct vgg_network *network, size_t layer)
     return layer < convs ? &network->convs[layer].bias : &network->dense[layer - convs].bias;
 }
 
+void vgg_network_forget(struct vgg_network *network)
+{
+    for (size_t i = network->frozen; i < network->net.arch->convs_n; i++) {
+        struct vgg_convolution *layer = &network->convs[i];
+
+        for (uint32_t c = 0; c < layer->conv.out && layer->mean != NULL; c++) {
+            layer->mean[c] = 0;
+            layer->variance[c] = 1;
+        }
+    }
+}
+
 static double deviation(enum vgg_train_init init, const struct vgg_conv *conv)
 {
     double taps = (double)conv->kernel * conv->kernel;

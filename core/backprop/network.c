@@ -317,19 +317,18 @@ static const float *run_convs(struct vgg_network *network, struct vgg_team *team
     return flat;
 }
 
-/* The scores of each example: the mean over its positions. */
-static void average(struct vgg_network *network)
+/* What a layer gave of each example, averaged over positions: out[n][layer->out]. */
+static void average(const struct vgg_network *network, const struct vgg_dense *layer, float *out)
 {
-    const struct vgg_dense *last = &network->dense[VGG_FCS - 1];
     size_t positions = vgg_positions_count(&network->positions);
 
     for (size_t i = 0; i < network->n; i++)
-        for (size_t c = 0; c < last->out; c++) {
+        for (size_t c = 0; c < layer->out; c++) {
             double sum = 0;
 
             for (size_t p = 0; p < positions; p++)
-                sum += (double)last->y[(i * positions + p) * last->out + c];
-            network->scores[i * last->out + c] = (float)(sum / (double)positions);
+                sum += (double)layer->y[(i * positions + p) * layer->out + c];
+            out[i * layer->out + c] = (float)(sum / (double)positions);
         }
 }
 
@@ -350,7 +349,7 @@ static void forward(struct vgg_network *network, struct vgg_team *team, const fl
         if (key != NULL)
             key[2]++;
     }
-    average(network);
+    average(network, &network->dense[VGG_FCS - 1], network->scores);
 }
 
 /* The loss of example i, with its gradient to that of the scores at each of its positions. */
@@ -387,11 +386,13 @@ struct vgg_network_batch vgg_network_forward(struct vgg_network *network, struct
 }
 
 void vgg_network_evaluate(struct vgg_network *network, struct vgg_team *team, const float *inputs,
-                          uint32_t n, float *scores)
+                          uint32_t n, float *scores, float *features)
 {
     set_batch(network, n);
     forward(network, team, inputs, NULL);
     memcpy(scores, network->scores, (size_t)n * network->net.classes * sizeof *scores);
+    if (features != NULL)
+        average(network, &network->dense[VGG_FCS - 2], features);
 }
 
 static void descend(struct vgg_convolution *layer, struct vgg_team *team,

@@ -65,6 +65,9 @@ enum vgg_status vgg_network_init(struct vgg_network *network, const struct vgg_a
                                  struct vgg_error *error);
 void vgg_network_fini(struct vgg_network *network);
 
+/* Begin anew with the statistics of batch-norm: nothing has been seen. */
+void vgg_network_forget(struct vgg_network *network);
+
 /* Random weights, one stream a layer. */
 void vgg_network_randomise(struct vgg_network *network, enum vgg_train_init init, uint64_t seed);
 
@@ -114,10 +117,11 @@ void vgg_network_backward(struct vgg_network *network, struct vgg_team *team,
 
 /*
  * Scores [n][classes] as inference has them: without dropout, normalised by the running
- * statistics; n as in a step.
+ * statistics; n as in a step. `features`, unless it is NULL: [n][vgg_net_features], the last hidden
+ * layer, averaged over positions.
  */
 void vgg_network_evaluate(struct vgg_network *network, struct vgg_team *team, const float *inputs,
-                          uint32_t n, float *scores);
+                          uint32_t n, float *scores, float *features);
 
 /*
  * A vgg_fill_fn for the tensors of vgg_names_plan, but for the frozen ones: weights and biases as

@@ -3,14 +3,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "base/mem.h"
 #include "base/replace.h"
 #include "blas/gemm.h"
 #include "data/statistics.h"
 #include "frozen/cache.h"
 #include "train/footprint.h"
 #include "train/output.h"
+#include "train/probe.h"
 #include "train/training.h"
 
 /* ---------------------------------------------------------------- the data ------------------- */
@@ -71,23 +72,30 @@ static struct vgg_network_options network_options(const struct vgg_training *tra
     };
 }
 
-/* Is there room for a network of so many classes on batches of so many crops? */
+/* Bytes of a network of so many classes on batches of so many crops. */
+static uint64_t predict(const struct vgg_training *training, const struct vgg_kernels *kernels,
+                        uint32_t classes, uint32_t batch)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    const struct vgg_net_sizes sizes = vgg_settings_sizes(settings, &training->base, classes);
+    const struct vgg_network_options options = network_options(training, batch);
+
+    return vgg_train_predict(vgg_arch_find(settings->arch), kernels, &sizes, &options,
+                             settings->threads);
+}
+
+/* Is there room for it? */
 static enum vgg_status ask_memory(const struct vgg_training *training, uint32_t classes,
                                   uint32_t batch, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
-    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, &training->base, classes);
-    struct vgg_network_options options = network_options(training, batch);
     const struct vgg_kernels *kernels = select_kernels(error);
 
     if (kernels == NULL)
         return VGG_BAD_ARGUMENT;
     if (settings->on_memory == NULL)
         return VGG_OK;
-    return settings->on_memory(settings->user,
-                               vgg_train_predict(vgg_arch_find(settings->arch), kernels, &sizes,
-                                                 &options, settings->threads),
-                               error);
+    return settings->on_memory(settings->user, predict(training, kernels, classes, batch), error);
 }
 
 static enum vgg_status copy(struct vgg_network *network, const char *path, struct vgg_error *error)
@@ -102,6 +110,31 @@ static enum vgg_status copy(struct vgg_network *network, const char *path, struc
                           "%s: no layer has the name and shape of one to be trained", path);
     vgg_weights_fini(&from);
     return status;
+}
+
+/* A step that changes nothing, of the network as it is before it is given its weights. */
+static enum vgg_status measure(struct vgg_training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct vgg_network *network = &training->network;
+    const struct vgg_descent still = {0};
+    struct vgg_network_examples batch;
+    uint64_t begun_ns;
+    enum vgg_status status =
+        vgg_examples_init(&training->examples, &training->sets.train, network, settings, error);
+
+    if (status != VGG_OK || settings->on_plan == NULL)
+        return status;
+    begun_ns = vgg_now_ns();
+    vgg_examples_shuffle(&training->examples, 0);
+    status = vgg_examples_draw(&training->examples, training->team, 0, 0, &batch, error);
+    if (status != VGG_OK)
+        return status;
+    (void)vgg_network_forward(network, training->team, &batch, 0, 0);
+    vgg_network_backward(network, training->team, &still);
+    training->step_seconds = (double)(vgg_now_ns() - begun_ns) / 1e9;
+    vgg_network_forget(network);
+    return VGG_OK;
 }
 
 static enum vgg_status make_network(struct vgg_training *training, const struct vgg_weights *base,
@@ -125,6 +158,8 @@ static enum vgg_status make_network(struct vgg_training *training, const struct 
     if (status == VGG_OK)
         status = vgg_network_init(&training->network, vgg_arch_find(settings->arch), kernels,
                                   &sizes, &options, settings->threads, error);
+    if (status == VGG_OK)
+        status = measure(training, error);
     if (status != VGG_OK)
         return status;
     vgg_network_randomise(&training->network, settings->init, settings->seed);
@@ -209,6 +244,56 @@ static enum vgg_status open_all(struct vgg_training *training, const char *dir,
     return status == VGG_OK ? make_network(training, base, error) : status;
 }
 
+/* What it will take, by a step that was measured, and by `seconds` of the frozen layers. */
+static enum vgg_status tell_plan(const struct vgg_training *training, double seconds,
+                                 struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    const struct vgg_frozen *frozen = &training->maps.frozen;
+    const struct vgg_sets *sets = &training->sets;
+    uint64_t steps =
+        (uint64_t)training->state.epoch * training->examples.steps + training->state.step;
+    const struct vgg_train_plan plan = {
+        .freeze = settings->freeze,
+        .pictures = sets->train.examples_n,
+        .validation = sets->validation.examples_n,
+        .classes = sets->train.classes_n,
+        .views = frozen->views,
+        .cached = frozen->cached,
+        .seconds =
+            seconds + training->step_seconds *
+                          (double)((uint64_t)settings->epochs * training->examples.steps - steps),
+        .bytes = predict(training, training->network.net.kernels, (uint32_t)sets->train.classes_n,
+                         training->network.batch) +
+                 (frozen->halves != NULL
+                      ? frozen->pictures_n * frozen->views * frozen->floats * sizeof(uint16_t)
+                      : 0),
+    };
+
+    return settings->on_plan != NULL ? settings->on_plan(settings->user, &plan, error) : VGG_OK;
+}
+
+/* The frozen layers of all pictures, then the last layer on what they give. */
+static enum vgg_status make_maps(struct vgg_training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    uint64_t bytes = predict(training, training->network.net.kernels, training->network.net.classes,
+                             training->network.batch);
+    double seconds;
+    enum vgg_status status = vgg_maps_open(&training->maps, &training->base, &training->sets,
+                                           settings, training->team, bytes, &seconds, error);
+
+    if (status == VGG_OK)
+        status = tell_plan(training, seconds, error);
+    if (status == VGG_OK)
+        status = vgg_maps_compute(&training->maps, &training->base, error);
+    training->examples.maps = &training->maps;
+    if (status != VGG_OK || settings->resume)
+        return status;
+    return vgg_probe(&training->network, training->team, &training->maps,
+                     training->examples.class_weights, error);
+}
+
 enum vgg_status vgg_training_begin(struct vgg_training *training, const char *dir,
                                    const struct vgg_train_options *options, struct vgg_error *error)
 {
@@ -228,13 +313,9 @@ enum vgg_status vgg_training_begin(struct vgg_training *training, const char *di
     vgg_weights_fini(&base);
     if (status == VGG_OK)
         status = restore(training, error);
-    if (status == VGG_OK && vgg_maps_blocks(settings) != 0)
-        status = vgg_maps_compute(&training->maps, &training->base, &training->sets, settings,
-                                  training->team, error);
     if (status == VGG_OK)
-        status = vgg_examples_init(&training->examples, &training->sets.train,
-                                   vgg_maps_blocks(settings) != 0 ? &training->maps : NULL,
-                                   settings, error);
+        status = vgg_maps_blocks(settings) != 0 ? make_maps(training, error)
+                                                : tell_plan(training, 0, error);
     return status;
 }
 

@@ -26,14 +26,13 @@ static enum vgg_status weigh_classes(struct vgg_examples *examples, struct vgg_e
 }
 
 enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vgg_dataset *dataset,
-                                  const struct vgg_maps *maps,
+                                  const struct vgg_network *network,
                                   const struct vgg_train_options *settings, struct vgg_error *error)
 {
     size_t n = dataset->examples_n;
 
     *examples = (struct vgg_examples){
         .dataset = dataset,
-        .maps = maps,
         .sampling = {.seed = settings->seed,
                      .crop = settings->crop,
                      .scale_min = settings->scale_min,
@@ -41,7 +40,8 @@ enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vg
                      .mirror = !settings->no_mirror,
                      .colour = settings->colour},
         .steps = (uint32_t)((n + settings->batch - 1) / settings->batch),
-        .floats = maps != NULL ? maps->frozen.floats : 3 * (size_t)settings->crop * settings->crop,
+        .floats = (size_t)network->in.c * network->in.h * network->in.w,
+        .crops = network->frozen == 0,
         .smoothing = settings->smoothing,
     };
     examples->batch = (uint32_t)((n + examples->steps - 1) / examples->steps);
@@ -49,7 +49,7 @@ enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vg
     examples->labels = vgg_alloc(examples->batch, sizeof *examples->labels);
     examples->targets = vgg_alloc(examples->batch, dataset->classes_n * sizeof *examples->targets);
     examples->inputs =
-        vgg_alloc_aligned(examples->batch, examples->floats * sizeof *examples->inputs);
+        vgg_calloc_aligned(examples->batch, examples->floats * sizeof *examples->inputs);
     if (examples->order == NULL || examples->labels == NULL || examples->targets == NULL ||
         examples->inputs == NULL)
         return vgg_fail_memory(error);
@@ -115,7 +115,7 @@ static void draw_item(void *context, size_t item, unsigned thread)
         examples->weights[item] = examples->class_weights[label];
     if (examples->maps != NULL)
         vgg_maps_draw(examples->maps, example, loop->epoch, inputs, &loop->errors[item]);
-    else
+    else if (examples->crops)
         vgg_sample(examples->dataset, &examples->sampling, example, loop->epoch, inputs,
                    &loop->errors[item]);
 }

@@ -12,7 +12,8 @@
 /* Zero-initialise. */
 struct vgg_examples {
     const struct vgg_dataset *dataset;
-    const struct vgg_maps *maps; /* what inputs are drawn from; NULL: crops, by `sampling` */
+    const struct vgg_maps *maps; /* what inputs are drawn from, once it is there */
+    bool crops;                  /* else from pictures */
     struct vgg_sampling sampling;
     uint32_t batch, steps; /* examples of a step, at most; steps of an epoch */
     size_t floats;         /* of an example */
@@ -26,12 +27,13 @@ struct vgg_examples {
 };
 
 /*
- * Make room for batches of the set, which must stay, as must the maps. An epoch's examples are
- * divided evenly among as few steps as batches of settings->batch allow, so that none is left out
- * and no batch is small. Errors: NO_MEMORY; vgg_examples_fini is allowed then.
+ * Make room for batches of the set, which must stay, as inputs of a network: of a whole one crops,
+ * of one that begins after frozen layers maps, which are zeros until there are some. An epoch's
+ * examples are divided evenly among as few steps as batches of settings->batch allow, so that none
+ * is left out and no batch is small. Errors: NO_MEMORY; vgg_examples_fini is allowed then.
  */
 enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vgg_dataset *dataset,
-                                  const struct vgg_maps *maps,
+                                  const struct vgg_network *network,
                                   const struct vgg_train_options *settings,
                                   struct vgg_error *error);
 void vgg_examples_fini(struct vgg_examples *examples);

@@ -5,17 +5,17 @@
 #ifndef VGG_CORE_TRAIN_MAPS_H
 #define VGG_CORE_TRAIN_MAPS_H
 
-#include "backprop/network.h"
-#include "frozen/frozen.h"
+#include "data/sets.h"
 #include "frozen/base.h"
-#include "train/sets.h"
+#include "frozen/frozen.h"
 
 /* Zero-initialise. */
 struct vgg_maps {
+    const struct vgg_train_options *settings;
     const struct vgg_example **pictures; /* of train, then validation; owned */
     size_t train_n;
+    struct vgg_engine *engine;
     struct vgg_frozen frozen;
-    uint64_t seed;
 };
 
 /* Blocks of convolutions that settings freeze: 0 .. VGG_STAGES. */
@@ -25,20 +25,34 @@ unsigned vgg_maps_blocks(const struct vgg_train_options *settings);
 size_t vgg_maps_convs(const struct vgg_arch *arch, const struct vgg_train_options *settings);
 
 /*
- * Compute the maps of all pictures: the base is loaded, as far as it is frozen, and let go. The
- * sets must stay. Errors: those of vgg_base_load and vgg_frozen_compute, of on_plan and on_memory.
+ * Load the base, as far as it is frozen, and find which maps have to be computed. If there is room
+ * for them beside `bytes` of a network (on_memory), they are kept in memory in half precision, else
+ * in the files of a cache. The sets and settings must stay. *seconds is what computing will take,
+ * by the first pictures. Errors: NO_MEMORY (the text tells what would fit), those of vgg_base_load
+ * and vgg_frozen_compute.
  */
+enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
+                              const struct vgg_sets *sets, const struct vgg_train_options *settings,
+                              struct vgg_team *team, uint64_t bytes, double *seconds,
+                              struct vgg_error *error);
+
+/* Compute them all, and let the base go. Errors: those of vgg_frozen_compute. */
 enum vgg_status vgg_maps_compute(struct vgg_maps *maps, struct vgg_base *base,
-                                 const struct vgg_sets *sets,
-                                 const struct vgg_train_options *settings, struct vgg_team *team,
                                  struct vgg_error *error);
 void vgg_maps_fini(struct vgg_maps *maps);
 
 /*
- * One view of a training picture, another in the next epoch, into out[floats]. Errors: IO (it was
- * in a file, and is no longer). Thread-safe.
+ * One view of a training picture, another in the next epoch, into out[floats]. Errors: those of
+ * vgg_frozen_view. Thread-safe.
  */
 enum vgg_status vgg_maps_draw(const struct vgg_maps *maps, size_t example, uint32_t epoch,
                               float *out, struct vgg_error *error);
+
+/*
+ * Views [first, first + n) of all pictures, view by view, into out[n][floats]. Errors: those of
+ * vgg_frozen_view.
+ */
+enum vgg_status vgg_maps_read(const struct vgg_maps *maps, struct vgg_team *team, size_t first,
+                              size_t n, float *out, struct vgg_error *error);
 
 #endif

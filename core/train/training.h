@@ -19,6 +19,7 @@ struct vgg_training {
     struct vgg_network network;
     struct vgg_maps maps; /* where convolutions are frozen */
     struct vgg_examples examples;
+    double step_seconds; /* of one, measured */
     struct vgg_train_state state;
 };
 

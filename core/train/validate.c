@@ -2,7 +2,6 @@
 #include "train/validate.h"
 
 #include <math.h>
-
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -82,19 +81,17 @@ enum vgg_status vgg_validate(struct vgg_engine *engine, struct vgg_model *model,
 
 /* ---------------------------------------------------------------- on maps -------------------- */
 
-/* Add what the views of one picture say to its posterior. */
-static void add_posteriors(const float *scores, size_t views, size_t classes, double *posterior)
+/* Add the soft-max of a view's scores. */
+static void add_posterior(const float *scores, size_t classes, double *posterior)
 {
-    for (size_t view = 0; view < views; view++, scores += classes) {
-        double largest = (double)scores[0], sum = 0;
+    double largest = (double)scores[0], sum = 0;
 
-        for (size_t i = 1; i < classes; i++)
-            largest = fmax(largest, (double)scores[i]);
-        for (size_t i = 0; i < classes; i++)
-            sum += exp((double)scores[i] - largest);
-        for (size_t i = 0; i < classes; i++)
-            posterior[i] += exp((double)scores[i] - largest) / sum;
-    }
+    for (size_t i = 1; i < classes; i++)
+        largest = fmax(largest, (double)scores[i]);
+    for (size_t i = 0; i < classes; i++)
+        sum += exp((double)scores[i] - largest);
+    for (size_t i = 0; i < classes; i++)
+        posterior[i] += exp((double)scores[i] - largest) / sum;
 }
 
 static bool is_best(const double *posterior, size_t classes, uint32_t label)
@@ -105,38 +102,54 @@ static bool is_best(const double *posterior, size_t classes, uint32_t label)
     return true;
 }
 
+/* Of posteriors[pictures][classes] that are sums over views. */
+static enum vgg_status judge(const struct vgg_maps *maps, const double *posteriors, size_t classes,
+                             struct vgg_validation *validation, struct vgg_error *error)
+{
+    const struct vgg_frozen *frozen = &maps->frozen;
+    double n = (double)(frozen->pictures_n - maps->train_n);
+
+    for (size_t i = maps->train_n; i < frozen->pictures_n; i++, posteriors += classes) {
+        uint32_t label = frozen->pictures[i]->label;
+        double posterior = posteriors[label] / (double)frozen->views;
+
+        if (!isfinite(posterior))
+            return vgg_fail(error, VGG_BAD_MODEL, "scores are not finite");
+        validation->error += is_best(posteriors, classes, label) ? 0 : 1 / n;
+        validation->loss -= log(fmax(posterior, 1e-30)) / n;
+    }
+    return VGG_OK;
+}
+
 enum vgg_status vgg_validate_maps(struct vgg_network *network, struct vgg_team *team,
                                   const struct vgg_maps *maps, struct vgg_validation *validation,
                                   struct vgg_error *error)
 {
     const struct vgg_frozen *frozen = &maps->frozen;
-    size_t classes = network->net.classes, n = frozen->pictures_n - maps->train_n;
+    size_t classes = network->net.classes, pictures = frozen->pictures_n - maps->train_n;
+    size_t first = maps->train_n * frozen->views, views = pictures * frozen->views;
+    float *inputs = vgg_alloc(network->batch, frozen->floats * sizeof *inputs);
     float *scores = vgg_alloc(network->batch, classes * sizeof *scores);
-    double *posterior = vgg_alloc(classes, sizeof *posterior);
-    enum vgg_status status = scores != NULL && posterior != NULL ? VGG_OK : vgg_fail_memory(error);
+    double *posteriors = vgg_calloc(pictures, classes * sizeof *posteriors);
+    enum vgg_status status = VGG_OK;
 
     *validation = (struct vgg_validation){0};
-    for (size_t i = maps->train_n; i < frozen->pictures_n && status == VGG_OK; i++) {
-        const float *views = frozen->values + i * frozen->views * frozen->floats;
-        uint32_t label = frozen->pictures[i]->label;
+    if (inputs == NULL || scores == NULL || posteriors == NULL)
+        status = vgg_fail_memory(error);
+    for (size_t done = 0; done < views && status == VGG_OK; done += network->batch) {
+        size_t n = vgg_min_size(views - done, network->batch);
 
-        for (size_t c = 0; c < classes; c++)
-            posterior[c] = 0;
-        for (size_t view = 0; view < frozen->views; view += network->batch) {
-            size_t part = vgg_min_size(frozen->views - view, network->batch);
-
-            vgg_network_evaluate(network, team, views + view * frozen->floats, (uint32_t)part,
-                                 scores);
-            add_posteriors(scores, part, classes, posterior);
-        }
-        validation->error += is_best(posterior, classes, label) ? 0 : 1;
-        validation->loss -= log(fmax(posterior[label] / (double)frozen->views, 1e-30));
+        status = vgg_maps_read(maps, team, first + done, n, inputs, error);
+        if (status == VGG_OK)
+            vgg_network_evaluate(network, team, inputs, (uint32_t)n, scores, NULL);
+        for (size_t i = 0; i < n && status == VGG_OK; i++)
+            add_posterior(scores + i * classes, classes,
+                          posteriors + (done + i) / frozen->views * classes);
     }
-    if (status == VGG_OK && !isfinite(validation->loss))
-        status = vgg_fail(error, VGG_BAD_MODEL, "scores are not finite");
-    validation->loss /= (double)n;
-    validation->error /= (double)n;
+    if (status == VGG_OK)
+        status = judge(maps, posteriors, classes, validation, error);
+    free(inputs);
     free(scores);
-    free(posterior);
+    free(posteriors);
     return status;
 }

@@ -2,6 +2,7 @@
 #ifndef VGG_CORE_TRAIN_VALIDATE_H
 #define VGG_CORE_TRAIN_VALIDATE_H
 
+#include "backprop/network.h"
 #include "train/maps.h"
 
 struct vgg_validation {

@@ -734,9 +734,9 @@ static void scores_of_inference(void **state)
     (void)state;
     for (uint64_t step = 0; step < 5; step++)
         (void)step_of(network, 2, &pictures, 1, step);
-    vgg_network_evaluate(network, teams[2], pictures.crops, 4, together);
+    vgg_network_evaluate(network, teams[2], pictures.crops, 4, together, NULL);
     for (size_t i = 0; i < 4; i++) {
-        vgg_network_evaluate(network, teams[2], pictures.crops + i * picture, 1, alone);
+        vgg_network_evaluate(network, teams[2], pictures.crops + i * picture, 1, alone, NULL);
         assert_memory_equal(alone, together + i * CLASSES, sizeof alone);
     }
     pictures_free(&pictures);
