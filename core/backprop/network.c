@@ -390,7 +390,8 @@ void vgg_network_evaluate(struct vgg_network *network, struct vgg_team *team, co
 {
     set_batch(network, n);
     forward(network, team, inputs, NULL);
-    memcpy(scores, network->scores, (size_t)n * network->net.classes * sizeof *scores);
+    if (scores != NULL)
+        memcpy(scores, network->scores, (size_t)n * network->net.classes * sizeof *scores);
     if (features != NULL)
         average(network, &network->dense[VGG_FCS - 2], features);
 }

@@ -116,8 +116,8 @@ void vgg_network_backward(struct vgg_network *network, struct vgg_team *team,
                           const struct vgg_descent *descent);
 
 /*
- * Scores [n][classes] as inference has them: without dropout, normalised by the running
- * statistics; n as in a step. `features`, unless it is NULL: [n][vgg_net_features], the last hidden
+ * What inference has, without dropout, normalised by the running statistics; n as in a step.
+ * Where they are not NULL: scores[n][classes], features[n][vgg_net_features], the last hidden
  * layer, averaged over positions.
  */
 void vgg_network_evaluate(struct vgg_network *network, struct vgg_team *team, const float *inputs,

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "backprop/norms.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/replace.h"
@@ -244,6 +245,27 @@ static enum vgg_status open_all(struct vgg_training *training, const char *dir,
     return status == VGG_OK ? make_network(training, base, error) : status;
 }
 
+/* Batch-norm that a base did not have, by an epoch of what the network is shown. */
+static enum vgg_status make_norms(struct vgg_training *training, struct vgg_error *error)
+{
+    struct vgg_examples *examples = &training->examples;
+    struct vgg_norms norms;
+    enum vgg_status status = vgg_norms_init(&norms, &training->network, error);
+
+    if (status != VGG_OK)
+        return status;
+    vgg_examples_shuffle(examples, 0);
+    for (uint32_t step = 0; step < examples->steps && status == VGG_OK; step++) {
+        struct vgg_network_examples batch;
+
+        status = vgg_examples_draw(examples, training->team, 0, step, &batch, error);
+        if (status == VGG_OK)
+            vgg_norms_observe(&norms, training->team, batch.inputs, batch.n);
+    }
+    vgg_norms_fini(&norms);
+    return status;
+}
+
 /* What it will take, by a step that was measured, and by `seconds` of the frozen layers. */
 static enum vgg_status tell_plan(const struct vgg_training *training, double seconds,
                                  struct vgg_error *error)
@@ -288,6 +310,8 @@ static enum vgg_status make_maps(struct vgg_training *training, struct vgg_error
     if (status == VGG_OK)
         status = vgg_maps_compute(&training->maps, &training->base, error);
     training->examples.maps = &training->maps;
+    if (status == VGG_OK && settings->batch_norm && !settings->resume)
+        status = make_norms(training, error);
     if (status != VGG_OK || settings->resume)
         return status;
     return vgg_probe(&training->network, training->team, &training->maps,
@@ -307,21 +331,32 @@ enum vgg_status vgg_training_begin(struct vgg_training *training, const char *di
         status = vgg_settings_complete(options, base.model, settings, error);
     if (status == VGG_OK)
         status = open_all(training, dir, &base, error);
+    if (status == VGG_OK && settings->teacher != NULL)
+        status = vgg_teacher_open(&training->teacher, &training->sets.train, settings, error);
     if (status == VGG_OK)
-        vgg_settings_format(settings, base.model, (uint32_t)training->sets.train.classes_n,
-                            training->settings_text);
+        vgg_settings_format(settings, base.model,
+                            settings->teacher != NULL ? training->teacher.model : NULL,
+                            (uint32_t)training->sets.train.classes_n, training->settings_text);
     vgg_weights_fini(&base);
     if (status == VGG_OK)
         status = restore(training, error);
+    if (status == VGG_OK && settings->teacher != NULL) {
+        status = vgg_teacher_ask(&training->teacher, &training->sets.train, settings, error);
+        training->examples.taught = training->teacher.targets;
+    }
+    if (status == VGG_OK && vgg_maps_blocks(settings) != 0)
+        return make_maps(training, error);
     if (status == VGG_OK)
-        status = vgg_maps_blocks(settings) != 0 ? make_maps(training, error)
-                                                : tell_plan(training, 0, error);
+        status = tell_plan(training, 0, error);
+    if (status == VGG_OK && settings->base != NULL && settings->batch_norm && !settings->resume)
+        status = make_norms(training, error);
     return status;
 }
 
 void vgg_training_let_go(struct vgg_training *training)
 {
     vgg_examples_fini(&training->examples);
+    vgg_teacher_fini(&training->teacher);
     vgg_maps_fini(&training->maps);
     vgg_network_fini(&training->network);
     vgg_engine_destroy(training->engine);

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+#define TAUGHT 0.7 /* part of a target that is the teacher's */
+
 /* ---------------------------------------------------------------- room ----------------------- */
 
 /* The rarer a class, the more each of its pictures weighs: all classes alike, the mean is 1. */
@@ -87,16 +89,20 @@ struct draw_loop {
     struct vgg_error *errors; /* [batch] */
 };
 
-/* The label, smoothed. */
-static void set_target(struct vgg_examples *examples, size_t item, uint32_t label)
+/* The label, smoothed, and what a teacher says of the picture. */
+static void set_target(struct vgg_examples *examples, size_t item, uint32_t example)
 {
     size_t classes = examples->dataset->classes_n;
+    uint32_t label = examples->dataset->examples[example].label;
     float *target = examples->targets + item * classes;
     double spread = examples->smoothing / (double)classes;
 
     for (size_t i = 0; i < classes; i++)
         target[i] = (float)spread;
     target[label] = (float)(1 - examples->smoothing + spread);
+    for (size_t i = 0; i < classes && examples->taught != NULL; i++)
+        target[i] = (float)(1 - TAUGHT) * target[i] +
+                    (float)TAUGHT * examples->taught[example * classes + i];
 }
 
 /* Item: one example of the batch. */
@@ -110,7 +116,7 @@ static void draw_item(void *context, size_t item, unsigned thread)
 
     (void)thread;
     examples->labels[item] = label;
-    set_target(examples, item, label);
+    set_target(examples, item, example);
     if (examples->weights != NULL)
         examples->weights[item] = examples->class_weights[label];
     if (examples->maps != NULL)

@@ -24,6 +24,7 @@ struct vgg_examples {
     double *weights;       /* [batch]; NULL: all 1 */
     double *class_weights; /* [classes]; NULL: all 1 */
     double smoothing;
+    const float *taught; /* [examples_n][classes], a teacher's posteriors, softened; NULL: none */
 };
 
 /*

@@ -16,18 +16,16 @@ static enum vgg_status compute_rows(struct vgg_network *network, struct vgg_team
     const struct vgg_frozen *frozen = &maps->frozen;
     size_t views = frozen->pictures_n * frozen->views, dims = vgg_net_features(&network->net);
     float *inputs = vgg_alloc(network->batch, frozen->floats * sizeof *inputs);
-    float *scores = vgg_alloc(network->batch, network->net.classes * sizeof *scores);
-    enum vgg_status status = inputs != NULL && scores != NULL ? VGG_OK : vgg_fail_memory(error);
+    enum vgg_status status = inputs != NULL ? VGG_OK : vgg_fail_memory(error);
 
     for (size_t done = 0; done < views && status == VGG_OK; done += network->batch) {
         size_t n = vgg_min_size(views - done, network->batch);
 
         status = vgg_maps_read(maps, team, done, n, inputs, error);
         if (status == VGG_OK)
-            vgg_network_evaluate(network, team, inputs, (uint32_t)n, scores, rows + done * dims);
+            vgg_network_evaluate(network, team, inputs, (uint32_t)n, NULL, rows + done * dims);
     }
     free(inputs);
-    free(scores);
     return status;
 }
 

@@ -207,7 +207,8 @@ static void format_base(const struct vgg_train_options *settings, const struct v
 }
 
 void vgg_settings_format(const struct vgg_train_options *settings, const struct vgg_model *base,
-                         uint32_t classes, char text[VGG_SETTINGS_TEXT_BYTES])
+                         const struct vgg_model *teacher, uint32_t classes,
+                         char text[VGG_SETTINGS_TEXT_BYTES])
 {
     static const char *const inits[] = {"he", "glorot", "gaussian"};
     size_t used = (size_t)snprintf(
@@ -231,6 +232,9 @@ void vgg_settings_format(const struct vgg_train_options *settings, const struct 
                                  " cosine-epochs=%" PRIu32, settings->epochs);
     if (settings->balance)
         used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " balance=on");
+    if (teacher != NULL)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " teacher=%s",
+                                 teacher->version);
     if (base != NULL)
         format_base(settings, base, text + used, VGG_SETTINGS_TEXT_BYTES - used);
 }

@@ -17,9 +17,13 @@ enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
 struct vgg_net_sizes vgg_settings_sizes(const struct vgg_train_options *settings,
                                         const struct vgg_base *base, uint32_t classes);
 
-/* Everything that the result depends on beside the data: "arch=D width=64 ...". */
+/*
+ * Everything that the result depends on beside the data: "arch=D width=64 ...". Base and teacher
+ * are NULL where there is none.
+ */
 void vgg_settings_format(const struct vgg_train_options *settings, const struct vgg_model *base,
-                         uint32_t classes, char text[VGG_SETTINGS_TEXT_BYTES]);
+                         const struct vgg_model *teacher, uint32_t classes,
+                         char text[VGG_SETTINGS_TEXT_BYTES]);
 
 /*
  * BAD_ARGUMENT where two such texts differ, with the first difference: "the checkpoint has

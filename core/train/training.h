@@ -8,6 +8,7 @@
 #include "train/examples.h"
 #include "train/settings.h"
 #include "train/state.h"
+#include "train/teacher.h"
 
 struct vgg_training {
     struct vgg_train_options settings;
@@ -20,6 +21,7 @@ struct vgg_training {
     struct vgg_maps maps; /* where convolutions are frozen */
     struct vgg_examples examples;
     double step_seconds; /* of one, measured */
+    struct vgg_teacher teacher;
     struct vgg_train_state state;
 };
 

@@ -1,4 +1,4 @@
-/* Validation: pictures through the engine, some at a time. */
+/* Validation, of pictures through the engine or of maps through the network. */
 #include "train/validate.h"
 
 #include <math.h>
@@ -6,76 +6,38 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "train/pictures.h"
 
-enum { FLIGHTS = 16 }; /* jobs at the engine, so that it can batch */
+struct tally {
+    const struct vgg_dataset *dataset;
+    uint32_t classes;
+    struct vgg_validation *sum;
+};
 
-static enum vgg_status submit(struct vgg_engine *engine, struct vgg_model *model,
-                              const struct vgg_example *example, uint32_t scale,
-                              struct vgg_job **job, struct vgg_error *error)
+static bool count(void *user, size_t picture, const float *posterior)
 {
-    const struct vgg_request request = {.scales = {scale}, .scales_n = 1};
-    struct vgg_image *read = NULL;
-    struct vgg_views *views = NULL;
-    struct vgg_error reason = {0};
-    enum vgg_status status = VGG_OK;
+    const struct tally *tally = user;
+    uint32_t label = tally->dataset->examples[picture].label, best;
 
-    if (example->image == NULL)
-        status = vgg_example_read(example, &read, error);
-    if (status != VGG_OK)
-        return status;
-    status = vgg_views_create(read != NULL ? read : example->image, &request, &views, &reason);
-    if (status == VGG_OK)
-        status = vgg_engine_submit(engine, model, views, NULL, job, &reason);
-    if (status != VGG_OK) {
-        vgg_views_destroy(views);
-        vgg_fail(error, status, "%s: %s", example->path, reason.text);
-    }
-    vgg_image_destroy(read);
-    return status;
-}
-
-static enum vgg_status land(struct vgg_job *job, const struct vgg_example *example,
-                            uint32_t classes, struct vgg_validation *sum, struct vgg_error *error)
-{
-    enum vgg_status status = vgg_job_wait(job, error);
-
-    if (status == VGG_OK) {
-        const float *posterior = vgg_job_posterior(job);
-        uint32_t best;
-
-        vgg_top_k(posterior, classes, 1, &best);
-        sum->error += best != example->label;
-        sum->loss -= log(fmax((double)posterior[example->label], 1e-30));
-    }
-    vgg_job_destroy(job);
-    return status;
+    vgg_top_k(posterior, tally->classes, 1, &best);
+    tally->sum->error += best != label;
+    tally->sum->loss -= log(fmax((double)posterior[label], 1e-30));
+    return true;
 }
 
 enum vgg_status vgg_validate(struct vgg_engine *engine, struct vgg_model *model,
                              const struct vgg_dataset *dataset, uint32_t scale,
                              struct vgg_validation *validation, struct vgg_error *error)
 {
-    uint32_t classes = vgg_model_get_info(model)->classes;
-    struct vgg_job *jobs[FLIGHTS] = {NULL};
-    enum vgg_status status = VGG_OK;
-    size_t n = dataset->examples_n;
+    const struct vgg_request request = {.scales = {scale}, .scales_n = 1};
+    struct tally tally = {dataset, vgg_model_get_info(model)->classes, validation};
+    const struct vgg_pictures pictures = {engine, model, dataset, &request, count, &tally};
+    enum vgg_status status;
 
     *validation = (struct vgg_validation){0};
-    for (size_t i = 0; i < n + FLIGHTS; i++) {
-        struct vgg_job **job = &jobs[i % FLIGHTS];
-
-        if (*job != NULL) {
-            enum vgg_status landed =
-                land(*job, &dataset->examples[i - FLIGHTS], classes, validation, error);
-
-            *job = NULL;
-            status = status == VGG_OK ? landed : status;
-        }
-        if (i < n && status == VGG_OK)
-            status = submit(engine, model, &dataset->examples[i], scale, job, error);
-    }
-    validation->loss /= (double)n;
-    validation->error /= (double)n;
+    status = vgg_pictures_evaluate(&pictures, error);
+    validation->loss /= (double)dataset->examples_n;
+    validation->error /= (double)dataset->examples_n;
     return status;
 }
 

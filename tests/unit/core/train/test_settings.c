@@ -197,7 +197,7 @@ static void the_text_names_every_setting(void **state)
     char text[VGG_SETTINGS_TEXT_BYTES];
 
     (void)state;
-    vgg_settings_format(&settings, NULL, 6, text);
+    vgg_settings_format(&settings, NULL, NULL, 6, text);
     assert_string_equal(text,
                         "arch=D width=16 fc=4096 classes=6 crop=224 batch-norm=on init=gaussian "
                         "dropout=0.5 scale-min=256 scale-max=512 validation-scale=384 mirror=off "
@@ -205,7 +205,7 @@ static void the_text_names_every_setting(void **state)
                         "seed=5");
     settings.init = VGG_TRAIN_GLOROT;
     settings.init_from = "some/model";
-    vgg_settings_format(&settings, NULL, 6, text);
+    vgg_settings_format(&settings, NULL, NULL, 6, text);
     assert_non_null(strstr(text, " init=glorot+model "));
 }
 
@@ -234,7 +234,7 @@ static void the_text_has_room(void **state)
     char text[VGG_SETTINGS_TEXT_BYTES];
 
     (void)state;
-    vgg_settings_format(&settings, NULL, most, text);
+    vgg_settings_format(&settings, NULL, NULL, most, text);
     assert_non_null(strstr(text, " seed=18446744073709551615"));
 }
 
@@ -246,8 +246,8 @@ static void assert_difference(const struct vgg_train_options *saved,
     char a[VGG_SETTINGS_TEXT_BYTES], b[VGG_SETTINGS_TEXT_BYTES];
     struct vgg_error error = {0};
 
-    vgg_settings_format(saved, NULL, 6, a);
-    vgg_settings_format(wanted, NULL, classes, b);
+    vgg_settings_format(saved, NULL, NULL, 6, a);
+    vgg_settings_format(wanted, NULL, NULL, classes, b);
     assert_int_equal(vgg_settings_compare(a, b, &error), VGG_BAD_ARGUMENT);
     assert_string_equal(error.text, expected);
 }
@@ -259,7 +259,7 @@ static void the_first_difference_is_told(void **state)
     char text[VGG_SETTINGS_TEXT_BYTES];
 
     (void)state;
-    vgg_settings_format(&saved, NULL, 6, text);
+    vgg_settings_format(&saved, NULL, NULL, 6, text);
     assert_int_equal(vgg_settings_compare(text, text, NULL), VGG_OK);
     assert_difference(&saved, &saved, 7, "the checkpoint has classes=6, and the options classes=7");
     other.width = 6;
