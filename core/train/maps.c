@@ -67,10 +67,11 @@ static size_t list_parts(const struct vgg_train_options *settings,
 
 static void show_views(void *user, size_t done, size_t views)
 {
-    const struct vgg_train_options *settings = ((const struct vgg_maps *)user)->settings;
+    const struct vgg_maps *maps = user;
+    const struct vgg_train_options *settings = maps->settings;
     const struct vgg_train_features features = {done, views};
 
-    if (settings->on_features != NULL)
+    if (settings->on_features != NULL && maps->planned)
         settings->on_features(settings->user, &features);
 }
 
@@ -166,8 +167,10 @@ enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
 enum vgg_status vgg_maps_compute(struct vgg_maps *maps, struct vgg_base *base,
                                  struct vgg_error *error)
 {
-    enum vgg_status status = vgg_frozen_compute(&maps->frozen, SIZE_MAX, error);
+    enum vgg_status status;
 
+    maps->planned = true;
+    status = vgg_frozen_compute(&maps->frozen, SIZE_MAX, error);
     vgg_engine_destroy(maps->engine);
     maps->engine = NULL;
     vgg_model_release(base->model);

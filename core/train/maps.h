@@ -16,6 +16,7 @@ struct vgg_maps {
     size_t train_n;
     struct vgg_engine *engine;
     struct vgg_frozen frozen;
+    bool planned; /* it has been told what it will take */
 };
 
 /* Blocks of convolutions that settings freeze: 0 .. VGG_STAGES. */

@@ -1,12 +1,18 @@
 /* A linear layer on the features of a network in training. */
 #include "train/probe.h"
 
+#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/mem.h"
 #include "fit/fit.h"
+
+/*
+ * Of scores, beside the biases. Where features differ by little more than what they have in common,
+ * a fitted layer's are far larger, and the gradients below it so large that nothing is learnt.
+ */
+#define REACH_MAX 10.0
 
 /* Features of all views of all pictures: rows[pictures][views][dims]. */
 static enum vgg_status compute_rows(struct vgg_network *network, struct vgg_team *team,
@@ -43,6 +49,41 @@ static struct vgg_fit_set set_of(const struct vgg_network *network, const struct
                                 .classes = network->net.classes};
 }
 
+/* The root mean square of what a layer adds to its biases, less the mean over classes. */
+static double reach_of(const struct vgg_fit_set *set, const float *weights)
+{
+    size_t rows = set->pictures * set->views, dims = set->dims;
+    double squares = 0;
+
+    for (size_t row = 0; row < rows; row++) {
+        double sum = 0, square = 0;
+
+        for (size_t c = 0; c < set->classes; c++) {
+            double score = 0;
+
+            for (size_t i = 0; i < dims; i++)
+                score += (double)weights[c * dims + i] * (double)set->rows[row * dims + i];
+            sum += score;
+            square += score * score;
+        }
+        squares += square / set->classes - sum * sum / ((double)set->classes * set->classes);
+    }
+    return sqrt(squares / (double)rows);
+}
+
+/* Copied in a size that the layers below can learn under. */
+static void copy_head(struct vgg_dense *last, const struct vgg_fit_set *train,
+                      const struct vgg_fit_head *head)
+{
+    double reach = reach_of(train, head->weights);
+    float part = (float)(reach > REACH_MAX ? REACH_MAX / reach : 1);
+
+    for (size_t i = 0; i < last->weight.n; i++)
+        last->weight.value[i] = part * head->weights[i];
+    for (size_t i = 0; i < last->bias.n; i++)
+        last->bias.value[i] = part * head->bias[i];
+}
+
 static enum vgg_status fit(struct vgg_network *network, struct vgg_team *team,
                            const struct vgg_maps *maps, const float *rows, const uint32_t *labels,
                            const double *weights, struct vgg_error *error)
@@ -63,8 +104,7 @@ static enum vgg_status fit(struct vgg_network *network, struct vgg_team *team,
     status = vgg_fit_head(&train, &options, &head, error);
     if (status != VGG_OK)
         return status;
-    memcpy(last->weight.value, head.weights, (size_t)last->weight.n * sizeof(float));
-    memcpy(last->bias.value, head.bias, (size_t)last->bias.n * sizeof(float));
+    copy_head(last, &train, &head);
     vgg_fit_head_fini(&head);
     return VGG_OK;
 }

@@ -121,6 +121,9 @@ static enum vgg_status check_base(const struct vgg_train_options *settings,
     if (settings->freeze == VGG_FREEZE_BLOCKS &&
         (settings->freeze_blocks < 1 || settings->freeze_blocks >= VGG_STAGES))
         return vgg_fail(error, VGG_BAD_ARGUMENT, "of five blocks, 1 to 4 can be frozen");
+    if (settings->freeze != VGG_FREEZE_NONE && settings->no_mirror)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "mirror images are among what frozen layers compute: they stay in");
     if (settings->crop < base->info.crop)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "the crop of the base is %" PRIu32 ": %" PRIu32 " is less", base->info.crop,
