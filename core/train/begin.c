@@ -295,6 +295,20 @@ static enum vgg_status tell_plan(const struct vgg_training *training, double sec
     return settings->on_plan != NULL ? settings->on_plan(settings->user, &plan, error) : VGG_OK;
 }
 
+/* Then the work begins: with the teacher's, if there is one. */
+static enum vgg_status set_out(struct vgg_training *training, double seconds,
+                               struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    enum vgg_status status = tell_plan(training, seconds, error);
+
+    if (status != VGG_OK || settings->teacher == NULL)
+        return status;
+    status = vgg_teacher_ask(&training->teacher, &training->sets.train, settings, error);
+    training->examples.taught = training->teacher.targets;
+    return status;
+}
+
 /* The frozen layers of all pictures, then the last layer on what they give. */
 static enum vgg_status make_maps(struct vgg_training *training, struct vgg_error *error)
 {
@@ -306,7 +320,7 @@ static enum vgg_status make_maps(struct vgg_training *training, struct vgg_error
                                            settings, training->team, bytes, &seconds, error);
 
     if (status == VGG_OK)
-        status = tell_plan(training, seconds, error);
+        status = set_out(training, seconds, error);
     if (status == VGG_OK)
         status = vgg_maps_compute(&training->maps, &training->base, error);
     training->examples.maps = &training->maps;
@@ -340,14 +354,10 @@ enum vgg_status vgg_training_begin(struct vgg_training *training, const char *di
     vgg_weights_fini(&base);
     if (status == VGG_OK)
         status = restore(training, error);
-    if (status == VGG_OK && settings->teacher != NULL) {
-        status = vgg_teacher_ask(&training->teacher, &training->sets.train, settings, error);
-        training->examples.taught = training->teacher.targets;
-    }
     if (status == VGG_OK && vgg_maps_blocks(settings) != 0)
         return make_maps(training, error);
     if (status == VGG_OK)
-        status = tell_plan(training, 0, error);
+        status = set_out(training, 0, error);
     if (status == VGG_OK && settings->base != NULL && settings->batch_norm && !settings->resume)
         status = make_norms(training, error);
     return status;

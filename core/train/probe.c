@@ -9,10 +9,11 @@
 #include "fit/fit.h"
 
 /*
- * Of scores, beside the biases. Where features differ by little more than what they have in common,
- * a fitted layer's are far larger, and the gradients below it so large that nothing is learnt.
+ * What features add to a score or take from it, apart from how much of that cancels: dropout leaves
+ * some of them out. Where features differ by little more than what they have in common a fitted
+ * layer's is so large that nothing can be learnt under it.
  */
-#define REACH_MAX 10.0
+#define REACH_MAX 3.0
 
 /* Features of all views of all pictures: rows[pictures][views][dims]. */
 static enum vgg_status compute_rows(struct vgg_network *network, struct vgg_team *team,
@@ -49,26 +50,23 @@ static struct vgg_fit_set set_of(const struct vgg_network *network, const struct
                                 .classes = network->net.classes};
 }
 
-/* The root mean square of what a layer adds to its biases, less the mean over classes. */
+/* The root of the mean, over rows and classes, of the sum of the squares of weight times feature.
+ */
 static double reach_of(const struct vgg_fit_set *set, const float *weights)
 {
     size_t rows = set->pictures * set->views, dims = set->dims;
-    double squares = 0;
+    double sum = 0;
 
-    for (size_t row = 0; row < rows; row++) {
-        double sum = 0, square = 0;
+    for (size_t i = 0; i < dims; i++) {
+        double weight = 0, feature = 0;
 
-        for (size_t c = 0; c < set->classes; c++) {
-            double score = 0;
-
-            for (size_t i = 0; i < dims; i++)
-                score += (double)weights[c * dims + i] * (double)set->rows[row * dims + i];
-            sum += score;
-            square += score * score;
-        }
-        squares += square / set->classes - sum * sum / ((double)set->classes * set->classes);
+        for (size_t c = 0; c < set->classes; c++)
+            weight += (double)weights[c * dims + i] * (double)weights[c * dims + i];
+        for (size_t row = 0; row < rows; row++)
+            feature += (double)set->rows[row * dims + i] * (double)set->rows[row * dims + i];
+        sum += weight / set->classes * (feature / (double)rows);
     }
-    return sqrt(squares / (double)rows);
+    return sqrt(sum);
 }
 
 /* Copied in a size that the layers below can learn under. */
