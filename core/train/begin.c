@@ -9,10 +9,10 @@
 #include "base/replace.h"
 #include "blas/gemm.h"
 #include "data/statistics.h"
+#include "feed/probe.h"
 #include "frozen/cache.h"
 #include "train/footprint.h"
 #include "train/output.h"
-#include "train/probe.h"
 #include "train/training.h"
 
 /* ---------------------------------------------------------------- the data ------------------- */
@@ -224,8 +224,10 @@ static enum vgg_status open_base(struct vgg_training *training,
         status = vgg_base_check(base, &given, false, error);
     if (status == VGG_OK)
         status = vgg_weights_read_source(&base->source, base->name, weights, error);
-    if (status == VGG_OK)
-        snprintf(base->sha256, sizeof base->sha256, "%s", strchr(weights->model->version, ':') + 1);
+    if (status != VGG_OK)
+        return status;
+    snprintf(base->title, sizeof base->title, "%s", weights->model->info.name);
+    snprintf(base->sha256, sizeof base->sha256, "%s", strchr(weights->model->version, ':') + 1);
     return status;
 }
 

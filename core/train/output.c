@@ -164,7 +164,7 @@ enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_d
         add(output, "vgg.training.result", output->result);
         add(output, "vgg.training.data", data);
         if (settings->base != NULL) {
-            add(output, "vgg.base", base->name);
+            add(output, "vgg.base", base->title);
             add(output, "vgg.base.sha256", base->sha256);
         }
         if (network->frozen != 0)

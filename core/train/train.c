@@ -13,10 +13,10 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/replace.h"
+#include "feed/validate.h"
 #include "train/finish.h"
 #include "train/output.h"
 #include "train/transfer.h"
-#include "train/validate.h"
 
 enum { LINE_BYTES = 512 };
 

@@ -5,10 +5,10 @@
 #ifndef VGG_CORE_TRAIN_TRAINING_H
 #define VGG_CORE_TRAIN_TRAINING_H
 
-#include "train/examples.h"
+#include "feed/examples.h"
+#include "feed/teacher.h"
 #include "train/settings.h"
 #include "train/state.h"
-#include "train/teacher.h"
 
 struct vgg_training {
     struct vgg_train_options settings;

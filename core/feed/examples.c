@@ -1,5 +1,5 @@
 /* Batches of examples. */
-#include "train/examples.h"
+#include "feed/examples.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Whole pictures through an engine, some at a time, for their posteriors. */
-#ifndef VGG_CORE_TRAIN_PICTURES_H
-#define VGG_CORE_TRAIN_PICTURES_H
+#ifndef VGG_CORE_FEED_PICTURES_H
+#define VGG_CORE_FEED_PICTURES_H
 
 #include "data/dataset.h"
 

@@ -2,8 +2,8 @@
  * A model of the same classes whose posteriors are what another is to learn, beside the labels
  * (Hinton, Vinyals, Dean: Distilling the Knowledge in a Neural Network, 2015).
  */
-#ifndef VGG_CORE_TRAIN_TEACHER_H
-#define VGG_CORE_TRAIN_TEACHER_H
+#ifndef VGG_CORE_FEED_TEACHER_H
+#define VGG_CORE_FEED_TEACHER_H
 
 #include "data/dataset.h"
 #include "model/model.h"

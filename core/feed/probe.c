@@ -1,5 +1,5 @@
 /* A linear layer on the features of a network in training. */
-#include "train/probe.h"
+#include "feed/probe.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* A teacher's posteriors of all pictures. */
-#include "train/teacher.h"
+#include "feed/teacher.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "train/pictures.h"
+#include "feed/pictures.h"
 
 /*
  * The teacher has been trained, as a rule on these very pictures, to be sure; at this temperature

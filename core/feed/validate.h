@@ -1,9 +1,9 @@
 /* The error of a network in training on whole pictures, by the engine that will serve it. */
-#ifndef VGG_CORE_TRAIN_VALIDATE_H
-#define VGG_CORE_TRAIN_VALIDATE_H
+#ifndef VGG_CORE_FEED_VALIDATE_H
+#define VGG_CORE_FEED_VALIDATE_H
 
 #include "backprop/network.h"
-#include "train/maps.h"
+#include "feed/maps.h"
 
 struct vgg_validation {
     double loss;  /* mean of -log of the right class's posterior */

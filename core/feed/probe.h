@@ -2,11 +2,11 @@
  * The last layer that a descent on a base begins with: fitted to what the base gives (fit/fit.h),
  * so that the layers below it are not disturbed by one that knows nothing yet.
  */
-#ifndef VGG_CORE_TRAIN_PROBE_H
-#define VGG_CORE_TRAIN_PROBE_H
+#ifndef VGG_CORE_FEED_PROBE_H
+#define VGG_CORE_FEED_PROBE_H
 
 #include "backprop/network.h"
-#include "train/maps.h"
+#include "feed/maps.h"
 
 /*
  * Fit the network's last layer on all views of the training pictures. Errors: those of vgg_fit_head

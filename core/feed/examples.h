@@ -2,12 +2,12 @@
  * What a step is given: the examples of a batch with their labels, targets and weights.
  * Path of a step: data/dataset.c -> data/sample.c -> [this] -> backprop/network.c.
  */
-#ifndef VGG_CORE_TRAIN_EXAMPLES_H
-#define VGG_CORE_TRAIN_EXAMPLES_H
+#ifndef VGG_CORE_FEED_EXAMPLES_H
+#define VGG_CORE_FEED_EXAMPLES_H
 
 #include "backprop/network.h"
 #include "data/sample.h"
-#include "train/maps.h"
+#include "feed/maps.h"
 
 /* Zero-initialise. */
 struct vgg_examples {

@@ -2,8 +2,8 @@
  * Where a descent on a base begins: the maps that its frozen convolutions give of fixed crops.
  * Path of a step: frozen/frozen.c -> [this] -> examples.c -> backprop/network.c.
  */
-#ifndef VGG_CORE_TRAIN_MAPS_H
-#define VGG_CORE_TRAIN_MAPS_H
+#ifndef VGG_CORE_FEED_MAPS_H
+#define VGG_CORE_FEED_MAPS_H
 
 #include "data/sets.h"
 #include "frozen/base.h"

@@ -1,5 +1,5 @@
 /* A few jobs are always at the engine, so that it can batch. */
-#include "train/pictures.h"
+#include "feed/pictures.h"
 
 #include "base/error.h"
 #include "data/sample.h"

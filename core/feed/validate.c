@@ -1,12 +1,12 @@
 /* Validation, of pictures through the engine or of maps through the network. */
-#include "train/validate.h"
+#include "feed/validate.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "train/pictures.h"
+#include "feed/pictures.h"
 
 struct tally {
     const struct vgg_dataset *dataset;

@@ -1,5 +1,5 @@
 /* Maps of fixed crops. */
-#include "train/maps.h"
+#include "feed/maps.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
