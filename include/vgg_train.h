@@ -94,9 +94,17 @@ struct vgg_train_options {
     enum vgg_freeze freeze;
     uint32_t freeze_blocks;     /* 1 to 4, of VGG_FREEZE_BLOCKS */
     const char *features_cache; /* directory for what the frozen layers compute, or NULL: memory */
-    const char *teacher; /* a model of the same classes, whose posteriors are targets, or NULL */
+    /*
+     * A model of the same classes, or NULL: 0.7 of each target is its posterior of the whole
+     * picture (at its scales, with mirrors) softened by a temperature of 2, the rest the label.
+     */
+    const char *teacher;
 
-    /* The data. */
+    /*
+     * The data. On a base scales are the ends of its test scales, and a crop shows of the lesser as
+     * much as 224 pixels of 256, at least the base's own. Frozen layers are shown crops of the ends
+     * of the range: one in the middle, or, of less than 3/4 of the scale, one in each corner.
+     */
     const char *validation;     /* a directory like `dir`, or NULL: a part of that is split off */
     double validation_fraction; /* of each class, then [0.1]; not below 0 */
     uint32_t scale_min, scale_max; /* shorter side of a picture before the crop [256 to 512] */
@@ -106,7 +114,13 @@ struct vgg_train_options {
     bool balance;         /* weigh classes by their rarity */
     uint64_t cache_bytes; /* of decoded pictures to keep in memory */
 
-    /* The descent. */
+    /*
+     * The descent. An epoch's pictures are divided evenly among its steps. On a base other defaults
+     * hold: batches of 32, of VGG_FREEZE_CONVS 128, 12 epochs, a rate of 0.001 by the cosine unless
+     * patience or drops are given, dropout 0.3, smoothing 0.05; its last layer begins fitted to
+     * what frozen layers give. With batch_norm, a pass over the pictures makes that begin as the
+     * base.
+     */
     uint32_t batch;    /* [256] */
     uint32_t epochs;   /* at most so many [74] */
     uint32_t patience; /* epochs without a better validation before the rate drops [10] */
@@ -114,20 +128,22 @@ struct vgg_train_options {
     double rate;       /* [0.01]; not below 0 */
     double momentum;   /* [0.9]; below 0: none */
     double decay;      /* [5e-4]; below 0: none */
-    double smoothing;  /* part of each target that is spread over all classes; 0: none */
+    double smoothing;  /* part of each target that is spread over all classes [0]; below 0: none */
     bool cosine; /* the rate falls to 0 by half a cosine over the epochs; no patience, drops */
     uint64_t seed;
     unsigned threads; /* 0: vgg_threads_default(); changes no result */
 
     /* The files. */
     const char *output;          /* the best model so far */
-    const char *checkpoint;      /* the state, after each epoch and on a stop */
+    const char *checkpoint;      /* the state, on a stop and after each epoch, with frozen layers
+                                    after the best so far; gone when all is done */
     const char *log;             /* a line of JSON for each epoch, or NULL */
     const char *validation_list; /* the paths of the validation pictures, a line each, or NULL */
     bool resume;      /* go on from the checkpoint, which must be of these options and data */
     bool half;        /* weights of the model file in F16 */
     const char *name; /* of the model ["D-64", by configuration and width] */
-    uint32_t scales[VGG_SCALES_MAX]; /* test scales in the model file's metadata */
+    uint32_t scales[VGG_SCALES_MAX]; /* test scales in the model file's metadata [those trained on:
+                                        the ends and the middle, or about a fixed one, by 32] */
     size_t scales_n;
 
     /* Called by the caller's thread; may be NULL. */

@@ -40,7 +40,8 @@ ROOMS = {
     "core/data": "base text image",
     "core/fit": "base blas",
     "core/frozen": "base image kernels nn model engine data",
-    "core/train": "base image blas kernels nn model engine backprop data fit typicality frozen",
+    "core/feed": "base image nn model engine data fit frozen backprop",
+    "core/train": "base blas kernels nn model engine backprop data fit typicality frozen feed",
 
     "server/process": "core/text",
     "server/net": "process",

@@ -31,7 +31,7 @@ INCLUDES = {
                          "#include \"text/t.h\"\n",
     "core/text/t.h": "#include \"vgg.h\"\n#include \"base/a.h\" // BAD\n",
     "core/engine/e.h": "#include \"model/d.h\"\n#include \"train/f.h\" // BAD\n",
-    "core/train/f.h": "#include \"engine/e.h\"\n#include \"base/a.h\"\n#include \"image/b.h\"\n",
+    "core/train/f.h": "#include \"engine/e.h\"\n#include \"base/a.h\"\n#include \"nn/c.h\"\n",
     "core/stray.c": "// BAD\n",
     "core/other/g.c": "// BAD\n#include \"train/f.h\"\n",
     "server/commands.h": "#include \"vgg.h\"\n#include \"cli/i.h\"\n"

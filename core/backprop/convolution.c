@@ -95,14 +95,17 @@ enum vgg_status vgg_convolution_init(struct vgg_convolution *layer,
                                      const struct vgg_conv *conv, struct vgg_shape in,
                                      bool batch_norm, bool first, struct vgg_error *error)
 {
+    const struct vgg_parameter_options channel = {.n = conv->out};
     enum vgg_status status;
 
     describe(layer, kernels, conv, in);
-    status = vgg_parameter_init(&layer->weight, name, "weight", weights_of(conv), true, error);
+    status = vgg_parameter_init(
+        &layer->weight, name, "weight",
+        &(struct vgg_parameter_options){.n = weights_of(conv), .decays = true}, error);
     if (status == VGG_OK)
-        status = vgg_parameter_init(&layer->bias, name, "bias", conv->out, false, error);
+        status = vgg_parameter_init(&layer->bias, name, "bias", &channel, error);
     if (status == VGG_OK && batch_norm)
-        status = vgg_parameter_init(&layer->gamma, name, "gamma", conv->out, false, error);
+        status = vgg_parameter_init(&layer->gamma, name, "gamma", &channel, error);
     if (status != VGG_OK)
         return status;
     if (!allocate(layer, batch_norm, first))
@@ -128,6 +131,11 @@ void vgg_convolution_fini(struct vgg_convolution *layer)
     vgg_parameter_fini(&layer->bias);
     vgg_parameter_fini(&layer->gamma);
     *layer = (struct vgg_convolution){.kernels = NULL};
+}
+
+void vgg_convolution_set_batch(struct vgg_convolution *layer, uint32_t n)
+{
+    layer->in.n = layer->unpooled.n = layer->out.n = n;
 }
 
 struct vgg_convolution_needs vgg_convolution_needs(const struct vgg_convolution *layer,
@@ -261,6 +269,25 @@ static void normalise_back(struct vgg_convolution *layer, struct vgg_team *team,
                                      layer->slope, layer->offset);
 }
 
+/* What batch normalisation by the running statistics multiplies a channel by. */
+static double folded_scale(const struct vgg_convolution *layer, uint64_t channel)
+{
+    if (layer->mean == NULL)
+        return 1;
+    return (double)layer->gamma.value[channel] /
+           sqrt((double)layer->variance[channel] + VGG_BATCH_NORM_EPSILON);
+}
+
+static void normalise_by_running(struct vgg_convolution *layer)
+{
+    for (size_t i = 0; i < layer->conv.out; i++) {
+        double scale = folded_scale(layer, i);
+
+        layer->scale[i] = (float)scale;
+        layer->shift[i] = (float)((double)layer->bias.value[i] - (double)layer->mean[i] * scale);
+    }
+}
+
 /* ---------------------------------------------------------------- LRN ------------------------ */
 
 struct lrn_loop {
@@ -354,7 +381,7 @@ static struct vgg_post pool_of(const struct vgg_convolution *layer)
 }
 
 void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
-                             const struct vgg_convolution_work *work)
+                             bool learning, const struct vgg_convolution_work *work)
 {
     const struct vgg_kernels *kernels = layer->kernels;
     struct pack_loop loop = {.kernels = kernels,
@@ -366,8 +393,10 @@ void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *tea
     pack(team, &loop);
     kernels->conv(team, &layer->forward, layer->packed, layer->zeros, in, layer->in, layer->y,
                   work->scratch);
-    if (layer->mean != NULL)
+    if (layer->mean != NULL && learning)
         normalise(layer, team, work);
+    else if (layer->mean != NULL)
+        normalise_by_running(layer);
     else
         memcpy(layer->shift, layer->bias.value, layer->conv.out * sizeof *layer->shift);
     if (!layer->conv.lrn) {
@@ -418,15 +447,6 @@ void vgg_convolution_backward(struct vgg_convolution *layer, struct vgg_team *te
     pack_back(layer, team, work->flipped);
     kernels->conv(team, &layer->backward, layer->packed_back, layer->zeros_back, between,
                   layer->unpooled, in_grad, work->scratch);
-}
-
-/* What batch normalisation by the running statistics multiplies a channel by. */
-static double folded_scale(const struct vgg_convolution *layer, uint64_t channel)
-{
-    if (layer->mean == NULL)
-        return 1;
-    return (double)layer->gamma.value[channel] /
-           sqrt((double)layer->variance[channel] + VGG_BATCH_NORM_EPSILON);
 }
 
 void vgg_convolution_fold_weights(const struct vgg_convolution *layer, uint64_t first, size_t n,

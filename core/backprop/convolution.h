@@ -63,9 +63,15 @@ uint64_t vgg_convolution_predict(const struct vgg_kernels *kernels, const struct
 struct vgg_convolution_needs vgg_convolution_needs(const struct vgg_convolution *layer,
                                                    unsigned threads);
 
-/* in (a map of layer->in) -> layer->result (of layer->out), by the statistics of the batch. */
+/* Fewer inputs than it was made for, from now on; or as many again. */
+void vgg_convolution_set_batch(struct vgg_convolution *layer, uint32_t n);
+
+/*
+ * in (a map of layer->in) -> layer->result (of layer->out), normalised by the statistics of the
+ * batch, which the running ones follow; not `learning`: by these, which stay.
+ */
 void vgg_convolution_forward(struct vgg_convolution *layer, struct vgg_team *team, const float *in,
-                             const struct vgg_convolution_work *work);
+                             bool learning, const struct vgg_convolution_work *work);
 
 /*
  * After forward, with the same `in`: out_grad (a map of layer->out) -> the parameters' gradients,

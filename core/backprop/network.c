@@ -2,7 +2,6 @@
 #include "backprop/network.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +9,7 @@
 #include "backprop/loss.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/random.h"
 #include "base/streams.h"
-#include "model/weights.h"
 
 /* ---------------------------------------------------------------- memory --------------------- */
 
@@ -25,25 +22,41 @@ static enum vgg_status init_convs(struct vgg_network *network, bool batch_norm,
     for (size_t i = 0; i < network->net.arch->convs_n && status == VGG_OK; i++) {
         const struct vgg_layer *layer = &network->net.layers[i];
 
-        status = vgg_convolution_init(&network->convs[i], network->net.kernels, layer->name,
-                                      &layer->conv, shape, batch_norm, i == 0, error);
+        if (i == network->frozen)
+            network->in = shape;
+        if (i >= network->frozen)
+            status =
+                vgg_convolution_init(&network->convs[i], network->net.kernels, layer->name,
+                                     &layer->conv, shape, batch_norm, i == network->frozen, error);
         shape = vgg_conv_output(&layer->conv, shape);
     }
+    network->last = shape;
+    if (network->frozen == network->net.arch->convs_n)
+        network->in = shape;
+    network->positions =
+        (struct vgg_positions){shape.c, shape.h, shape.w, network->net.positions_kernel};
     return status;
 }
 
-static enum vgg_status init_dense(struct vgg_network *network, double dropout,
+static enum vgg_status init_dense(struct vgg_network *network,
+                                  const struct vgg_network_options *options,
                                   struct vgg_error *error)
 {
     enum vgg_status status = VGG_OK;
+    size_t positions = vgg_positions_count(&network->positions);
 
     for (size_t i = 0; i < VGG_FCS && status == VGG_OK; i++) {
         const struct vgg_layer *layer = &network->net.layers[network->net.arch->convs_n + i];
         size_t taps = (size_t)layer->conv.kernel * layer->conv.kernel;
+        const struct vgg_dense_options dense = {.rows = network->batch * positions,
+                                                .in = layer->conv.in * taps,
+                                                .out = layer->conv.out,
+                                                .positions = positions,
+                                                .relu = layer->conv.relu,
+                                                .dropout = options->dropout,
+                                                .fused = options->fused};
 
-        status =
-            vgg_dense_init(&network->dense[i], layer->name, network->batch, layer->conv.in * taps,
-                           layer->conv.out, layer->conv.relu, dropout, error);
+        status = vgg_dense_init(&network->dense[i], layer->name, &dense, error);
     }
     return status;
 }
@@ -54,16 +67,30 @@ static void grow(size_t *size, size_t other)
         *size = other;
 }
 
-/* What the layers share, at its largest. */
-static enum vgg_status allocate_shared(struct vgg_network *network, unsigned threads,
-                                       struct vgg_error *error)
+static enum vgg_status allocate(const struct vgg_network *network, float **array, size_t count,
+                                size_t floats, struct vgg_error *error)
+{
+    size_t n;
+
+    if (vgg_size_mul(count, floats, &n))
+        *array = vgg_calloc_aligned(n, sizeof **array);
+    return *array != NULL ? VGG_OK
+                          : vgg_fail(error, VGG_NO_MEMORY,
+                                     "out of memory for batches of %" PRIu32
+                                     " crops; a smaller batch takes less",
+                                     network->batch);
+}
+
+/* What the convolutions share, at its largest. */
+static enum vgg_status allocate_maps(struct vgg_network *network, unsigned threads,
+                                     struct vgg_error *error)
 {
     const struct vgg_kernels *kernels = network->net.kernels;
     struct vgg_convolution_needs most = {0};
-    size_t maps[2] = {0}, input;
-    bool good = true;
+    size_t maps[2] = {0};
+    enum vgg_status status;
 
-    for (size_t i = 0; i < network->net.arch->convs_n; i++) {
+    for (size_t i = network->frozen; i < network->net.arch->convs_n; i++) {
         struct vgg_convolution_needs needs = vgg_convolution_needs(&network->convs[i], threads);
 
         grow(&most.scratch_bytes, needs.scratch_bytes);
@@ -71,36 +98,53 @@ static enum vgg_status allocate_shared(struct vgg_network *network, unsigned thr
         grow(&most.flipped, needs.flipped);
         grow(&most.sums, needs.sums);
         grow(&maps[0], kernels->map_bytes(network->convs[i].out));
-        if (i != 0)
+        if (i != network->frozen)
             grow(&maps[0], kernels->map_bytes(network->convs[i].in));
         grow(&maps[1], kernels->map_bytes(network->convs[i].unpooled));
     }
-    input = kernels->map_bytes(network->convs[0].in);
     network->work.scratch = vgg_alloc_aligned(most.scratch_bytes + 1, 1);
-    network->work.sums_scratch = vgg_alloc_aligned(most.sums_scratch, sizeof(float));
-    network->work.flipped = vgg_alloc_aligned(most.flipped, sizeof(float));
     network->work.sums = vgg_alloc_aligned(most.sums, sizeof(double));
-    network->input = vgg_alloc_aligned(input, 1);
-    network->views = vgg_calloc(network->batch, sizeof *network->views);
-    network->flat = vgg_alloc_aligned(network->batch, network->dense[0].in * sizeof(float));
-    network->grad[0] = vgg_alloc_aligned(network->batch, network->dense[0].in * sizeof(float));
-    for (size_t i = 0; i < VGG_FCS; i++) {
-        network->grad[i + 1] =
-            vgg_alloc_aligned(network->batch, network->dense[i].out * sizeof(float));
-        good = good && network->grad[i + 1] != NULL;
-    }
-    for (size_t i = 0; i < 2; i++) {
-        network->maps[i] = vgg_calloc_aligned(maps[i], 1);
-        good = good && network->maps[i] != NULL;
-    }
-    good = good && network->work.scratch != NULL && network->work.sums_scratch != NULL &&
-           network->work.flipped != NULL && network->work.sums != NULL && network->input != NULL &&
-           network->views != NULL && network->flat != NULL && network->grad[0] != NULL;
-    return good ? VGG_OK
-                : vgg_fail(error, VGG_NO_MEMORY,
-                           "out of memory for batches of %" PRIu32
-                           " crops; a smaller batch takes less",
-                           network->batch);
+    status = allocate(network, &network->work.sums_scratch, 1, most.sums_scratch, error);
+    if (status == VGG_OK)
+        status = allocate(network, &network->work.flipped, 1, most.flipped, error);
+    if (status == VGG_OK)
+        status = allocate(network, &network->input, 1,
+                          kernels->map_bytes(network->in) / sizeof(float), error);
+    for (size_t i = 0; i < 2 && status == VGG_OK; i++)
+        status = allocate(network, &network->maps[i], 1, maps[i] / sizeof(float), error);
+    return network->work.scratch != NULL && network->work.sums != NULL ? status
+                                                                       : vgg_fail_memory(error);
+}
+
+/* What the FC layers share. Where there is one position, a map is its window. */
+static enum vgg_status allocate_rows(struct vgg_network *network, unsigned threads,
+                                     struct vgg_error *error)
+{
+    size_t rows = network->dense[0].rows, batch = network->batch, classes = network->net.classes;
+    bool convs = network->frozen != network->net.arch->convs_n, one = rows == batch;
+    size_t map = vgg_positions_map(&network->positions), tile = 0;
+    enum vgg_status status = VGG_OK;
+
+    network->views = vgg_calloc(batch, sizeof *network->views);
+    if (network->views == NULL)
+        return vgg_fail_memory(error);
+    if (convs || !one)
+        status = allocate(network, &network->windows, rows, network->dense[0].in, error);
+    if (status == VGG_OK && convs && !one)
+        status = allocate(network, &network->flat, batch, map, error);
+    if (status == VGG_OK && convs)
+        status = allocate(network, &network->grad[0], rows, network->dense[0].in, error);
+    for (size_t i = 0; i < VGG_FCS && status == VGG_OK; i++)
+        status = allocate(network, &network->grad[i + 1], rows, network->dense[i].out, error);
+    if (status == VGG_OK)
+        status = allocate(network, &network->scores, batch, classes, error);
+    for (size_t i = 0; i < VGG_FCS; i++)
+        grow(&tile, vgg_dense_tile_floats(network->dense[i].in, network->dense[i].out));
+    if (status == VGG_OK && network->dense[0].weight.gradient == NULL)
+        status = allocate(network, &network->tiles, threads, tile, error);
+    for (size_t i = 0; i < VGG_FCS; i++)
+        network->dense[i].tiles = network->tiles;
+    return status;
 }
 
 /* ---------------------------------------------------------------- what is learnt ------------- */
@@ -123,7 +167,7 @@ static void add_statistics(struct vgg_network *network, const char *layer, const
 
 static void list_parameters(struct vgg_network *network)
 {
-    for (size_t i = 0; i < network->net.arch->convs_n; i++) {
+    for (size_t i = network->frozen; i < network->net.arch->convs_n; i++) {
         struct vgg_convolution *layer = &network->convs[i];
 
         add_parameter(network, &layer->weight);
@@ -152,15 +196,18 @@ enum vgg_status vgg_network_init(struct vgg_network *network, const struct vgg_a
 
     memset(network, 0, sizeof *network);
     vgg_net_describe(&network->net, arch, kernels, sizes);
-    network->batch = options->batch;
-    network->crop = sizes->positions_kernel * VGG_STRIDE;
+    network->batch = network->n = options->batch;
+    network->frozen = options->frozen;
+    network->crop = options->crop != 0 ? options->crop : sizes->positions_kernel * VGG_STRIDE;
     if (options->batch_norm && network->net.layers[0].conv.lrn)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "A-LRN has no batch-norm beside its own");
     status = init_convs(network, options->batch_norm, error);
     if (status == VGG_OK)
-        status = init_dense(network, options->dropout, error);
+        status = init_dense(network, options, error);
+    if (status == VGG_OK && network->frozen != arch->convs_n)
+        status = allocate_maps(network, threads, error);
     if (status == VGG_OK)
-        status = allocate_shared(network, threads, error);
+        status = allocate_rows(network, threads, error);
     if (status == VGG_OK)
         list_parameters(network);
     return status;
@@ -168,103 +215,22 @@ enum vgg_status vgg_network_init(struct vgg_network *network, const struct vgg_a
 
 void vgg_network_fini(struct vgg_network *network)
 {
+    void *const blocks[] = {network->maps[0],      network->maps[1],
+                            network->input,        network->views,
+                            network->flat,         network->windows,
+                            network->scores,       network->tiles,
+                            network->work.scratch, network->work.sums_scratch,
+                            network->work.flipped, network->work.sums};
+
     for (size_t i = 0; i < VGG_CONVS_MAX; i++)
         vgg_convolution_fini(&network->convs[i]);
     for (size_t i = 0; i < VGG_FCS; i++)
         vgg_dense_fini(&network->dense[i]);
     for (size_t i = 0; i < VGG_FCS + 1; i++)
         free(network->grad[i]);
-    free(network->maps[0]);
-    free(network->maps[1]);
-    free(network->input);
-    free(network->views);
-    free(network->flat);
-    free(network->work.scratch);
-    free(network->work.sums_scratch);
-    free(network->work.flipped);
-    free(network->work.sums);
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        free(blocks[i]);
     memset(network, 0, sizeof *network);
-}
-
-static double deviation(enum vgg_train_init init, const struct vgg_conv *conv)
-{
-    double taps = (double)conv->kernel * conv->kernel;
-
-    switch (init) {
-    case VGG_TRAIN_GLOROT:
-        return sqrt(2 / (taps * ((double)conv->in + conv->out)));
-    case VGG_TRAIN_GAUSSIAN:
-        return 0.1;
-    case VGG_TRAIN_HE:
-        break;
-    }
-    return sqrt(2 / (taps * conv->in));
-}
-
-void vgg_network_randomise(struct vgg_network *network, enum vgg_train_init init, uint64_t seed)
-{
-    size_t convs = network->net.arch->convs_n;
-
-    for (size_t i = 0; i < network->net.layers_n; i++) {
-        struct vgg_parameter *weight =
-            i < convs ? &network->convs[i].weight : &network->dense[i - convs].weight;
-        double scale = deviation(init, &network->net.layers[i].conv);
-        const uint64_t keys[] = {seed, VGG_STREAM_INIT, i};
-        struct vgg_random random;
-
-        vgg_random_init_keyed(&random, keys, sizeof keys / sizeof *keys);
-        for (uint64_t j = 0; j < weight->n; j++)
-            weight->value[j] = (float)(scale * vgg_random_normal(&random));
-    }
-}
-
-/* ---------------------------------------------------------------- from another net ----------- */
-
-enum { SHALLOW_CONVS = 4 }; /* that the paper takes from A (section 3.1), beside the FC layers */
-
-/* The trained net's layer of this name and shape, or layers_n where none is to be copied. */
-static size_t find_layer(const struct vgg_net *from, const struct vgg_net *net,
-                         const struct vgg_layer *layer)
-{
-    for (size_t i = 0; i < from->layers_n; i++) {
-        const struct vgg_layer *other = &from->layers[i];
-        bool taken = from->arch == net->arch || i < SHALLOW_CONVS || i >= from->arch->convs_n;
-
-        if (taken && strcmp(other->name, layer->name) == 0 && other->conv.in == layer->conv.in &&
-            other->conv.out == layer->conv.out && other->conv.kernel == layer->conv.kernel)
-            return i;
-    }
-    return from->layers_n;
-}
-
-enum vgg_status vgg_network_copy(struct vgg_network *network, const char *path, size_t *copied,
-                                 struct vgg_error *error)
-{
-    size_t convs = network->net.arch->convs_n;
-    struct vgg_weights from;
-    enum vgg_status status = vgg_weights_read(path, &from, error);
-
-    *copied = 0;
-    if (status != VGG_OK)
-        return status;
-    for (size_t i = 0; i < network->net.layers_n; i++) {
-        size_t source = find_layer(from.net, &network->net, &network->net.layers[i]);
-        struct vgg_parameter *weight =
-            i < convs ? &network->convs[i].weight : &network->dense[i - convs].weight;
-        struct vgg_parameter *bias =
-            i < convs ? &network->convs[i].bias : &network->dense[i - convs].bias;
-
-        if (source == from.net->layers_n)
-            continue;
-        memcpy(weight->value, from.weights[source], (size_t)weight->n * sizeof *weight->value);
-        memcpy(bias->value, from.biases[source], (size_t)bias->n * sizeof *bias->value);
-        ++*copied;
-    }
-    vgg_weights_fini(&from);
-    if (*copied == 0)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "%s: no layer has the name and shape of one to be trained", path);
-    return VGG_OK;
 }
 
 /* ---------------------------------------------------------------- a step --------------------- */
@@ -304,74 +270,172 @@ static void unflatten_view(void *context, size_t item, unsigned thread)
         }
 }
 
-static void load_input(struct vgg_network *network, struct vgg_team *team, const float *crops)
+/* Of this step. */
+static void set_batch(struct vgg_network *network, uint32_t n)
 {
-    struct vgg_shape shape = network->convs[0].in;
-    size_t floats = (size_t)shape.c * shape.h * shape.w;
-
-    for (size_t i = 0; i < network->batch; i++)
-        network->views[i].input = crops + i * floats;
-    network->net.kernels->input(team, network->views, shape, NULL, network->input);
+    network->n = network->in.n = network->last.n = n;
+    for (size_t i = network->frozen; i < network->net.arch->convs_n; i++)
+        vgg_convolution_set_batch(&network->convs[i], n);
+    for (size_t i = 0; i < VGG_FCS; i++)
+        network->dense[i].rows = n * vgg_positions_count(&network->positions);
 }
 
-static void forward(struct vgg_network *network, struct vgg_team *team, const float *crops,
-                    uint64_t seed, uint64_t step)
+/* Crops, or what the frozen layers made of them, as a map. */
+static void load_input(struct vgg_network *network, struct vgg_team *team, const float *inputs)
 {
-    const struct vgg_convolution *last = &network->convs[network->net.arch->convs_n - 1];
-    struct flatten_loop loop = {network->net.kernels, last->out, last->result, network->flat};
-    const float *x = network->input;
+    const struct vgg_kernels *kernels = network->net.kernels;
+    struct flatten_loop loop = {kernels, network->in, network->input, (float *)inputs};
+    size_t floats = (size_t)network->in.c * network->in.h * network->in.w;
 
-    load_input(network, team, crops);
-    for (size_t i = 0; i < network->net.arch->convs_n; i++) {
-        vgg_convolution_forward(&network->convs[i], team, x, &network->work);
-        x = network->convs[i].result;
+    if (network->frozen != 0) {
+        vgg_team_run(team, unflatten_view, &loop, network->n);
+        return;
     }
-    vgg_team_run(team, flatten_view, &loop, network->batch);
-    x = network->flat;
-    for (size_t i = 0; i < VGG_FCS; i++) {
-        const uint64_t key[3] = {seed, VGG_STREAM_DROPOUT, step * VGG_FCS + i};
-
-        vgg_dense_forward(&network->dense[i], team, x, key);
-        x = network->dense[i].y;
-    }
+    for (size_t i = 0; i < network->n; i++)
+        network->views[i].input = inputs + i * floats;
+    kernels->input(team, network->views, network->in, NULL, network->input);
 }
 
-static void backward(struct vgg_network *network, struct vgg_team *team)
+/* The last map of each example, [channels][rows][columns]. */
+static const float *run_convs(struct vgg_network *network, struct vgg_team *team,
+                              const float *inputs, bool learning)
 {
     size_t convs = network->net.arch->convs_n;
-    const struct vgg_convolution *last = &network->convs[convs - 1];
-    struct flatten_loop loop = {network->net.kernels, last->out, network->maps[0],
-                                network->grad[0]};
+    float *flat = network->flat != NULL ? network->flat : network->windows;
+    struct flatten_loop loop = {network->net.kernels, network->last,
+                                network->convs[convs - 1].result, flat};
+    const float *x = network->input;
 
-    for (size_t i = VGG_FCS; i-- > 0;)
-        vgg_dense_backward(&network->dense[i], team,
-                           i != 0 ? network->dense[i - 1].y : network->flat, network->grad[i + 1],
-                           network->grad[i]);
-    vgg_team_run(team, unflatten_view, &loop, network->batch);
-    for (size_t i = convs; i-- > 0;)
-        vgg_convolution_backward(
-            &network->convs[i], team, i != 0 ? network->convs[i - 1].result : network->input,
-            network->maps[0], network->maps[1], i != 0 ? network->maps[0] : NULL, &network->work);
+    if (network->frozen == convs)
+        return inputs;
+    load_input(network, team, inputs);
+    for (size_t i = network->frozen; i < convs; i++) {
+        vgg_convolution_forward(&network->convs[i], team, x, learning, &network->work);
+        x = network->convs[i].result;
+    }
+    vgg_team_run(team, flatten_view, &loop, network->n);
+    return flat;
 }
 
-struct vgg_network_batch vgg_network_step(struct vgg_network *network, struct vgg_team *team,
-                                          const float *crops, const uint32_t *labels, uint64_t seed,
-                                          uint64_t step)
+/* What a layer gave of each example, averaged over positions: out[n][layer->out]. */
+static void average(const struct vgg_network *network, const struct vgg_dense *layer, float *out)
 {
-    const struct vgg_dense *scores = &network->dense[VGG_FCS - 1];
+    size_t positions = vgg_positions_count(&network->positions);
+
+    for (size_t i = 0; i < network->n; i++)
+        for (size_t c = 0; c < layer->out; c++) {
+            double sum = 0;
+
+            for (size_t p = 0; p < positions; p++)
+                sum += (double)layer->y[(i * positions + p) * layer->out + c];
+            out[i * layer->out + c] = (float)(sum / (double)positions);
+        }
+}
+
+/* `key`: of the first FC layer's dropout, to which the layer is added; NULL: not learning. */
+static void forward(struct vgg_network *network, struct vgg_team *team, const float *inputs,
+                    uint64_t key[3])
+{
+    const float *x = run_convs(network, team, inputs, key != NULL);
+
+    if (vgg_positions_count(&network->positions) != 1) {
+        vgg_positions_gather(&network->positions, team, x, network->n, network->windows);
+        x = network->windows;
+    }
+    network->rows = x;
+    for (size_t i = 0; i < VGG_FCS; i++) {
+        vgg_dense_forward(&network->dense[i], team, x, key);
+        x = network->dense[i].y;
+        if (key != NULL)
+            key[2]++;
+    }
+    average(network, &network->dense[VGG_FCS - 1], network->scores);
+}
+
+/* The loss of example i, with its gradient to that of the scores at each of its positions. */
+static double lose(struct vgg_network *network, const struct vgg_network_examples *examples,
+                   size_t i)
+{
+    size_t classes = network->net.classes;
+    size_t positions = vgg_positions_count(&network->positions);
+    float *grad = network->grad[VGG_FCS] + i * positions * classes;
+    double part = examples->weights != NULL ? examples->weights[i] : 1, loss;
+
+    loss = part * vgg_loss(network->scores + i * classes, classes, examples->targets + i * classes,
+                           part / network->n / (double)positions, grad);
+    for (size_t p = 1; p < positions; p++)
+        memcpy(grad + p * classes, grad, classes * sizeof *grad);
+    return loss;
+}
+
+struct vgg_network_batch vgg_network_forward(struct vgg_network *network, struct vgg_team *team,
+                                             const struct vgg_network_examples *examples,
+                                             uint64_t seed, uint64_t step)
+{
+    uint64_t key[3] = {seed, VGG_STREAM_DROPOUT, step * VGG_FCS};
     struct vgg_network_batch batch = {0};
 
-    forward(network, team, crops, seed, step);
-    for (size_t i = 0; i < network->batch; i++) {
-        bool right;
-
-        batch.loss +=
-            vgg_loss(scores->y + i * scores->out, scores->out, labels[i], 1.0 / network->batch,
-                     network->grad[VGG_FCS] + i * scores->out, &right);
-        batch.wrong += !right;
+    set_batch(network, examples->n);
+    forward(network, team, examples->inputs, key);
+    for (size_t i = 0; i < network->n; i++) {
+        batch.loss += lose(network, examples, i);
+        batch.wrong += !vgg_loss_right(network->scores + i * network->net.classes,
+                                       network->net.classes, examples->labels[i]);
     }
-    backward(network, team);
     return batch;
+}
+
+void vgg_network_evaluate(struct vgg_network *network, struct vgg_team *team, const float *inputs,
+                          uint32_t n, float *scores, float *features)
+{
+    set_batch(network, n);
+    forward(network, team, inputs, NULL);
+    if (scores != NULL)
+        memcpy(scores, network->scores, (size_t)n * network->net.classes * sizeof *scores);
+    if (features != NULL)
+        average(network, &network->dense[VGG_FCS - 2], features);
+}
+
+static void descend(struct vgg_convolution *layer, struct vgg_team *team,
+                    const struct vgg_descent *descent)
+{
+    vgg_parameter_descend(&layer->weight, team, descent);
+    vgg_parameter_descend(&layer->bias, team, descent);
+    vgg_parameter_descend(&layer->gamma, team, descent);
+}
+
+static void backward_convs(struct vgg_network *network, struct vgg_team *team,
+                           const struct vgg_descent *descent)
+{
+    struct flatten_loop loop = {network->net.kernels, network->last, network->maps[0],
+                                network->grad[0]};
+
+    if (network->flat != NULL) {
+        vgg_positions_scatter(&network->positions, team, network->grad[0], network->n,
+                              network->flat);
+        loop.flat = network->flat;
+    }
+    vgg_team_run(team, unflatten_view, &loop, network->n);
+    for (size_t i = network->net.arch->convs_n; i-- > network->frozen;) {
+        bool first = i == network->frozen;
+
+        vgg_convolution_backward(
+            &network->convs[i], team, first ? network->input : network->convs[i - 1].result,
+            network->maps[0], network->maps[1], first ? NULL : network->maps[0], &network->work);
+        if (descent != NULL)
+            descend(&network->convs[i], team, descent);
+    }
+}
+
+void vgg_network_backward(struct vgg_network *network, struct vgg_team *team,
+                          const struct vgg_descent *descent)
+{
+    for (size_t i = VGG_FCS; i-- > 0;)
+        vgg_dense_backward(&network->dense[i], team,
+                           i != 0 ? network->dense[i - 1].y : network->rows, network->grad[i + 1],
+                           network->grad[i], descent);
+    if (network->frozen != network->net.arch->convs_n)
+        backward_convs(network, team, descent);
 }
 
 /* ---------------------------------------------------------------- for inference -------------- */

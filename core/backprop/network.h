@@ -7,6 +7,8 @@
 
 #include "backprop/convolution.h"
 #include "backprop/dense.h"
+#include "backprop/positions.h"
+#include "model/weights.h"
 #include "nn/net.h"
 #include "vgg_train.h"
 
@@ -16,21 +18,32 @@ enum {
 };
 
 struct vgg_network_options {
-    uint32_t batch;
+    uint32_t batch; /* at most so many examples at a time */
     bool batch_norm;
     double dropout;
+    uint32_t crop; /* side in pixels, at least the network's, which is what 0 stands for */
+    size_t frozen; /* convolutions that are not there: the input is the map of the last of them */
+    bool fused;    /* as in vgg_dense_options: then a step must descend */
 };
 
 struct vgg_network {
     struct vgg_net net; /* described, without weights */
     uint32_t batch, crop;
-    struct vgg_convolution convs[VGG_CONVS_MAX];
+    uint32_t n; /* of `batch`, in this step */
+    size_t frozen;
+    struct vgg_convolution convs[VGG_CONVS_MAX]; /* from `frozen` on */
     struct vgg_dense dense[VGG_FCS];
-    float *input;                  /* the map of a batch of crops */
+    struct vgg_shape in, last; /* of the input, and of the last convolution's map */
+    struct vgg_positions positions;
+    float *input;                  /* the map of a batch of inputs */
     struct vgg_view_pixels *views; /* [batch], the crops it is made of */
-    float *flat;                   /* [batch][channels][rows][columns] of the last convolution */
-    float *grad[VGG_FCS + 1];      /* of flat, then of each dense layer's y */
+    float *flat;                   /* [batch], the last maps; NULL: `windows` is the same */
+    float *windows;                /* [batch][positions] of them */
+    const float *rows;             /* of the first dense layer in this step: windows, or inputs */
+    float *scores;                 /* [batch][classes] */
+    float *grad[VGG_FCS + 1];      /* of windows, then of each dense layer's y */
     float *maps[2];                /* gradients of maps, the largest of each kind */
+    float *tiles;                  /* of dense layers that are fused */
     struct vgg_convolution_work work;
     size_t parameters_n, statistics_n;
     struct vgg_parameter *parameters[VGG_NETWORK_PARAMETERS_MAX];
@@ -52,35 +65,67 @@ enum vgg_status vgg_network_init(struct vgg_network *network, const struct vgg_a
                                  struct vgg_error *error);
 void vgg_network_fini(struct vgg_network *network);
 
+/* Begin anew with the statistics of batch-norm: nothing has been seen. */
+void vgg_network_forget(struct vgg_network *network);
+
 /* Random weights, one stream a layer. */
 void vgg_network_randomise(struct vgg_network *network, enum vgg_train_init init, uint64_t seed);
 
 /*
  * Begin with a trained network's layers, where name and shape are equal: all of the same
  * configuration's; of another's the first four convolutions and the FC layers, as the paper does
- * from A into the deeper nets. *copied tells how many. Errors: those of vgg_weights_read,
- * BAD_ARGUMENT (not one layer fits).
+ * from A into the deeper nets. How many those are.
  */
-enum vgg_status vgg_network_copy(struct vgg_network *network, const char *path, size_t *copied,
-                                 struct vgg_error *error);
+size_t vgg_network_copy(struct vgg_network *network, const struct vgg_weights *from);
+
+/*
+ * Begin with a base: its convolutions, of the same configuration and widths, and its hidden FC
+ * layers where both are of this network's sizes (true). The last layer's weights become zero. The
+ * first convolution takes RGB afterwards.
+ */
+bool vgg_network_take(struct vgg_network *network, const struct vgg_weights *base);
+
+/* Examples of a step. */
+struct vgg_network_examples {
+    const float *inputs;    /* [n] of network->in: crops, or maps of the frozen layers */
+    const uint32_t *labels; /* [n] */
+    const float *targets;   /* [n][classes], each of sum 1 */
+    const double *weights;  /* [n], of the losses; NULL: 1 */
+    uint32_t n;             /* 1 .. batch */
+};
 
 /* What a batch gave. */
 struct vgg_network_batch {
-    double loss;  /* sum of -log of the right classes' posteriors */
-    size_t wrong; /* examples whose best class is another */
+    double loss;  /* sum over the examples, weighed */
+    size_t wrong; /* examples whose best class is another than the label */
 };
 
 /*
- * Forward and backward for crops[batch][3][crop][crop] of labels[batch]: every parameter's gradient
- * of the mean loss. Dropout draws from the stream of (seed, step).
+ * Forward, with all that is kept for the way back. An example's scores are the mean over its
+ * positions. Dropout draws from the stream of (seed, step), one set of units for all positions.
  */
-struct vgg_network_batch vgg_network_step(struct vgg_network *network, struct vgg_team *team,
-                                          const float *crops, const uint32_t *labels, uint64_t seed,
-                                          uint64_t step);
+struct vgg_network_batch vgg_network_forward(struct vgg_network *network, struct vgg_team *team,
+                                             const struct vgg_network_examples *examples,
+                                             uint64_t seed, uint64_t step);
 
 /*
- * A vgg_fill_fn for the tensors of vgg_names_plan: weights and biases as inference takes them,
- * batch-norm folded in. `user` is the struct vgg_network.
+ * After it: every parameter's gradient of the mean loss, by which it descends; NULL: it stays.
+ * `inputs` must still be there.
+ */
+void vgg_network_backward(struct vgg_network *network, struct vgg_team *team,
+                          const struct vgg_descent *descent);
+
+/*
+ * What inference has, without dropout, normalised by the running statistics; n as in a step.
+ * Where they are not NULL: scores[n][classes], features[n][vgg_net_features], the last hidden
+ * layer, averaged over positions.
+ */
+void vgg_network_evaluate(struct vgg_network *network, struct vgg_team *team, const float *inputs,
+                          uint32_t n, float *scores, float *features);
+
+/*
+ * A vgg_fill_fn for the tensors of vgg_names_plan, but for the frozen ones: weights and biases as
+ * inference takes them, batch-norm folded in. `user` is the struct vgg_network.
  */
 void vgg_network_fill(void *user, size_t tensor, uint64_t first, size_t n, float *out);
 

@@ -8,7 +8,8 @@ enum vgg_stream {
     VGG_STREAM_SAMPLE,    /* epoch, example */
     VGG_STREAM_INIT,
     VGG_STREAM_DROPOUT,
-    VGG_STREAM_FOLDS
+    VGG_STREAM_FOLDS,
+    VGG_STREAM_VIEW /* example */
 };
 
 #endif

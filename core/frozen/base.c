@@ -59,8 +59,8 @@ enum vgg_status vgg_base_load(struct vgg_base *base, unsigned blocks,
     if (settings->on_memory != NULL)
         status = settings->on_memory(settings->user, vgg_net_bytes(&net), &reason);
     if (status == VGG_OK)
-        status = vgg_model_load_source(&base->source, base->name, blocks, &options, &base->model,
-                                       &reason);
+        status = vgg_model_load_source(&base->source, base->name, NULL, blocks, &options,
+                                       &base->model, &reason);
     return status == VGG_OK ? status : vgg_fail(error, status, "base: %s", reason.text);
 }
 

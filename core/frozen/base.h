@@ -10,6 +10,8 @@
 #include "model/names.h"
 #include "vgg_train.h"
 
+enum { VGG_BASE_TITLE_BYTES = 256 };
+
 /* Zero-initialise. */
 struct vgg_base {
     const char *name; /* its path, or what the caller calls its bytes */
@@ -19,7 +21,9 @@ struct vgg_base {
     uint64_t data;            /* offset of the tensors' data in it */
     struct vgg_net net;       /* described, without weights */
     struct vgg_binding binding;
-    struct vgg_model *model; /* NULL until it is loaded */
+    struct vgg_model *model;           /* NULL until it is loaded */
+    char title[VGG_BASE_TITLE_BYTES];  /* the model's name, once its weights have been read, */
+    char sha256[VGG_SHA256_HEX_BYTES]; /* and the file's checksum */
 };
 
 /* Read the header of settings->base. Errors: as vgg_model_load; vgg_base_fini is still due. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "base/mem.h"
 #include "data/dataset.h"
 #include "engine/arena.h"
@@ -116,7 +117,7 @@ uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_opt
     for (size_t part = 0; part < options->parts_n; part++)
         views += part_views(&options->parts[part]);
     return (options->in_files ? 2 * BLOCK : n) * views * view_floats(net, options->parts) *
-               sizeof(float) +
+               (options->half ? sizeof(uint16_t) : sizeof(float)) +
            engine_bytes(net, options, pixels_max, threads, pictures, n);
 }
 
@@ -144,9 +145,20 @@ static float *values_of(const struct vgg_frozen *frozen, size_t picture, size_t 
     return frozen->values + (picture * frozen->views + first_view(frozen, part)) * frozen->floats;
 }
 
+/* Where a part's values are not kept as they are: in half precision, if in memory. */
+static void halve(const struct vgg_frozen *frozen, size_t picture, size_t part, const float *values)
+{
+    size_t first = (picture * frozen->views + first_view(frozen, part)) * frozen->floats;
+    size_t n = part_views(&frozen->parts[part]) * frozen->floats;
+
+    for (size_t i = 0; i < n && frozen->halves != NULL; i++)
+        frozen->halves[first + i] =
+            vgg_half_from_float(values[i] < VGG_HALF_MAX ? values[i] : VGG_HALF_MAX);
+}
+
 struct lookup {
     struct vgg_frozen *frozen;
-    float *scratch; /* [threads][views][floats] where values stay in files */
+    float *scratch; /* [threads][views][floats] where values are not kept as they are */
 };
 
 /* Item: one picture. */
@@ -163,8 +175,11 @@ static void look_up(void *context, size_t item, unsigned thread)
                             : values_of(frozen, item, part);
 
         format_key(frozen, item, part, key);
-        if (vgg_cache_get(frozen->options.cache, key, values, floats))
-            frozen->absent[item] &= (uint8_t) ~(1U << part);
+        if (!vgg_cache_get(frozen->options.cache, key, values, floats))
+            continue;
+        frozen->absent[item] &= (uint8_t) ~(1U << part);
+        if (lookup->scratch != NULL)
+            halve(frozen, item, part, values);
     }
 }
 
@@ -238,9 +253,13 @@ static enum vgg_status allocate(struct vgg_frozen *frozen, struct vgg_error *err
     memset(frozen->absent, (1 << frozen->options.parts_n) - 1, frozen->pictures_n);
     if (frozen->options.in_files)
         return VGG_OK;
-    if (vgg_size_mul(frozen->pictures_n, frozen->views * frozen->floats, &floats))
+    if (!vgg_size_mul(frozen->pictures_n, frozen->views * frozen->floats, &floats))
+        return vgg_fail_memory(error);
+    if (frozen->options.half)
+        frozen->halves = vgg_alloc_aligned(floats, sizeof *frozen->halves);
+    else
         frozen->values = vgg_alloc_aligned(floats, sizeof *frozen->values);
-    return frozen->values != NULL ? VGG_OK : vgg_fail_memory(error);
+    return frozen->values != NULL || frozen->halves != NULL ? VGG_OK : vgg_fail_memory(error);
 }
 
 enum vgg_status vgg_frozen_init(struct vgg_frozen *frozen, const struct vgg_frozen_options *options,
@@ -269,6 +288,7 @@ enum vgg_status vgg_frozen_init(struct vgg_frozen *frozen, const struct vgg_froz
 void vgg_frozen_fini(struct vgg_frozen *frozen)
 {
     free(frozen->values);
+    free(frozen->halves);
     free(frozen->absent);
     *frozen = (struct vgg_frozen){0};
 }
@@ -377,6 +397,8 @@ static enum vgg_status land_part(struct vgg_frozen *frozen, const struct flight 
     if (status != VGG_OK)
         return status;
     take_values(frozen, job, values);
+    if (scratch != NULL)
+        halve(frozen, flight->picture, part, values);
     frozen->absent[flight->picture] &= (uint8_t) ~(1U << part);
     frozen->done += part_views(&frozen->parts[part]);
     frozen->macs -= part_macs(&frozen->options.model->net, &frozen->parts[part],
@@ -468,16 +490,44 @@ void vgg_frozen_mean(const struct vgg_frozen *frozen, size_t picture, float *out
     }
 }
 
-enum vgg_status vgg_frozen_read(const struct vgg_frozen *frozen, size_t picture, size_t part,
+/* From a file, with the others of its part. */
+static enum vgg_status read_view(const struct vgg_frozen *frozen, size_t picture, size_t view,
+                                 float *out, struct vgg_error *error)
+{
+    size_t part = 0, floats;
+    char key[VGG_CACHE_KEY_BYTES];
+    float *values;
+    bool there;
+
+    while (view >= first_view(frozen, part) + part_views(&frozen->parts[part]))
+        part++;
+    floats = part_views(&frozen->parts[part]) * frozen->floats;
+    values = vgg_alloc(floats, sizeof *values);
+    if (values == NULL)
+        return vgg_fail_memory(error);
+    format_key(frozen, picture, part, key);
+    there = vgg_cache_get(frozen->options.cache, key, values, floats);
+    if (there)
+        memcpy(out, values + (view - first_view(frozen, part)) * frozen->floats,
+               frozen->floats * sizeof *out);
+    free(values);
+    return there ? VGG_OK
+                 : vgg_fail(error, VGG_IO,
+                            "features cache %s: what was computed of %s is not there any more",
+                            frozen->options.cache, frozen->pictures[picture]->path);
+}
+
+enum vgg_status vgg_frozen_view(const struct vgg_frozen *frozen, size_t picture, size_t view,
                                 float *out, struct vgg_error *error)
 {
-    char key[VGG_CACHE_KEY_BYTES];
+    size_t first = (picture * frozen->views + view) * frozen->floats;
 
-    format_key(frozen, picture, part, key);
-    if (vgg_cache_get(frozen->options.cache, key, out,
-                      part_views(&frozen->parts[part]) * frozen->floats))
-        return VGG_OK;
-    return vgg_fail(error, VGG_IO,
-                    "features cache %s: what was computed of %s is not there any more",
-                    frozen->options.cache, frozen->pictures[picture]->path);
+    if (frozen->values != NULL)
+        memcpy(out, frozen->values + first, frozen->floats * sizeof *out);
+    else if (frozen->halves != NULL)
+        for (size_t i = 0; i < frozen->floats; i++)
+            out[i] = vgg_half_to_float(frozen->halves[first + i]);
+    else
+        return read_view(frozen, picture, view, out, error);
+    return VGG_OK;
 }

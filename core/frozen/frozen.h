@@ -27,7 +27,9 @@ struct vgg_frozen_options {
     const struct vgg_frozen_part *parts; /* at most VGG_SCALES_MAX; not needed after init */
     size_t parts_n;
     const char *cache; /* a directory (vgg_cache_open), or NULL */
-    bool in_files;     /* values stay in the cache, for vgg_frozen_read: too many for memory */
+    bool in_files;     /* values stay in the cache, for vgg_frozen_view: too many for memory */
+    bool half;         /* of maps: in memory they are rounded to half precision, which is as good as
+                          the noise of training; values over 65504 become that */
     /* Called by the caller's thread; may be NULL. */
     void (*on_views)(void *user, size_t done, size_t views); /* a picture is done */
     void (*on_unwritten)(void *user, const char *reason); /* once: the cache cannot be written to */
@@ -42,7 +44,8 @@ struct vgg_frozen {
     size_t pictures_n;
     size_t views;      /* of a picture, mirror images among them: part by part */
     size_t floats;     /* of a view: features, or [channels][side][side] of a map */
-    float *values;     /* [pictures_n][views][floats]; owned; NULL where they are in files */
+    float *values;     /* [pictures_n][views][floats]; owned; NULL where they are elsewhere: */
+    uint16_t *halves;  /* the same in half precision, or, where both are NULL, in files */
     uint8_t *absent;   /* [pictures_n]: bit `part` set where it is still to be computed; owned */
     size_t next;       /* picture to be computed */
     size_t done;       /* views that are there, of pictures_n * views */
@@ -85,10 +88,10 @@ enum vgg_status vgg_frozen_compute(struct vgg_frozen *frozen, size_t pictures,
 void vgg_frozen_mean(const struct vgg_frozen *frozen, size_t picture, float *out);
 
 /*
- * Views of a picture's part, [views][floats], of values that are in files. Errors: IO (not there,
- * or damaged since). Thread-safe.
+ * One view of a picture, wherever it is kept: out[floats]. Errors: IO (in files: not there, or
+ * damaged since), NO_MEMORY. Thread-safe.
  */
-enum vgg_status vgg_frozen_read(const struct vgg_frozen *frozen, size_t picture, size_t part,
+enum vgg_status vgg_frozen_view(const struct vgg_frozen *frozen, size_t picture, size_t view,
                                 float *out, struct vgg_error *error);
 
 void vgg_frozen_fini(struct vgg_frozen *frozen);

@@ -297,11 +297,12 @@ enum vgg_status vgg_model_load_fd(int fd, const char *path, const struct vgg_loa
 }
 
 enum vgg_status vgg_model_load_source(const struct vgg_source *source, const char *path,
-                                      unsigned blocks, const struct vgg_load_options *options,
+                                      const struct vgg_kernels *kernels, unsigned blocks,
+                                      const struct vgg_load_options *options,
                                       struct vgg_model **model, struct vgg_error *error)
 {
     struct vgg_error reason = {0};
-    enum vgg_status status = load_file(source, path, NULL, blocks, options, model, &reason);
+    enum vgg_status status = load_file(source, path, kernels, blocks, options, model, &reason);
 
     return status == VGG_OK ? status : vgg_fail(error, status, "model %s: %s", path, reason.text);
 }

@@ -26,11 +26,13 @@ enum vgg_status vgg_model_load_kernels(const char *path, const struct vgg_kernel
                                        struct vgg_model **model, struct vgg_error *error);
 
 /*
- * As vgg_model_load, for a source, which `path` names; the first `blocks` of its convolutions alone
- * (vgg_net_cut), or, with 0, all layers. One of blocks has no labels and gives maps, not scores.
+ * As vgg_model_load_kernels, for a source, which `path` names; the first `blocks` of its
+ * convolutions alone (vgg_net_cut), or, with 0, all layers. One of blocks has no labels and gives
+ * maps, not scores.
  */
 enum vgg_status vgg_model_load_source(const struct vgg_source *source, const char *path,
-                                      unsigned blocks, const struct vgg_load_options *options,
+                                      const struct vgg_kernels *kernels, unsigned blocks,
+                                      const struct vgg_load_options *options,
                                       struct vgg_model **model, struct vgg_error *error);
 
 /*

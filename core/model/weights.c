@@ -2,13 +2,9 @@
  */
 #include "model/weights.h"
 
-enum vgg_status vgg_weights_read(const char *path, struct vgg_weights *weights,
-                                 struct vgg_error *error)
+static enum vgg_status take(enum vgg_status status, struct vgg_model *model,
+                            struct vgg_weights *weights)
 {
-    struct vgg_model *model = NULL;
-    enum vgg_status status =
-        vgg_model_load_kernels(path, &vgg_kernels_portable, NULL, &model, error);
-
     *weights = (struct vgg_weights){.model = model};
     if (status != VGG_OK)
         return status;
@@ -18,6 +14,26 @@ enum vgg_status vgg_weights_read(const char *path, struct vgg_weights *weights,
         weights->biases[i] = model->net.layers[i].bias;
     }
     return VGG_OK;
+}
+
+enum vgg_status vgg_weights_read(const char *path, struct vgg_weights *weights,
+                                 struct vgg_error *error)
+{
+    struct vgg_model *model = NULL;
+    enum vgg_status status =
+        vgg_model_load_kernels(path, &vgg_kernels_portable, NULL, &model, error);
+
+    return take(status, model, weights);
+}
+
+enum vgg_status vgg_weights_read_source(const struct vgg_source *source, const char *path,
+                                        struct vgg_weights *weights, struct vgg_error *error)
+{
+    struct vgg_model *model = NULL;
+    enum vgg_status status =
+        vgg_model_load_source(source, path, &vgg_kernels_portable, 0, NULL, &model, error);
+
+    return take(status, model, weights);
 }
 
 void vgg_weights_fini(struct vgg_weights *weights)

@@ -17,6 +17,10 @@ struct vgg_weights {
  */
 enum vgg_status vgg_weights_read(const char *path, struct vgg_weights *weights,
                                  struct vgg_error *error);
+
+/* The same of a source, which `path` names. */
+enum vgg_status vgg_weights_read_source(const struct vgg_source *source, const char *path,
+                                        struct vgg_weights *weights, struct vgg_error *error);
 void vgg_weights_fini(struct vgg_weights *weights);
 
 #endif

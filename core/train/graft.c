@@ -9,13 +9,20 @@
 #include "model/known.h"
 #include "model/write.h"
 
-enum { OWN_TENSORS = 2 + VGG_KNOWN_TENSORS }; /* the last layer's; those of typicality */
+enum {
+    OWN_TENSORS_MAX = VGG_LAYERS_MAX * VGG_ROLES /* of new layers */
+};
 
 struct graft_file {
     const struct vgg_graft *graft;
+    size_t first;             /* layer that is new */
     struct vgg_header header; /* its arrays owned, their strings not */
     uint64_t *offsets;        /* in the base, of the tensors that are copied; owned */
-    size_t copied_n;
+    size_t copied_n, own_n;
+    struct {
+        size_t layer;
+        enum vgg_role role;
+    } own[OWN_TENSORS_MAX];
     struct vgg_plan known; /* of typicality's tensors */
 };
 
@@ -36,40 +43,64 @@ static void append(struct graft_file *file, const struct vgg_tensor *tensor)
     file->header.tensors_n++;
 }
 
-/* One of the last layer, as the base names and shapes it, for other classes. */
-static void append_last(struct graft_file *file, enum vgg_role role)
+/* The sizes of a new layer. */
+static struct vgg_conv conv_of(const struct graft_file *file, size_t layer)
 {
-    const struct vgg_base *base = file->graft->base;
-    struct vgg_tensor tensor = *base->binding.tensors[base->net.layers_n - 1][role];
+    struct vgg_conv conv = file->graft->base->net.layers[layer].conv;
 
-    tensor.shape[0] = file->graft->classes;
+    if (file->graft->network != NULL)
+        return file->graft->network->net.layers[layer].conv;
+    conv.out = file->graft->classes;
+    return conv;
+}
+
+/* One of a new layer, as the base names and shapes it. */
+static void append_own(struct graft_file *file, size_t layer, enum vgg_role role)
+{
+    const struct vgg_conv conv = conv_of(file, layer);
+    struct vgg_tensor tensor = *file->graft->base->binding.tensors[layer][role];
+
+    tensor.shape[0] = conv.out;
+    if (role == VGG_ROLE_WEIGHT)
+        tensor.shape[1] =
+            tensor.dims == 2 ? (uint64_t)conv.in * conv.kernel * conv.kernel : conv.in;
     tensor.dtype = file->graft->half ? VGG_DTYPE_F16 : VGG_DTYPE_F32;
     tensor.begin = 0;
     tensor.end = vgg_dtype_bytes(tensor.dtype);
     for (unsigned i = 0; i < tensor.dims; i++)
         tensor.end *= tensor.shape[i];
     append(file, &tensor);
+    file->own[file->own_n].layer = layer;
+    file->own[file->own_n++].role = role;
+}
+
+/* Does the file have it as the base does? */
+static bool is_copied(const struct graft_file *file, const struct vgg_tensor *tensor)
+{
+    enum vgg_known known;
+    size_t layer;
+
+    if (vgg_known_is(tensor, &known))
+        return false;
+    return vgg_binding_role(&file->graft->base->binding, tensor, &layer) == VGG_ROLE_IGNORED ||
+           layer < file->first;
 }
 
 static void list_tensors(struct graft_file *file)
 {
     const struct vgg_base *base = file->graft->base;
-    const struct vgg_tensor *const *last = base->binding.tensors[base->net.layers_n - 1];
 
-    for (size_t i = 0; i < base->header.tensors_n; i++) {
-        const struct vgg_tensor *tensor = &base->header.tensors[i];
-        enum vgg_known known;
-
-        if (tensor == last[VGG_ROLE_WEIGHT] || tensor == last[VGG_ROLE_BIAS] ||
-            vgg_known_is(tensor, &known))
-            continue;
-        file->offsets[file->copied_n++] = base->data + tensor->begin;
-        append(file, tensor);
-    }
-    append_last(file, VGG_ROLE_WEIGHT);
-    append_last(file, VGG_ROLE_BIAS);
+    for (size_t i = 0; i < base->header.tensors_n; i++)
+        if (is_copied(file, &base->header.tensors[i])) {
+            file->offsets[file->copied_n++] = base->data + base->header.tensors[i].begin;
+            append(file, &base->header.tensors[i]);
+        }
+    for (size_t layer = file->first; layer < base->net.layers_n; layer++)
+        for (enum vgg_role role = 0; role < VGG_ROLES; role++)
+            if (base->binding.tensors[layer][role] != NULL)
+                append_own(file, layer, role);
     file->known.header.tensors = file->known.tensors;
-    if (file->graft->typicality->known_n != 0)
+    if (file->graft->typicality != NULL && file->graft->typicality->known_n != 0)
         vgg_names_plan_known(&file->known, file->graft->typicality);
     for (size_t i = 0; i < file->known.header.tensors_n; i++)
         append(file, &file->known.tensors[i]);
@@ -80,7 +111,9 @@ static void list_tensors(struct graft_file *file)
 /* Is it about how the base came to be, or said anew? */
 static bool is_replaced(const struct vgg_graft *graft, const char *key)
 {
-    if (starts(key, "vgg.training") || starts(key, "vgg.typicality") || starts(key, "vgg.base"))
+    if (starts(key, "vgg.typicality"))
+        return true;
+    if (!graft->kept && (starts(key, "vgg.training") || starts(key, "vgg.base")))
         return true;
     for (size_t i = 0; i < graft->metadata_n; i++)
         if (strcmp(graft->metadata[i].key, key) == 0)
@@ -103,15 +136,33 @@ static void list_metadata(struct graft_file *file)
 
 /* ---------------------------------------------------------------- the file ------------------- */
 
+/* Of a batch-norm that has been folded into its convolution: what changes nothing. */
+static void fill_folded(enum vgg_role role, size_t n, float *out)
+{
+    float value = role == VGG_ROLE_BN_WEIGHT ? 1 : 0;
+
+    if (role == VGG_ROLE_BN_VAR)
+        value = (float)(1 - VGG_BATCH_NORM_EPSILON);
+    for (size_t i = 0; i < n; i++)
+        out[i] = value;
+}
+
 static void fill(void *user, size_t tensor, uint64_t first, size_t n, float *out)
 {
     const struct graft_file *file = user;
+    const struct vgg_graft *graft = file->graft;
     size_t own = tensor - file->copied_n;
 
-    if (own < 2)
-        memcpy(out, (own == 0 ? file->graft->weights : file->graft->bias) + first, n * sizeof *out);
+    if (own >= file->own_n)
+        memcpy(out, vgg_known_array(graft->typicality, (enum vgg_known)(own - file->own_n)) + first,
+               n * sizeof *out);
+    else if (file->own[own].role > VGG_ROLE_BIAS)
+        fill_folded(file->own[own].role, n, out);
+    else if (graft->network != NULL)
+        vgg_network_fill(graft->network, 2 * file->own[own].layer + file->own[own].role, first, n,
+                         out);
     else
-        memcpy(out, vgg_known_array(file->graft->typicality, (enum vgg_known)(own - 2)) + first,
+        memcpy(out, (file->own[own].role == VGG_ROLE_BIAS ? graft->bias : graft->weights) + first,
                n * sizeof *out);
 }
 
@@ -125,7 +176,9 @@ enum vgg_status vgg_graft_write(const char *path, const struct vgg_graft *graft,
     if (file == NULL)
         return vgg_fail_memory(error);
     file->graft = graft;
-    file->header.tensors = vgg_calloc(base->tensors_n + OWN_TENSORS, sizeof *file->header.tensors);
+    file->first = graft->network != NULL ? graft->network->frozen : graft->base->net.layers_n - 1;
+    file->header.tensors =
+        vgg_calloc(base->tensors_n + VGG_KNOWN_TENSORS, sizeof *file->header.tensors);
     file->header.metadata =
         vgg_calloc(base->metadata_n + graft->metadata_n, sizeof *file->header.metadata);
     file->offsets = vgg_calloc(base->tensors_n, sizeof *file->offsets);

@@ -1,17 +1,20 @@
-/* A model file on a base: the base's own bytes, but for the last layer. */
+/* A model file on a base: the base's own bytes, but for the layers that have been trained. */
 #ifndef VGG_CORE_TRAIN_GRAFT_H
 #define VGG_CORE_TRAIN_GRAFT_H
 
+#include "backprop/network.h"
 #include "frozen/base.h"
 #include "typicality/typicality.h"
 
 struct vgg_graft {
     const struct vgg_base *base;
+    struct vgg_network *network; /* its layers from `frozen` on are new; NULL: the last alone */
     uint32_t classes;
-    const float *weights;                    /* [classes][features] of the last layer */
-    const float *bias;                       /* [classes] */
+    const float *weights;                    /* [classes][features] of the last layer, then */
+    const float *bias;                       /* [classes], likewise */
     bool half;                               /* these in F16, else in F32 */
-    const struct vgg_typicality *typicality; /* known_n 0: none */
+    const struct vgg_typicality *typicality; /* NULL or known_n 0: none */
+    bool kept;                               /* what the base says of its training, too */
     const struct vgg_metadata *metadata;     /* in place of the base's own of these keys, and of
                                                 what it says of its training */
     size_t metadata_n;

@@ -12,9 +12,10 @@
 #include "model/lists.h"
 #include "model/names.h"
 #include "model/write.h"
+#include "train/graft.h"
 
 enum {
-    METADATA_MAX = 12,
+    METADATA_MAX = 14,
     NUMBERS_BYTES = 96, /* three doubles of 17 digits */
     NAME_BYTES = 64,
     RESULT_BYTES = 256
@@ -67,11 +68,13 @@ static enum vgg_status plan(struct output *output, const struct vgg_network *net
     output->labels = vgg_output_labels(train);
     if (output->labels == NULL)
         return vgg_fail_memory(error);
+    add(output, "vgg.labels", output->labels);
+    add(output, "vgg.trained", "true");
+    if (network->frozen != 0) /* then the base says the rest */
+        return VGG_OK;
     add(output, "vgg.arch", network->net.arch->name);
     add(output, "vgg.mean", output->mean);
     add(output, "vgg.std", output->std);
-    add(output, "vgg.labels", output->labels);
-    add(output, "vgg.trained", "true");
     return VGG_OK;
 }
 
@@ -123,7 +126,23 @@ static void add_scales(struct output *output, const struct vgg_train_options *se
     add(output, "vgg.scales", output->scales);
 }
 
+static enum vgg_status write_graft(struct vgg_network *network, const struct vgg_base *base,
+                                   const struct vgg_train_options *settings,
+                                   const struct output *output, struct vgg_error *error)
+{
+    const struct vgg_graft graft = {
+        .base = base,
+        .network = network,
+        .half = settings->half,
+        .metadata = output->metadata,
+        .metadata_n = output->metadata_n,
+    };
+
+    return vgg_graft_write(settings->output, &graft, error);
+}
+
 enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_dataset *train,
+                                 const struct vgg_base *base,
                                  const struct vgg_train_options *settings,
                                  const struct vgg_train_epoch *epoch, const char *settings_text,
                                  const char *data, struct vgg_error *error)
@@ -144,8 +163,15 @@ enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_d
         add(output, "vgg.training", settings_text);
         add(output, "vgg.training.result", output->result);
         add(output, "vgg.training.data", data);
-        status =
-            vgg_file_write(settings->output, header_of(output), vgg_network_fill, network, error);
+        if (settings->base != NULL) {
+            add(output, "vgg.base", base->title);
+            add(output, "vgg.base.sha256", base->sha256);
+        }
+        if (network->frozen != 0)
+            status = write_graft(network, base, settings, output, error);
+        else
+            status = vgg_file_write(settings->output, header_of(output), vgg_network_fill, network,
+                                    error);
     }
     free(output->labels);
     free(output);

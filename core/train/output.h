@@ -4,7 +4,7 @@
 
 #include "backprop/network.h"
 #include "data/dataset.h"
-#include "vgg_train.h"
+#include "frozen/base.h"
 
 /*
  * The network as it is now, loaded for inference. `train` gives the preprocessing. Errors:
@@ -16,9 +16,11 @@ enum vgg_status vgg_output_load(struct vgg_network *network, const struct vgg_da
 
 /*
  * Write settings->output: weights in F32 or F16, preprocessing, labels, test scales, and how it was
- * made. Errors: IO, NO_MEMORY, BAD_MODEL; an older file stays whole then.
+ * made. On a base with frozen layers the file is the base's with others in their place (graft.h).
+ * Errors: IO, NO_MEMORY, BAD_MODEL; an older file stays whole then.
  */
 enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_dataset *train,
+                                 const struct vgg_base *base,
                                  const struct vgg_train_options *settings,
                                  const struct vgg_train_epoch *epoch, const char *settings_text,
                                  const char *data, struct vgg_error *error);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backprop/network.h"
+
 enum { DIM_MAX = 1 << 16, BATCH_MAX = 1 << 16 };
 
 static uint32_t count_or(uint32_t value, uint32_t otherwise)
@@ -20,32 +22,74 @@ static double amount_or(double value, double otherwise)
     return value != 0 ? value : otherwise;
 }
 
-static void fill_in(const struct vgg_train_options *given, struct vgg_train_options *settings)
+/* The network, the pictures that it takes, and the recipe of the paper. */
+static void fill_in(struct vgg_train_options *settings)
 {
-    *settings = *given;
-    if (given->arch == NULL)
+    if (settings->arch == NULL)
         settings->arch = "D";
-    settings->width = count_or(given->width, 64);
-    settings->fc = count_or(given->fc, 4096);
-    settings->crop = count_or(given->crop, 224);
-    settings->scale_min = count_or(given->scale_min, 256);
+    settings->width = count_or(settings->width, 64);
+    settings->fc = count_or(settings->fc, 4096);
+    settings->crop = count_or(settings->crop, 224);
     settings->scale_max =
-        count_or(given->scale_max, given->scale_min != 0 ? given->scale_min : 512);
+        count_or(settings->scale_max, settings->scale_min != 0 ? settings->scale_min : 512);
+    settings->scale_min = count_or(settings->scale_min, 256);
     settings->validation_scale =
-        count_or(given->validation_scale, (settings->scale_min + settings->scale_max) / 2);
-    settings->batch = count_or(given->batch, 256);
-    settings->epochs = count_or(given->epochs, 74);
-    settings->patience = count_or(given->patience, 10);
-    settings->drops = count_or(given->drops, 3);
-    settings->dropout = amount_or(given->dropout, 0.5);
-    settings->colour = amount_or(given->colour, 0.1);
-    settings->momentum = amount_or(given->momentum, 0.9);
-    settings->decay = amount_or(given->decay, 5e-4);
-    settings->rate = given->rate != 0 ? given->rate : 1e-2;
+        count_or(settings->validation_scale, (settings->scale_min + settings->scale_max) / 2);
+    settings->batch = count_or(settings->batch, 256);
+    settings->epochs = count_or(settings->epochs, 74);
+    settings->patience = count_or(settings->patience, 10);
+    settings->drops = count_or(settings->drops, 3);
+    settings->dropout = amount_or(settings->dropout, 0.5);
+    settings->colour = amount_or(settings->colour, 0.1);
+    settings->momentum = amount_or(settings->momentum, 0.9);
+    settings->decay = amount_or(settings->decay, 5e-4);
+    settings->smoothing = amount_or(settings->smoothing, 0);
+    settings->rate = settings->rate != 0 ? settings->rate : 1e-2;
     settings->validation_fraction =
-        given->validation_fraction != 0 ? given->validation_fraction : 0.1;
-    if (given->threads == 0)
+        settings->validation_fraction != 0 ? settings->validation_fraction : 0.1;
+    if (settings->threads == 0)
         settings->threads = vgg_threads_default();
+}
+
+/*
+ * What a base says of itself, and a recipe for what has been learnt already: few epochs at a small
+ * rate that falls to nothing. A crop shows as much of a picture at the base's smallest test scale
+ * as 224 pixels of 256.
+ */
+static void fill_in_of_base(const struct vgg_model *base, struct vgg_train_options *settings)
+{
+    const struct vgg_model_info *info = &base->info;
+    uint32_t crop;
+
+    settings->arch = info->arch;
+    settings->width = base->net.layers[0].conv.out;
+    settings->fc = count_or(settings->fc, base->net.layers[base->net.arch->convs_n].conv.out);
+    settings->scale_max = count_or(settings->scale_max, settings->scale_min);
+    settings->scale_min = count_or(settings->scale_min, info->scales[0]);
+    settings->scale_max = count_or(settings->scale_max, info->scales[info->scales_n - 1]);
+    crop = settings->scale_min * 7 / 8 / VGG_STRIDE * VGG_STRIDE;
+    settings->crop = count_or(settings->crop, crop > info->crop ? crop : info->crop);
+    settings->cosine = settings->cosine || (settings->patience == 0 && settings->drops == 0);
+    settings->batch = count_or(settings->batch, settings->freeze == VGG_FREEZE_CONVS ? 128 : 32);
+    settings->epochs = count_or(settings->epochs, 12);
+    settings->rate = settings->rate != 0 ? settings->rate : 1e-3;
+    settings->dropout = settings->dropout != 0 ? settings->dropout : 0.3;
+    settings->smoothing = settings->smoothing != 0 ? settings->smoothing : 0.05;
+}
+
+/* The paper's test scales (section 3.2): about a fixed training scale, or the ends and the middle
+ * of a range. */
+static void follow_scales(struct vgg_train_options *settings)
+{
+    uint32_t least = settings->scale_min, most = settings->scale_max;
+    const uint32_t scales[] = {least == most ? least - VGG_STRIDE : least, (least + most) / 2,
+                               least == most ? most + VGG_STRIDE : most};
+
+    if (settings->scales_n != 0)
+        return;
+    for (size_t i = 0; i < sizeof scales / sizeof *scales; i++)
+        if (scales[i] >= settings->crop && scales[i] <= VGG_SCALE_MAX)
+            settings->scales[settings->scales_n++] = scales[i];
 }
 
 static enum vgg_status check_network(const struct vgg_train_options *settings,
@@ -63,13 +107,43 @@ static enum vgg_status check_network(const struct vgg_train_options *settings,
     return VGG_OK;
 }
 
+/* Of a base: what its frozen layers cannot do. */
+static enum vgg_status check_base(const struct vgg_train_options *settings,
+                                  const struct vgg_model *base, struct vgg_error *error)
+{
+    if (base == NULL && settings->freeze != VGG_FREEZE_NONE)
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "there is nothing to freeze without a base");
+    if (base == NULL)
+        return VGG_OK;
+    if (settings->init_from != NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "a base is begun with: it stands beside no other model");
+    if (settings->freeze == VGG_FREEZE_BLOCKS &&
+        (settings->freeze_blocks < 1 || settings->freeze_blocks >= VGG_STAGES))
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "of five blocks, 1 to 4 can be frozen");
+    if (settings->freeze != VGG_FREEZE_NONE && settings->no_mirror)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "mirror images are among what frozen layers compute: they stay in");
+    if (settings->crop < base->info.crop)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "the crop of the base is %" PRIu32 ": %" PRIu32 " is less", base->info.crop,
+                        settings->crop);
+    return VGG_OK;
+}
+
 enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
+                                      const struct vgg_model *base,
                                       struct vgg_train_options *settings, struct vgg_error *error)
 {
     enum vgg_status status;
 
-    fill_in(given, settings);
+    *settings = *given;
+    if (base != NULL)
+        fill_in_of_base(base, settings);
+    fill_in(settings);
     status = check_network(settings, error);
+    if (status == VGG_OK)
+        status = check_base(settings, base, error);
     if (status != VGG_OK)
         return status;
     if (settings->scale_min < settings->crop || settings->scale_max < settings->scale_min ||
@@ -92,39 +166,80 @@ enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
                             settings->scales[i], settings->crop);
     if (settings->batch > BATCH_MAX)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "batch must be at most %d", BATCH_MAX);
+    if (!(settings->smoothing < 1))
+        return vgg_fail(error, VGG_BAD_ARGUMENT, "smoothing must be below 1");
     if (!(settings->dropout < 1) || !(settings->momentum < 1) || !(settings->rate < 1e3) ||
         !(settings->decay < 1) || !(settings->colour < 1e3) || !(settings->validation_fraction < 1))
         return vgg_fail(
             error, VGG_BAD_ARGUMENT,
             "dropout, momentum, decay and validation fraction must be below 1, rate and "
             "colour below 1000");
+    follow_scales(settings);
     if (!(settings->rate > 0) || !(settings->validation_fraction > 0))
         return vgg_fail(error, VGG_BAD_ARGUMENT, "rate and validation fraction must be above 0");
     return VGG_OK;
 }
 
 struct vgg_net_sizes vgg_settings_sizes(const struct vgg_train_options *settings,
-                                        const struct vgg_arch *arch, uint32_t classes)
+                                        const struct vgg_base *base, uint32_t classes)
 {
-    return vgg_net_sizes_regular(arch, settings->width, settings->fc, classes, settings->crop);
+    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
+    struct vgg_net_sizes sizes =
+        vgg_net_sizes_regular(arch, settings->width, settings->fc, classes, settings->crop);
+    const struct vgg_net *net = &base->net;
+
+    if (settings->base == NULL)
+        return sizes;
+    for (size_t i = 0; i < arch->convs_n; i++)
+        sizes.convs[i] = net->layers[i].conv.out;
+    if (settings->fc == net->layers[arch->convs_n].conv.out)
+        sizes.fc[1] = net->layers[arch->convs_n + 1].conv.out;
+    sizes.positions_kernel = net->positions_kernel;
+    return sizes;
 }
 
-void vgg_settings_format(const struct vgg_train_options *settings, uint32_t classes,
+static void format_base(const struct vgg_train_options *settings, const struct vgg_model *base,
+                        char *text, size_t size)
+{
+    char blocks[] = {(char)('0' + settings->freeze_blocks), '\0'};
+
+    snprintf(text, size, " base=%s freeze=%s", base->version,
+             settings->freeze == VGG_FREEZE_BLOCKS  ? blocks
+             : settings->freeze == VGG_FREEZE_CONVS ? "convs"
+                                                    : "none");
+}
+
+void vgg_settings_format(const struct vgg_train_options *settings, const struct vgg_model *base,
+                         const struct vgg_model *teacher, uint32_t classes,
                          char text[VGG_SETTINGS_TEXT_BYTES])
 {
     static const char *const inits[] = {"he", "glorot", "gaussian"};
+    size_t used = (size_t)snprintf(
+        text, VGG_SETTINGS_TEXT_BYTES,
+        "arch=%s width=%" PRIu32 " fc=%" PRIu32 " classes=%" PRIu32 " crop=%" PRIu32
+        " batch-norm=%s init=%s%s dropout=%g scale-min=%" PRIu32 " scale-max=%" PRIu32
+        " validation-scale=%" PRIu32 " mirror=%s colour=%g batch=%" PRIu32 " patience=%" PRIu32
+        " rate=%g momentum=%g decay=%g seed=%" PRIu64,
+        settings->arch, settings->width, settings->fc, classes, settings->crop,
+        settings->batch_norm ? "on" : "off", inits[settings->init],
+        settings->init_from != NULL ? "+model" : "", settings->dropout, settings->scale_min,
+        settings->scale_max, settings->validation_scale, settings->no_mirror ? "off" : "on",
+        settings->colour, settings->batch, settings->patience, settings->rate, settings->momentum,
+        settings->decay, settings->seed);
 
-    snprintf(text, VGG_SETTINGS_TEXT_BYTES,
-             "arch=%s width=%" PRIu32 " fc=%" PRIu32 " classes=%" PRIu32 " crop=%" PRIu32
-             " batch-norm=%s init=%s%s dropout=%g scale-min=%" PRIu32 " scale-max=%" PRIu32
-             " validation-scale=%" PRIu32 " mirror=%s colour=%g batch=%" PRIu32 " patience=%" PRIu32
-             " rate=%g momentum=%g decay=%g seed=%" PRIu64,
-             settings->arch, settings->width, settings->fc, classes, settings->crop,
-             settings->batch_norm ? "on" : "off", inits[settings->init],
-             settings->init_from != NULL ? "+model" : "", settings->dropout, settings->scale_min,
-             settings->scale_max, settings->validation_scale, settings->no_mirror ? "off" : "on",
-             settings->colour, settings->batch, settings->patience, settings->rate,
-             settings->momentum, settings->decay, settings->seed);
+    if (settings->smoothing != 0)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " smoothing=%g",
+                                 settings->smoothing);
+    if (settings->cosine)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used,
+                                 " cosine-epochs=%" PRIu32, settings->epochs);
+    if (settings->balance)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " balance=on");
+    if (teacher != NULL)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " teacher=%s",
+                                 teacher->version);
+    if (base != NULL)
+        format_base(settings, base, text + used, VGG_SETTINGS_TEXT_BYTES - used);
 }
 
 enum vgg_status vgg_settings_compare(const char *saved, const char *wanted, struct vgg_error *error)

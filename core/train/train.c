@@ -7,250 +7,78 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/replace.h"
-#include "blas/gemm.h"
-#include "data/sample.h"
-#include "data/split.h"
-#include "data/statistics.h"
-#include "train/footprint.h"
+#include "feed/validate.h"
+#include "train/finish.h"
 #include "train/output.h"
-#include "train/settings.h"
-#include "train/state.h"
 #include "train/transfer.h"
-#include "train/validate.h"
 
 enum { LINE_BYTES = 512 };
 
-struct training {
-    struct vgg_train_options settings;
-    char settings_text[VGG_SETTINGS_TEXT_BYTES], data[VGG_SHA256_HEX_BYTES];
-    struct vgg_team *team;
-    struct vgg_engine *engine;
-    struct vgg_dataset train, validation;
-    struct vgg_network network;
-    struct vgg_sampling sampling;
-    struct vgg_train_state state;
-    uint32_t steps; /* of an epoch */
-    uint32_t *order;
-    uint32_t *labels; /* [batch] */
-    float *crops;     /* [batch][3][crop][crop] */
-};
-
-/* ---------------------------------------------------------------- the data ------------------- */
-
-static enum vgg_status open_data(struct training *training, const char *dir,
-                                 struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    struct vgg_dataset_options options = {.cache_bytes = settings->cache_bytes,
-                                          .on_skip = settings->on_skip,
-                                          .on_ignore = settings->on_ignore,
-                                          .user = settings->user};
-    enum vgg_status status =
-        vgg_dataset_open(dir, &options, training->team, &training->train, error);
-
-    if (status != VGG_OK)
-        return status;
-    vgg_dataset_digest(&training->train, training->data);
-    if (settings->validation == NULL)
-        status = vgg_dataset_split(&training->train, settings->validation_fraction, settings->seed,
-                                   NULL, &training->validation, error);
-    else {
-        options.classes = (const char *const *)training->train.classes;
-        options.classes_n = training->train.classes_n;
-        status = vgg_dataset_open(settings->validation, &options, training->team,
-                                  &training->validation, error);
-    }
-    if (status != VGG_OK)
-        return status;
-    if (training->validation.examples_n == 0)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "%s: too few pictures to set some aside for validation", dir);
-    vgg_dataset_statistics(&training->train);
-    if (settings->validation_list != NULL)
-        return vgg_output_list(settings->validation_list, &training->validation, error);
-    return VGG_OK;
-}
-
-/* ---------------------------------------------------------------- the network ---------------- */
-
-/* The kernels of inference, but for the portable ones, which have no gradients. */
-static const struct vgg_kernels *select_kernels(struct vgg_error *error)
-{
-    const struct vgg_kernels *kernels = vgg_kernels_select(error);
-
-    return kernels == NULL || kernels->gradients != NULL ? kernels : &vgg_kernels_generic;
-}
-
-/* Is there room for a network of so many classes on batches of so many crops? */
-static enum vgg_status ask_memory(const struct training *training, uint32_t classes, uint32_t batch,
-                                  struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
-    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, arch, classes);
-    const struct vgg_kernels *kernels = select_kernels(error);
-
-    if (kernels == NULL)
-        return VGG_BAD_ARGUMENT;
-    if (settings->on_memory == NULL)
-        return VGG_OK;
-    return settings->on_memory(
-        settings->user, vgg_train_predict(arch, kernels, &sizes, batch, settings->threads), error);
-}
-
-static enum vgg_status make_network(struct training *training, struct vgg_error *error)
-{
-    struct vgg_train_options *settings = &training->settings;
-    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
-    uint32_t classes = (uint32_t)training->train.classes_n;
-    struct vgg_net_sizes sizes = vgg_settings_sizes(settings, arch, classes);
-    const struct vgg_kernels *kernels = select_kernels(error);
-    struct vgg_network_options options;
-    enum vgg_status status;
-    size_t copied;
-
-    if (kernels == NULL)
-        return VGG_BAD_ARGUMENT;
-    if (settings->batch > training->train.examples_n)
-        settings->batch = (uint32_t)training->train.examples_n;
-    options = (struct vgg_network_options){
-        .batch = settings->batch, .batch_norm = settings->batch_norm, .dropout = settings->dropout};
-    status = ask_memory(training, classes, settings->batch, error);
-    if (status == VGG_OK && !vgg_gemm_start())
-        status = vgg_fail_memory(error);
-    if (status != VGG_OK)
-        return status;
-    status = vgg_network_init(&training->network, arch, kernels, &sizes, &options,
-                              settings->threads, error);
-    if (status != VGG_OK)
-        return status;
-    vgg_network_randomise(&training->network, settings->init, settings->seed);
-    if (settings->init_from != NULL)
-        status = vgg_network_copy(&training->network, settings->init_from, &copied, error);
-    return status;
-}
-
-static enum vgg_status allocate_batch(struct training *training, struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    size_t crop_floats = 3 * (size_t)settings->crop * settings->crop;
-
-    training->order = vgg_alloc(training->train.examples_n, sizeof *training->order);
-    training->labels = vgg_alloc(settings->batch, sizeof *training->labels);
-    training->crops = vgg_alloc_aligned(settings->batch, crop_floats * sizeof *training->crops);
-    if (training->order == NULL || training->labels == NULL || training->crops == NULL)
-        return vgg_fail_memory(error);
-    training->steps = (uint32_t)(training->train.examples_n / settings->batch);
-    training->sampling = (struct vgg_sampling){.seed = settings->seed,
-                                               .crop = settings->crop,
-                                               .scale_min = settings->scale_min,
-                                               .scale_max = settings->scale_max,
-                                               .mirror = !settings->no_mirror,
-                                               .colour = settings->colour};
-    return VGG_OK;
-}
-
-/* Begin anew, or go on: a checkpoint is never overwritten by accident. */
-static enum vgg_status begin(struct training *training, struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    struct stat there;
-
-    vgg_settings_format(settings, (uint32_t)training->train.classes_n, training->settings_text);
-    if (settings->resume)
-        return vgg_train_state_restore(&training->state, &training->network,
-                                       training->settings_text, training->data,
-                                       settings->checkpoint, error);
-    if (stat(settings->checkpoint, &there) == 0)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "%s is there from an earlier training: resume it, or remove it",
-                        settings->checkpoint);
-    return VGG_OK;
-}
+#define PI 3.14159265358979323846
+#define LOSS_MAX 50.0
 
 /* ---------------------------------------------------------------- a step --------------------- */
 
-struct sample_loop {
-    struct training *training;
-    const uint32_t *examples;
-    struct vgg_error *errors; /* [batch] */
-};
-
-/* Item: one crop of the batch. */
-static void sample_item(void *context, size_t item, unsigned thread)
+static double rate_of(const struct vgg_training *training)
 {
-    const struct sample_loop *loop = context;
-    struct training *training = loop->training;
-    size_t floats = 3 * (size_t)training->settings.crop * training->settings.crop;
-    uint32_t example = loop->examples[item];
+    const struct vgg_train_options *settings = &training->settings;
+    const struct vgg_train_state *state = &training->state;
+    double steps = (double)training->examples.steps;
 
-    (void)thread;
-    training->labels[item] = training->train.examples[example].label;
-    vgg_sample(&training->train, &training->sampling, example, training->state.epoch,
-               training->crops + item * floats, &loop->errors[item]);
+    if (settings->cosine)
+        return settings->rate / 2 *
+               (1 + cos(PI * ((double)state->epoch * steps + (double)state->step) /
+                        (settings->epochs * steps)));
+    return settings->rate * pow(10, -(double)state->drops);
 }
 
-static enum vgg_status sample_batch(struct training *training, struct vgg_error *error)
+/* A mean loss that no training comes back from: that of chance is the logarithm of the classes. */
+static bool is_lost(const struct vgg_network_batch *batch, uint32_t n, uint32_t classes)
 {
-    uint32_t batch = training->settings.batch;
-    struct sample_loop loop = {training, training->order + (size_t)training->state.step * batch,
-                               vgg_calloc(batch, sizeof *loop.errors)};
-    enum vgg_status status = VGG_OK;
-
-    if (loop.errors == NULL)
-        return vgg_fail_memory(error);
-    vgg_team_run(training->team, sample_item, &loop, batch);
-    for (uint32_t i = 0; i < batch && status == VGG_OK; i++)
-        if (loop.errors[i].status != VGG_OK)
-            status = vgg_fail(error, loop.errors[i].status, "%s", loop.errors[i].text);
-    free(loop.errors);
-    return status;
+    return !(batch->loss / n <= LOSS_MAX * fmax(1, log(classes)));
 }
 
-static double rate_of(const struct training *training)
-{
-    return training->settings.rate * pow(10, -(double)training->state.drops);
-}
-
-static enum vgg_status step(struct training *training, struct vgg_error *error)
+static enum vgg_status step(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
     const struct vgg_descent descent = {rate_of(training), settings->momentum, settings->decay};
+    const uint64_t number = (uint64_t)state->epoch * training->examples.steps + state->step;
+    struct vgg_network_examples examples;
     struct vgg_network_batch batch;
-    enum vgg_status status = sample_batch(training, error);
+    enum vgg_status status = vgg_examples_draw(&training->examples, training->team, state->epoch,
+                                               state->step, &examples, error);
 
     if (status != VGG_OK)
         return status;
     batch =
-        vgg_network_step(&training->network, training->team, training->crops, training->labels,
-                         settings->seed, (uint64_t)state->epoch * training->steps + state->step);
-    if (!isfinite(batch.loss))
-        return vgg_fail(error, VGG_BAD_MODEL, "the loss is not finite");
-    for (size_t i = 0; i < training->network.parameters_n; i++)
-        vgg_parameter_descend(training->network.parameters[i], training->team, &descent);
+        vgg_network_forward(&training->network, training->team, &examples, settings->seed, number);
+    if (is_lost(&batch, examples.n, training->network.net.classes))
+        return vgg_fail(error, VGG_BAD_MODEL, "the loss is %.4g in step %" PRIu32 " of %" PRIu32,
+                        fabs(batch.loss / examples.n), state->step + 1, training->examples.steps);
+    vgg_network_backward(&training->network, training->team, &descent);
     state->loss += batch.loss;
     state->wrong += batch.wrong;
     state->step++;
     return VGG_OK;
 }
 
-static void report_step(const struct training *training)
+static void report_step(const struct vgg_training *training)
 {
     const struct vgg_train_options *settings = &training->settings;
     const struct vgg_train_state *state = &training->state;
-    double images = (double)state->step * settings->batch;
+    double images = (double)vgg_examples_before(&training->examples, state->step);
     struct vgg_train_progress progress = {
         .epoch = state->epoch + 1,
         .epochs = settings->epochs,
         .step = state->step,
-        .steps = training->steps,
+        .steps = training->examples.steps,
         .loss = state->loss / images,
         .images_per_second = state->seconds > 0 ? images / state->seconds : 0,
         .best_error = state->best_epoch != 0 ? state->best_error : -1,
@@ -262,20 +90,20 @@ static void report_step(const struct training *training)
 
 /* ---------------------------------------------------------------- an epoch ------------------- */
 
-static enum vgg_status save_state(const struct training *training, struct vgg_error *error)
+static enum vgg_status save_state(const struct vgg_training *training, struct vgg_error *error)
 {
     return vgg_train_state_save(&training->state, &training->network, training->settings_text,
-                                training->data, training->settings.checkpoint, error);
+                                training->sets.digest, training->settings.checkpoint, error);
 }
 
 /* The rest of the epoch's steps; CANCELLED where it was stopped, with the state saved. */
-static enum vgg_status run_steps(struct training *training, struct vgg_error *error)
+static enum vgg_status run_steps(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
 
-    vgg_sample_order(settings->seed, state->epoch, training->order, training->train.examples_n);
-    while (state->step < training->steps) {
+    vgg_examples_shuffle(&training->examples, state->epoch);
+    while (state->step < training->examples.steps) {
         uint64_t start_ns = vgg_now_ns();
         enum vgg_status status = step(training, error);
 
@@ -294,22 +122,27 @@ static enum vgg_status run_steps(struct training *training, struct vgg_error *er
     return VGG_OK;
 }
 
-static enum vgg_status validate(struct training *training, struct vgg_validation *validation,
+static enum vgg_status validate(struct vgg_training *training, struct vgg_validation *validation,
                                 struct vgg_error *error)
 {
     struct vgg_model *model = NULL;
-    enum vgg_status status = vgg_output_load(&training->network, &training->train,
-                                             training->settings.threads, &model, error);
+    enum vgg_status status;
+
+    if (training->engine == NULL)
+        return vgg_validate_maps(&training->network, training->team, &training->maps, validation,
+                                 error);
+    status = vgg_output_load(&training->network, &training->sets.train, training->settings.threads,
+                             &model, error);
 
     if (status == VGG_OK)
-        status = vgg_validate(training->engine, model, &training->validation,
+        status = vgg_validate(training->engine, model, &training->sets.validation,
                               training->settings.validation_scale, validation, error);
     vgg_model_release(model);
     return status;
 }
 
 /* Has this epoch the best validation so far? If not for long, the rate drops. */
-static bool judge(struct training *training, const struct vgg_validation *validation)
+static bool judge(struct vgg_training *training, const struct vgg_validation *validation)
 {
     struct vgg_train_state *state = &training->state;
     bool best = state->best_epoch == 0 || validation->error < state->best_error ||
@@ -337,7 +170,7 @@ static void format_epoch(const struct vgg_train_epoch *epoch, char line[LINE_BYT
              epoch->validation_error, epoch->best ? "true" : "false", epoch->seconds);
 }
 
-static enum vgg_status log_epoch(struct training *training, const char *line,
+static enum vgg_status log_epoch(struct vgg_training *training, const char *line,
                                  struct vgg_error *error)
 {
     const char *path = training->settings.log;
@@ -349,11 +182,11 @@ static enum vgg_status log_epoch(struct training *training, const char *line,
 }
 
 /* After the steps: validation, the model file, the log, the checkpoint. */
-static enum vgg_status end_epoch(struct training *training, struct vgg_error *error)
+static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
-    double images = (double)training->steps * settings->batch;
+    double images = (double)training->sets.train.examples_n;
     struct vgg_train_epoch epoch = {.epoch = state->epoch + 1,
                                     .rate = rate_of(training),
                                     .loss = state->loss / images,
@@ -374,13 +207,14 @@ static enum vgg_status end_epoch(struct training *training, struct vgg_error *er
     state->wrong = 0;
     state->seconds = 0;
     if (epoch.best)
-        status = vgg_output_write(&training->network, &training->train, settings, &epoch,
-                                  training->settings_text, training->data, error);
+        status =
+            vgg_output_write(&training->network, &training->sets.train, &training->base, settings,
+                             &epoch, training->settings_text, training->sets.digest, error);
     format_epoch(&epoch, line);
     epoch.json = line;
     if (status == VGG_OK)
         status = log_epoch(training, line, error);
-    if (status == VGG_OK)
+    if (status == VGG_OK && (epoch.best || vgg_maps_blocks(settings) == 0))
         status = save_state(training, error);
     if (status == VGG_OK && settings->on_epoch != NULL)
         settings->on_epoch(settings->user, &epoch);
@@ -388,7 +222,7 @@ static enum vgg_status end_epoch(struct training *training, struct vgg_error *er
 }
 
 /* Whatever is not finite here, loss, weights or scores, is so because the descent went astray. */
-static enum vgg_status run_epoch(struct training *training, struct vgg_error *error)
+static enum vgg_status run_epoch(struct vgg_training *training, struct vgg_error *error)
 {
     uint32_t epoch = training->state.epoch + 1;
     double rate = rate_of(training);
@@ -405,7 +239,7 @@ static enum vgg_status run_epoch(struct training *training, struct vgg_error *er
     return status == VGG_OK ? status : vgg_fail(error, status, "%s", reason.text);
 }
 
-static enum vgg_status run(struct training *training, struct vgg_error *error)
+static enum vgg_status run(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     enum vgg_status status = VGG_OK;
@@ -418,44 +252,23 @@ static enum vgg_status run(struct training *training, struct vgg_error *error)
 
 /* ---------------------------------------------------------------- all of it ------------------ */
 
-static void fini(struct training *training)
+/* A finished training leaves no checkpoint in the way of another. */
+static enum vgg_status finish(struct vgg_training *training, struct vgg_train_result *result,
+                              struct vgg_error *error)
 {
-    vgg_train_state_fini(&training->state);
-    vgg_network_fini(&training->network);
-    vgg_dataset_fini(&training->train);
-    vgg_dataset_fini(&training->validation);
-    vgg_engine_destroy(training->engine);
-    vgg_team_destroy(training->team);
-    free(training->order);
-    free(training->labels);
-    free(training->crops);
-    free(training);
-}
+    enum vgg_status status;
 
-static enum vgg_status train(struct training *training, const char *dir, struct vgg_error *error)
-{
-    const struct vgg_engine_options engine = {.threads = training->settings.threads};
-    enum vgg_status status = ask_memory(training, 1, 1, error);
-
+    vgg_training_let_go(training);
+    status = vgg_training_finish(training, result, error);
     if (status == VGG_OK)
-        status = vgg_team_create(training->settings.threads, &training->team, error);
-    if (status == VGG_OK)
-        status = vgg_engine_create(&engine, &training->engine, error);
-    if (status == VGG_OK)
-        status = open_data(training, dir, error);
-    if (status == VGG_OK)
-        status = make_network(training, error);
-    if (status == VGG_OK)
-        status = allocate_batch(training, error);
-    if (status == VGG_OK)
-        status = begin(training, error);
-    return status == VGG_OK ? run(training, error) : status;
+        (void)unlink(training->settings.checkpoint);
+    return status;
 }
 
 enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
                           struct vgg_train_result *result, struct vgg_error *error)
 {
-    struct training *training;
+    struct vgg_training *training;
     enum vgg_status status;
 
     *result = (struct vgg_train_result){0};
@@ -467,16 +280,18 @@ enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *optio
     training = vgg_calloc(1, sizeof *training);
     if (training == NULL)
         return vgg_fail_memory(error);
-    status = vgg_settings_complete(options, &training->settings, error);
-    if (status != VGG_OK) {
-        free(training);
-        return status;
-    }
-    status = train(training, dir, error);
+    status = vgg_training_begin(training, dir, options, error);
+    if (status == VGG_OK)
+        status = run(training, error);
     *result = (struct vgg_train_result){.epochs = training->state.epoch,
                                         .best_epoch = training->state.best_epoch,
                                         .best_error = training->state.best_error,
-                                        .best_loss = training->state.best_loss};
-    fini(training);
+                                        .best_loss = training->state.best_loss,
+                                        .unknown_auroc = -1,
+                                        .unknown_caught = -1};
+    if (status == VGG_OK)
+        status = finish(training, result, error);
+    vgg_training_fini(training);
+    free(training);
     return status;
 }

@@ -314,7 +314,7 @@ static void fixture_fini(struct fixture *fixture)
 static void fixture_forward(struct fixture *fixture, unsigned threads)
 {
     vgg_convolution_forward(&fixture->layer, teams[threads],
-                            (const float *)(void *)fixture->in.block, &fixture->work);
+                            (const float *)(void *)fixture->in.block, true, &fixture->work);
 }
 
 /* The gradient of the input takes the place of that of the output, as in a network. */

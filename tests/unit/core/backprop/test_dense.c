@@ -17,9 +17,10 @@ static const uint64_t some_key[3] = {3, 5, 7};
 
 /* Below and above a million multiply-adds, where OpenBLAS takes over. */
 static const struct sizes {
-    size_t batch, in, out;
+    size_t rows, in, out;
 } sizes[] = {
-    {1, 1, 1}, {3, 5, 7}, {4, 64, 64}, {5, 70, 130}, {2, 257, 3}, {16, 300, 10}, {33, 260, 190},
+    {1, 1, 1},   {3, 5, 7},     {4, 64, 64},    {5, 70, 130},
+    {2, 257, 3}, {16, 300, 10}, {33, 260, 190}, {3, 600, 150},
 };
 
 struct fixture {
@@ -27,24 +28,30 @@ struct fixture {
     float *x, *grad; /* of the result */
 };
 
-static void fixture_init(struct fixture *fixture, const struct sizes *size, bool relu,
-                         double dropout)
+static void fixture_init_as(struct fixture *fixture, const struct vgg_dense_options *size)
 {
     struct vgg_dense *layer = &fixture->layer;
     float *weights = layer_random(size->in * size->out, sqrt(3.0 / (double)size->in), 1);
     float *biases = layer_random(size->out, 0.3, 2);
 
-    assert_int_equal(
-        vgg_dense_init(layer, "fc6", size->batch, size->in, size->out, relu, dropout, NULL),
-        VGG_OK);
+    assert_int_equal(vgg_dense_init(layer, "fc6", size, NULL), VGG_OK);
     assert_string_equal(layer->weight.name, "fc6.weight");
     assert_true(layer->weight.decays && !layer->bias.decays);
     memcpy(layer->weight.value, weights, size->in * size->out * sizeof *weights);
     memcpy(layer->bias.value, biases, size->out * sizeof *biases);
-    fixture->x = layer_random(size->batch * size->in, 1, 3);
-    fixture->grad = layer_random(size->batch * size->out, 1, 4);
+    fixture->x = layer_random(size->rows * size->in, 1, 3);
+    fixture->grad = layer_random(size->rows * size->out, 1, 4);
     free(weights);
     free(biases);
+}
+
+static void fixture_init(struct fixture *fixture, const struct sizes *size, bool relu,
+                         double dropout)
+{
+    const struct vgg_dense_options options = {
+        .rows = size->rows, .in = size->in, .out = size->out, .relu = relu, .dropout = dropout};
+
+    fixture_init_as(fixture, &options);
 }
 
 static void fixture_fini(struct fixture *fixture)
@@ -58,9 +65,9 @@ static void fixture_fini(struct fixture *fixture)
 static double *affine(const struct fixture *fixture)
 {
     const struct vgg_dense *layer = &fixture->layer;
-    double *y = layer_block(layer->batch * layer->out, sizeof *y);
+    double *y = layer_block(layer->rows * layer->out, sizeof *y);
 
-    for (size_t i = 0; i < layer->batch; i++)
+    for (size_t i = 0; i < layer->rows; i++)
         for (size_t o = 0; o < layer->out; o++) {
             double *sum = &y[i * layer->out + o];
 
@@ -86,7 +93,7 @@ static void affine_maps(void **state)
     (void)state;
     for (size_t i = 0; i < 2 * COUNT_OF(sizes); i++) {
         struct fixture fixture;
-        size_t n = sizes[i / 2].batch * sizes[i / 2].out;
+        size_t n = sizes[i / 2].rows * sizes[i / 2].out;
         double *expected;
 
         fixture_init(&fixture, &sizes[i / 2], i % 2 != 0, 0);
@@ -110,7 +117,7 @@ static void the_scores_are_never_dropped(void **state)
     fixture_init(&fixture, &sizes[3], false, 0.5);
     expected = affine(&fixture);
     vgg_dense_forward(&fixture.layer, teams[2], fixture.x, some_key);
-    assert_close(fixture.layer.y, expected, sizes[3].batch * sizes[3].out, "y");
+    assert_close(fixture.layer.y, expected, sizes[3].rows * sizes[3].out, "y");
     fixture_fini(&fixture);
     free(expected);
 }
@@ -125,7 +132,7 @@ static double objective(const struct fixture *fixture, const double *x, const do
     const struct vgg_dense *layer = &fixture->layer;
     double total = 0;
 
-    for (size_t i = 0; i < layer->batch; i++)
+    for (size_t i = 0; i < layer->rows; i++)
         for (size_t o = 0; o < layer->out; o++) {
             double sum = bias[o];
 
@@ -158,8 +165,8 @@ static void check_gradients(const struct sizes *size, bool relu, double dropout)
 {
     struct fixture fixture;
     struct vgg_dense *layer = &fixture.layer;
-    const size_t counts[3] = {size->batch * size->in, size->in * size->out, size->out};
-    size_t outputs = size->batch * size->out;
+    const size_t counts[3] = {size->rows * size->in, size->in * size->out, size->out};
+    size_t outputs = size->rows * size->out;
     double *arrays[3], *slopes = layer_block(outputs, sizeof *slopes);
     float *x_grad = layer_random(counts[0], 1, 9), *grad = layer_block(outputs, sizeof *grad);
     const float *gradients[3];
@@ -175,7 +182,7 @@ static void check_gradients(const struct sizes *size, bool relu, double dropout)
     for (unsigned pass = 0; pass < 2; pass++) { /* the second must not add to the first */
         vgg_dense_forward(layer, teams[2], fixture.x, some_key);
         memcpy(grad, fixture.grad, outputs * sizeof *grad);
-        vgg_dense_backward(layer, teams[2], fixture.x, grad, x_grad);
+        vgg_dense_backward(layer, teams[2], fixture.x, grad, x_grad, NULL);
     }
     for (size_t i = 0; i < outputs; i++)
         slopes[i] = !relu ? 1 : layer->y[i] > 0 ? 1 / (1 - dropout) : 0;
@@ -214,11 +221,11 @@ static void gradients_are_sums(void **state)
         const struct sizes *size = &sizes[s];
         struct fixture fixture;
         double *weight = layer_block(size->in * size->out, sizeof *weight);
-        double *x = layer_block(size->batch * size->in, sizeof *x);
-        float *x_grad = layer_random(size->batch * size->in, 1, 9);
+        double *x = layer_block(size->rows * size->in, sizeof *x);
+        float *x_grad = layer_random(size->rows * size->in, 1, 9);
 
         fixture_init(&fixture, size, false, 0);
-        for (size_t i = 0; i < size->batch; i++)
+        for (size_t i = 0; i < size->rows; i++)
             for (size_t o = 0; o < size->out; o++)
                 for (size_t j = 0; j < size->in; j++) {
                     double gradient = (double)fixture.grad[i * size->out + o];
@@ -228,9 +235,9 @@ static void gradients_are_sums(void **state)
                         gradient * (double)fixture.layer.weight.value[o * size->in + j];
                 }
         vgg_dense_forward(&fixture.layer, teams[3], fixture.x, some_key);
-        vgg_dense_backward(&fixture.layer, teams[3], fixture.x, fixture.grad, x_grad);
+        vgg_dense_backward(&fixture.layer, teams[3], fixture.x, fixture.grad, x_grad, NULL);
         assert_close(fixture.layer.weight.gradient, weight, size->in * size->out, "weight");
-        assert_close(x_grad, x, size->batch * size->in, "x");
+        assert_close(x_grad, x, size->rows * size->in, "x");
         free(weight);
         free(x);
         free(x_grad);
@@ -239,13 +246,22 @@ static void gradients_are_sums(void **state)
 }
 
 /* All units positive, so that one that is zero was left out: true where it was kept. */
-static bool *mask(double dropout, const uint64_t key[3], size_t batch, size_t out, unsigned threads)
+static bool *mask(double dropout, const uint64_t key[3], size_t batch, size_t positions, size_t out,
+                  unsigned threads)
 {
     bool *kept = layer_block(batch * out, sizeof *kept);
     struct vgg_dense layer;
     float *x = layer_block(batch, sizeof *x);
 
-    assert_int_equal(vgg_dense_init(&layer, "fc6", batch, 1, out, true, dropout, NULL), VGG_OK);
+    assert_int_equal(vgg_dense_init(&layer, "fc6",
+                                    &(struct vgg_dense_options){.rows = batch,
+                                                                .in = 1,
+                                                                .out = out,
+                                                                .positions = positions,
+                                                                .relu = true,
+                                                                .dropout = dropout},
+                                    NULL),
+                     VGG_OK);
     for (size_t o = 0; o < out; o++)
         layer.bias.value[o] = (float)(1 + o % 3);
     vgg_dense_forward(&layer, teams[threads], x, key);
@@ -268,7 +284,7 @@ static void dropout_leaves_out_its_part(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        bool *kept = mask(parts[i], some_key, BATCH, OUT, 2);
+        bool *kept = mask(parts[i], some_key, BATCH, 1, OUT, 2);
         double deviation = sqrt(parts[i] * (1 - parts[i]) / (BATCH * OUT)), dropped = 0;
 
         for (size_t j = 0; j < BATCH * OUT; j++)
@@ -281,7 +297,7 @@ static void dropout_leaves_out_its_part(void **state)
 /* How many units two masks of 4 examples by 500 units treat alike. */
 static size_t alike(const uint64_t a[3], const uint64_t b[3])
 {
-    bool *first = mask(0.5, a, 4, 500, 1), *second = mask(0.5, b, 4, 500, 3);
+    bool *first = mask(0.5, a, 4, 1, 500, 1), *second = mask(0.5, b, 4, 1, 500, 3);
     size_t same = 0;
 
     for (size_t i = 0; i < 2000; i++)
@@ -293,7 +309,7 @@ static size_t alike(const uint64_t a[3], const uint64_t b[3])
 
 static void the_key_decides_who_is_dropped(void **state)
 {
-    bool *kept = mask(0.5, some_key, 2, 1000, 1);
+    bool *kept = mask(0.5, some_key, 4, 2, 1000, 1);
     size_t same = 0;
 
     (void)state;
@@ -307,9 +323,72 @@ static void the_key_decides_who_is_dropped(void **state)
         assert_true(n > 850 && n < 1150);
     }
     for (size_t i = 0; i < 1000; i++) /* and every example has its own */
-        same += kept[i] == kept[1000 + i];
+        same += kept[i] == kept[2000 + i];
     assert_true(same > 400 && same < 600);
+    assert_memory_equal(kept, kept + 1000, 1000 * sizeof *kept); /* in all of its positions */
+    assert_memory_equal(kept + 2000, kept + 3000, 1000 * sizeof *kept);
     free(kept);
+}
+
+/* Without a key it is inference: ReLU alone. */
+static void nothing_is_dropped_in_inference(void **state)
+{
+    struct fixture fixture;
+    double *expected;
+
+    (void)state;
+    fixture_init(&fixture, &sizes[3], true, 0.5);
+    expected = affine(&fixture);
+    oracle_relu(expected, sizes[3].rows * sizes[3].out);
+    vgg_dense_forward(&fixture.layer, teams[2], fixture.x, NULL);
+    assert_close(fixture.layer.y, expected, sizes[3].rows * sizes[3].out, "y");
+    fixture_fini(&fixture);
+    free(expected);
+}
+
+/* A layer that descends piece by piece has the bits of one whose gradient is there as a whole. */
+static void fused_descent_has_the_same_bits(void **state)
+{
+    const struct vgg_descent descent = {0.1, 0.9, 0.01};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        struct vgg_dense_options options = {
+            .rows = sizes[i].rows, .in = sizes[i].in, .out = sizes[i].out, .relu = true};
+        struct fixture whole, fused;
+        float *tiles =
+            layer_block(3, vgg_dense_tile_floats(options.in, options.out) * sizeof *tiles);
+
+        fixture_init_as(&whole, &options);
+        options.fused = true;
+        fixture_init_as(&fused, &options);
+        assert_null(fused.layer.weight.gradient);
+        fused.layer.tiles = tiles;
+        for (unsigned step = 0; step < 2; step++) {
+            struct fixture *both[] = {&whole, &fused};
+
+            for (size_t j = 0; j < 2; j++) {
+                struct vgg_dense *layer = &both[j]->layer;
+                float *grad = layer_random(layer->rows * layer->out, 1, step);
+
+                vgg_dense_forward(layer, teams[3], both[j]->x, some_key);
+                vgg_dense_backward(layer, teams[3], both[j]->x, grad, NULL,
+                                   j == 0 ? NULL : &descent);
+                free(grad);
+            }
+            vgg_parameter_descend(&whole.layer.weight, teams[2], &descent);
+            vgg_parameter_descend(&whole.layer.bias, teams[2], &descent);
+        }
+        assert_memory_equal(whole.layer.weight.value, fused.layer.weight.value,
+                            options.in * options.out * sizeof(float));
+        assert_memory_equal(whole.layer.weight.velocity, fused.layer.weight.velocity,
+                            options.in * options.out * sizeof(float));
+        assert_memory_equal(whole.layer.bias.value, fused.layer.bias.value,
+                            options.out * sizeof(float));
+        fixture_fini(&whole);
+        fixture_fini(&fused);
+        free(tiles);
+    }
 }
 
 static void threads_do_not_change_a_bit(void **state)
@@ -324,15 +403,16 @@ static void threads_do_not_change_a_bit(void **state)
             struct vgg_dense *layer = &fixtures[i].layer, *alone = &fixtures[0].layer;
 
             fixture_init(&fixtures[i], size, true, 0.5);
-            x_grads[i] = layer_random(size->batch * size->in, 1, i);
+            x_grads[i] = layer_random(size->rows * size->in, 1, i);
             vgg_dense_forward(layer, teams[i + 1], fixtures[i].x, some_key);
-            vgg_dense_backward(layer, teams[i + 1], fixtures[i].x, fixtures[i].grad, x_grads[i]);
-            assert_memory_equal(layer->y, alone->y, size->batch * size->out * sizeof(float));
+            vgg_dense_backward(layer, teams[i + 1], fixtures[i].x, fixtures[i].grad, x_grads[i],
+                               NULL);
+            assert_memory_equal(layer->y, alone->y, size->rows * size->out * sizeof(float));
             assert_memory_equal(layer->weight.gradient, alone->weight.gradient,
                                 size->in * size->out * sizeof(float));
             assert_memory_equal(layer->bias.gradient, alone->bias.gradient,
                                 size->out * sizeof(float));
-            assert_memory_equal(x_grads[i], x_grads[0], size->batch * size->in * sizeof(float));
+            assert_memory_equal(x_grads[i], x_grads[0], size->rows * size->in * sizeof(float));
         }
         for (unsigned i = 0; i < THREADS_MAX; i++) {
             fixture_fini(&fixtures[i]);
@@ -354,7 +434,8 @@ static void without_memory(void **state)
         enum vgg_status status;
 
         fault_arm(n);
-        status = vgg_dense_init(&layer, "fc6", 3, 10, 20, true, 0.5, NULL);
+        status = vgg_dense_init(&layer, "fc6",
+                                &(struct vgg_dense_options){.rows = 3, .in = 10, .out = 20}, NULL);
         fired = fault_disarm();
         assert_int_equal(status, fired ? VGG_NO_MEMORY : VGG_OK);
         vgg_dense_fini(&layer);
@@ -372,6 +453,8 @@ int main(void)
         cmocka_unit_test(gradients_are_sums),
         cmocka_unit_test(dropout_leaves_out_its_part),
         cmocka_unit_test(the_key_decides_who_is_dropped),
+        cmocka_unit_test(nothing_is_dropped_in_inference),
+        cmocka_unit_test(fused_descent_has_the_same_bits),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(without_memory),
     };

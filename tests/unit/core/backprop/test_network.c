@@ -24,6 +24,8 @@ struct spec {
     uint32_t width, fc, classes, batch;
     bool batch_norm;
     double dropout;
+    uint32_t crop; /* of the pictures; 0: that of the network */
+    size_t frozen;
 };
 
 static enum vgg_status init(struct vgg_network *network, const struct vgg_kernels *kernels,
@@ -32,7 +34,11 @@ static enum vgg_status init(struct vgg_network *network, const struct vgg_kernel
     const struct vgg_arch *arch = vgg_arch_find(spec->arch);
     struct vgg_net_sizes sizes =
         vgg_net_sizes_regular(arch, spec->width, spec->fc, spec->classes, CROP);
-    struct vgg_network_options options = {spec->batch, spec->batch_norm, spec->dropout};
+    struct vgg_network_options options = {.batch = spec->batch,
+                                          .batch_norm = spec->batch_norm,
+                                          .dropout = spec->dropout,
+                                          .crop = spec->crop,
+                                          .frozen = spec->frozen};
 
     return vgg_network_init(network, arch, kernels, &sizes, &options, THREADS_MAX, error);
 }
@@ -60,18 +66,28 @@ static void destroy(struct vgg_network *network)
 struct pictures {
     float *crops;
     uint32_t *labels;
+    float *targets; /* a tenth of them on the other classes */
+    double *weights;
 };
 
 static struct pictures pictures_make(const struct spec *spec)
 {
     uint64_t seed = 4;
+    size_t side = spec->crop;
     struct pictures pictures = {
-        layer_random((size_t)spec->batch * 3 * CROP * CROP, 2, 3),
+        layer_random(spec->batch * 3 * side * side, 2, 3),
         layer_block(spec->batch, sizeof *pictures.labels),
+        layer_block((size_t)spec->batch * spec->classes, sizeof *pictures.targets),
+        layer_block(spec->batch, sizeof *pictures.weights),
     };
 
-    for (size_t i = 0; i < spec->batch; i++)
+    for (size_t i = 0; i < spec->batch; i++) {
         pictures.labels[i] = (uint32_t)(maker_random(&seed) * spec->classes);
+        pictures.weights[i] = 0.5 + (double)i;
+        for (uint32_t c = 0; c < spec->classes; c++)
+            pictures.targets[i * spec->classes + c] =
+                c == pictures.labels[i] ? 0.9F : 0.1F / (float)(spec->classes - 1);
+    }
     return pictures;
 }
 
@@ -79,6 +95,27 @@ static void pictures_free(struct pictures *pictures)
 {
     free(pictures->crops);
     free(pictures->labels);
+    free(pictures->targets);
+    free(pictures->weights);
+}
+
+static struct vgg_network_examples examples_of(const struct pictures *pictures, uint32_t n)
+{
+    return (struct vgg_network_examples){pictures->crops, pictures->labels, pictures->targets,
+                                         pictures->weights, n};
+}
+
+/* Forward and backward for all pictures. */
+static struct vgg_network_batch step_of(struct vgg_network *network, unsigned threads,
+                                        const struct pictures *pictures, uint64_t seed,
+                                        uint64_t step)
+{
+    struct vgg_network_examples examples = examples_of(pictures, network->batch);
+    struct vgg_network_batch batch =
+        vgg_network_forward(network, teams[threads], &examples, seed, step);
+
+    vgg_network_backward(network, teams[threads], NULL);
+    return batch;
 }
 
 /* ---------------------------------------------------------------- in double ------------------ */
@@ -159,6 +196,8 @@ static double evaluate(const struct model *model, size_t *wrong)
     const double *const *values = (const double *const *)model->values;
     size_t floats = (size_t)3 * network->crop * network->crop, classes = network->net.classes;
     double *x = layer_doubles(model->pictures->crops, network->batch * floats), loss = 0;
+    size_t positions = vgg_positions_count(&network->positions);
+    size_t across = (size_t)sqrt((double)positions);
 
     for (size_t i = 0; i < network->net.arch->convs_n; i++) {
         x = convolve(&network->convs[i], x, values);
@@ -166,26 +205,35 @@ static double evaluate(const struct model *model, size_t *wrong)
     }
     for (size_t i = 0; i < VGG_FCS; i++, values += 2) {
         const struct vgg_dense *dense = &network->dense[i];
-        double *y = layer_block(network->batch * dense->out, sizeof *y);
+        const struct vgg_conv *conv = &network->net.layers[network->net.arch->convs_n + i].conv;
+        size_t rows = i == 0 ? network->last.h : across,
+               columns = i == 0 ? network->last.w : across;
+        size_t view = dense->out * positions;
+        double *y = layer_block(network->batch * view, sizeof *y);
 
         for (size_t j = 0; j < network->batch; j++)
-            oracle_conv(x + j * dense->in, dense->in, 1, 1, values[0], values[1], dense->out, 1, 0,
-                        y + j * dense->out);
+            oracle_conv(x + j * conv->in * rows * columns, conv->in, rows, columns, values[0],
+                        values[1], dense->out, conv->kernel, 0, y + j * view);
         if (i != VGG_FCS - 1)
-            oracle_relu(y, network->batch * dense->out);
+            oracle_relu(y, network->batch * view);
         free(x);
         x = y;
     }
     *wrong = 0;
     for (size_t i = 0; i < network->batch; i++) {
-        double *scores = x + i * classes, right = scores[model->pictures->labels[i]];
+        double scores[CLASSES] = {0};
         size_t larger = 0;
 
+        for (size_t j = 0; j < classes * positions; j++)
+            scores[j / positions] += x[i * classes * positions + j] / (double)positions;
         for (size_t j = 0; j < classes; j++)
-            larger += scores[j] > right;
+            larger += scores[j] > scores[model->pictures->labels[i]];
         *wrong += larger != 0;
         oracle_softmax(scores, classes, scores);
-        loss -= log(scores[model->pictures->labels[i]]) / network->batch;
+        for (size_t j = 0; j < classes; j++)
+            loss -= model->pictures->weights[i] *
+                    (double)model->pictures->targets[i * classes + j] * log(scores[j]) /
+                    network->batch;
     }
     free(x);
     return loss;
@@ -194,10 +242,11 @@ static double evaluate(const struct model *model, size_t *wrong)
 /* ---------------------------------------------------------------- tests ---------------------- */
 
 static const struct spec nets[] = {
-    {"D", 4, FC, CLASSES, BATCH, true, 0},
-    {"C", 4, FC, CLASSES, BATCH, false, 0},
-    {"A-LRN", 4, FC, CLASSES, BATCH, false, 0},
-    {"B", 17, FC, CLASSES, 2, true, 0}, /* wider than a vector */
+    {"D", 4, FC, CLASSES, BATCH, true, 0, CROP, 0},
+    {"C", 4, FC, CLASSES, BATCH, false, 0, CROP, 0},
+    {"A-LRN", 4, FC, CLASSES, BATCH, false, 0, CROP, 0},
+    {"B", 17, FC, CLASSES, 2, true, 0, CROP, 0},     /* wider than a vector */
+    {"A", 4, FC, CLASSES, 2, false, 0, 3 * CROP, 0}, /* three by three positions */
 };
 
 /*
@@ -243,8 +292,7 @@ static void gradients_are_slopes_of_the_loss(void **state)
         struct vgg_network *network = make(kernels, &nets[i]);
         struct pictures pictures = pictures_make(&nets[i]);
         struct model model = model_make(network, &pictures);
-        struct vgg_network_batch batch =
-            vgg_network_step(network, teams[2], pictures.crops, pictures.labels, 0, 0);
+        struct vgg_network_batch batch = step_of(network, 2, &pictures, 0, 0);
         size_t wrong;
         double loss = evaluate(&model, &wrong);
 
@@ -261,7 +309,7 @@ static void gradients_are_slopes_of_the_loss(void **state)
 /* Random pictures, random labels: nothing to generalise, all of it learnt. */
 static void thirty_two_pictures_are_learnt_by_heart(void **state)
 {
-    static const struct spec spec = {"D", 4, 32, 4, 32, true, 0};
+    static const struct spec spec = {"D", 4, 32, 4, 32, true, 0, CROP, 0};
 
     enum { STEPS = 200 };
 
@@ -272,11 +320,13 @@ static void thirty_two_pictures_are_learnt_by_heart(void **state)
     unsigned step = 0;
 
     (void)state;
-    while (step < STEPS && (batch.wrong != 0 || batch.loss > 0.1 * spec.batch)) {
-        batch = vgg_network_step(network, teams[2], pictures.crops, pictures.labels, 0, step++);
+    while (step < STEPS && (batch.wrong != 0 || batch.loss > 0.5 * spec.batch)) {
+        struct vgg_network_examples examples = examples_of(&pictures, spec.batch);
+
+        examples.weights = NULL;
+        batch = vgg_network_forward(network, teams[2], &examples, 0, step++);
         assert_true(step > 1 || batch.wrong > spec.batch / 2);
-        for (size_t i = 0; i < network->parameters_n; i++)
-            vgg_parameter_descend(network->parameters[i], teams[2], &descent);
+        vgg_network_backward(network, teams[2], &descent);
     }
     print_message("%u steps, %zu wrong, loss %g\n", step, batch.wrong, batch.loss / spec.batch);
     assert_int_equal(batch.wrong, 0);
@@ -302,7 +352,7 @@ static void assert_normal(const struct vgg_parameter *parameter, double variance
 
 static void weights_begin_with_their_variance(void **state)
 {
-    static const struct spec spec = {"C", 8, 40, CLASSES, 1, true, 0.5};
+    static const struct spec spec = {"C", 8, 40, CLASSES, 1, true, 0.5, CROP, 0};
     struct vgg_network *network = layer_block(1, sizeof *network);
 
     (void)state;
@@ -332,7 +382,7 @@ static void weights_begin_with_their_variance(void **state)
 /* A seed gives its weights again, another others; and so it is with two layers of one shape. */
 static void seeds_and_layers_have_streams_of_their_own(void **state)
 {
-    static const struct spec spec = {"D", 4, FC, CLASSES, 1, false, 0};
+    static const struct spec spec = {"D", 4, FC, CLASSES, 1, false, 0, CROP, 0};
     struct vgg_network *one = make(tables[0], &spec), *other = make(tables[0], &spec);
     size_t bytes = (size_t)one->convs[5].weight.n * sizeof(float);
 
@@ -350,7 +400,7 @@ static void seeds_and_layers_have_streams_of_their_own(void **state)
 
 static void parameters_have_names(void **state)
 {
-    static const struct spec spec = {"D", 2, FC, CLASSES, 1, true, 0};
+    static const struct spec spec = {"D", 2, FC, CLASSES, 1, true, 0, CROP, 0};
     struct vgg_network *network = make(tables[0], &spec);
 
     (void)state;
@@ -367,7 +417,7 @@ static void parameters_have_names(void **state)
 
 static void lrn_and_batch_norm_exclude_each_other(void **state)
 {
-    static const struct spec spec = {"A-LRN", 2, FC, CLASSES, 1, true, 0};
+    static const struct spec spec = {"A-LRN", 2, FC, CLASSES, 1, true, 0, CROP, 0};
     struct vgg_network *network = layer_block(1, sizeof *network);
     struct vgg_error error = {0};
 
@@ -380,6 +430,18 @@ static void lrn_and_batch_norm_exclude_each_other(void **state)
 /* ---------------------------------------------------------------- from a shallower net ------- */
 
 static char path[] = "/tmp/vgg-network-XXXXXX";
+
+/* All that fits of the file at `path`. */
+static size_t copy_from_path(struct vgg_network *network)
+{
+    struct vgg_weights from;
+    size_t copied;
+
+    assert_int_equal(vgg_weights_read(path, &from, NULL), VGG_OK);
+    copied = vgg_network_copy(network, &from);
+    vgg_weights_fini(&from);
+    return copied;
+}
 
 /* A file of configuration A with random weights and biases. */
 static void write_shallow(struct maker *maker)
@@ -429,17 +491,14 @@ static void assert_conv(struct maker *maker, size_t source, const struct vgg_con
 /* A's two convolutions of a stage are the first two of D's; the third has none to begin with. */
 static void the_first_four_convolutions_and_the_fc_layers_are_copied(void **state)
 {
-    static const struct spec spec = {"D", 4, FC, CLASSES, 1, true, 0};
+    static const struct spec spec = {"D", 4, FC, CLASSES, 1, true, 0, CROP, 0};
     static const size_t sources[] = {0, 8, 1, 8, 2, 3, 8, 8, 8, 8, 8, 8, 8};
     struct vgg_network *network = make(tables[0], &spec), *as_it_was = make(tables[0], &spec);
-    struct vgg_error error = {0};
     struct maker maker;
-    size_t copied = 0;
 
     (void)state;
     write_shallow(&maker);
-    assert_int_equal(vgg_network_copy(network, path, &copied, &error), VGG_OK);
-    assert_int_equal(copied, 4 + 3);
+    assert_int_equal(copy_from_path(network), 4 + 3);
     for (size_t i = 0; i < COUNT_OF(sources); i++)
         assert_conv(&maker, sources[i], &network->convs[i], &as_it_was->convs[i]);
     for (unsigned i = 0; i < VGG_FCS; i++) {
@@ -453,42 +512,20 @@ static void the_first_four_convolutions_and_the_fc_layers_are_copied(void **stat
 
 static void layers_of_other_shapes_are_left(void **state)
 {
-    static const struct spec other_classes = {"D", 4, FC, CLASSES + 1, 1, false, 0};
-    static const struct spec nothing_alike = {"D", 5, FC + 1, CLASSES + 1, 1, false, 0};
+    static const struct spec other_classes = {"D", 4, FC, CLASSES + 1, 1, false, 0, CROP, 0};
+    static const struct spec nothing_alike = {"D", 5, FC + 1, CLASSES + 1, 1, false, 0, CROP, 0};
     struct vgg_network *network = make(tables[0], &other_classes);
     struct vgg_network *other = make(tables[0], &nothing_alike);
-    struct vgg_error error = {0};
     struct maker maker;
-    size_t copied = 0;
 
     (void)state;
     write_shallow(&maker);
-    assert_int_equal(vgg_network_copy(network, path, &copied, &error), VGG_OK);
-    assert_int_equal(copied, 4 + 2);
+    assert_int_equal(copy_from_path(network), 4 + 2);
     assert_false(is_from(&maker, "classifier", 6, "bias", &network->dense[2].bias));
-    assert_int_equal(vgg_network_copy(other, path, &copied, &error), VGG_BAD_ARGUMENT);
-    assert_int_equal(copied, 0);
-    assert_non_null(strstr(error.text, path));
+    assert_int_equal(copy_from_path(other), 0);
     maker_free(&maker);
     destroy(network);
     destroy(other);
-}
-
-static void files_that_are_no_model_give_nothing(void **state)
-{
-    struct vgg_network *network = make(tables[0], &nets[0]), *as_it_was = make(tables[0], &nets[0]);
-    size_t copied = 7;
-
-    (void)state;
-    maker_write(path, "no model", 8);
-    assert_int_equal(vgg_network_copy(network, path, &copied, NULL), VGG_BAD_MODEL);
-    assert_int_equal(copied, 0);
-    assert_int_equal(vgg_network_copy(network, "/nowhere/model", &copied, NULL), VGG_IO);
-    for (size_t i = 0; i < network->parameters_n; i++)
-        assert_memory_equal(network->parameters[i]->value, as_it_was->parameters[i]->value,
-                            network->parameters[i]->n * sizeof(float));
-    destroy(network);
-    destroy(as_it_was);
 }
 
 /* ---------------------------------------------------------------- the rest ------------------- */
@@ -500,7 +537,7 @@ static struct vgg_network *trained(const struct vgg_kernels *kernels, const stru
     struct vgg_network *network = make(kernels, spec);
 
     for (uint64_t step = 0; step < 2; step++) {
-        (void)vgg_network_step(network, teams[threads], pictures->crops, pictures->labels, 5, step);
+        (void)step_of(network, threads, pictures, 5, step);
         for (size_t i = 0; i < network->parameters_n && step == 0; i++)
             vgg_parameter_descend(network->parameters[i], teams[threads],
                                   &(struct vgg_descent){0.01, 0.9, 5e-4});
@@ -511,8 +548,8 @@ static struct vgg_network *trained(const struct vgg_kernels *kernels, const stru
 static void threads_do_not_change_a_bit(void **state)
 {
     static const struct spec specs[] = {
-        {"D", 5, 70, CLASSES, 4, true, 0.5},
-        {"A-LRN", 5, 70, CLASSES, 5, false, 0.5},
+        {"D", 5, 70, CLASSES, 4, true, 0.5, CROP, 0},
+        {"A-LRN", 5, 70, CLASSES, 5, false, 0.5, CROP, 0},
     };
 
     (void)state;
@@ -545,7 +582,7 @@ static void threads_do_not_change_a_bit(void **state)
 /* Each step draws its own units, and the seed decides which. */
 static void dropout_is_of_seed_and_step(void **state)
 {
-    static const struct spec spec = {"A", 4, 60, CLASSES, 4, false, 0.5};
+    static const struct spec spec = {"A", 4, 60, CLASSES, 4, false, 0.5, CROP, 0};
     static const uint64_t keys[][2] = {{1, 1}, {1, 1}, {1, 2}, {2, 1}};
     struct vgg_network *network = make(tables[0], &spec);
     struct pictures pictures = pictures_make(&spec);
@@ -553,14 +590,160 @@ static void dropout_is_of_seed_and_step(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(keys); i++)
-        losses[i] = vgg_network_step(network, teams[2], pictures.crops, pictures.labels, keys[i][0],
-                                     keys[i][1])
-                        .loss;
+        losses[i] = step_of(network, 2, &pictures, keys[i][0], keys[i][1]).loss;
     assert_true(losses[0] == losses[1]);
     assert_true(losses[0] != losses[2] && losses[0] != losses[3] && losses[2] != losses[3]);
     pictures_free(&pictures);
     destroy(network);
 }
+
+/* ---------------------------------------------------------------- a part of it --------------- */
+
+/* Give `part`, which begins after some convolutions, what `whole` has there. */
+static void take_parameters(struct vgg_network *part, const struct vgg_network *whole)
+{
+    size_t first = whole->parameters_n - part->parameters_n;
+
+    for (size_t i = 0; i < part->parameters_n; i++) {
+        const struct vgg_parameter *from = whole->parameters[first + i];
+
+        assert_string_equal(part->parameters[i]->name, from->name);
+        memcpy(part->parameters[i]->value, from->value, from->n * sizeof *from->value);
+    }
+}
+
+/* The map of the last frozen layer, [n][c][h][w]. */
+static float *frozen_maps(const struct vgg_network *whole, struct vgg_shape shape, size_t frozen)
+{
+    float *maps = layer_block((size_t)shape.n * shape.c * shape.h * shape.w, sizeof *maps);
+
+    map_read(whole->net.kernels, shape, whole->convs[frozen - 1].result, maps);
+    return maps;
+}
+
+static void assert_same_gradients(const struct vgg_network *part, const struct vgg_network *whole)
+{
+    size_t first = whole->parameters_n - part->parameters_n;
+
+    for (size_t i = 0; i < part->parameters_n; i++)
+        assert_memory_equal(part->parameters[i]->gradient, whole->parameters[first + i]->gradient,
+                            part->parameters[i]->n * sizeof(float));
+}
+
+/* On the maps of what is frozen, the rest of a network gives the bits of the whole. */
+static void a_network_after_frozen_layers_is_the_rest_of_the_whole(void **state)
+{
+    static const struct spec specs[] = {
+        {"D", 5, FC, CLASSES, 3, true, 0.5, CROP, 0},
+        {"A", 4, FC, CLASSES, 2, false, 0.5, 2 * CROP, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(specs) * tables_n; i++) {
+        struct spec spec = specs[i / tables_n];
+        struct vgg_network *whole = make(tables[i % tables_n], &spec);
+        struct pictures pictures = pictures_make(&spec), maps = pictures;
+        struct vgg_network_batch batch = step_of(whole, 2, &pictures, 1, 2);
+        const size_t ends[] = {2, whole->net.arch->convs_n - 1, whole->net.arch->convs_n};
+
+        for (size_t j = 0; j < COUNT_OF(ends); j++) {
+            struct vgg_network_batch again;
+            struct vgg_network *part;
+
+            spec.frozen = ends[j];
+            part = make(tables[i % tables_n], &spec);
+            maps.crops = frozen_maps(whole, part->in, spec.frozen);
+            take_parameters(part, whole);
+            again = step_of(part, 3, &maps, 1, 2);
+            assert_true(again.loss == batch.loss && again.wrong == batch.wrong);
+            assert_same_gradients(part, whole);
+            free(maps.crops);
+            destroy(part);
+        }
+        pictures_free(&pictures);
+        destroy(whole);
+    }
+}
+
+/*
+ * A short batch is that of a network made for it, and the next may be long again. (Batch-norm takes
+ * its sums about the running means, so that its bits depend on the batches before.)
+ */
+static void short_batches(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * tables_n; i++) {
+        const struct spec few = {"D", 5, FC, CLASSES, 2, i % 2 != 0, 0.5, 2 * CROP, 0};
+        const struct spec many = {"D", 5, FC, CLASSES, 5, i % 2 != 0, 0.5, 2 * CROP, 0};
+        const struct vgg_kernels *kernels = tables[i / 2];
+        struct vgg_network *small = make(kernels, &few), *large = make(kernels, &many);
+        struct vgg_network *fresh = make(kernels, &many);
+        struct pictures pictures = pictures_make(&many);
+        struct vgg_network_examples examples = examples_of(&pictures, few.batch);
+        struct vgg_network_batch batch = step_of(small, 2, &pictures, 3, 4);
+
+        assert_true(vgg_network_forward(large, teams[3], &examples, 3, 4).loss == batch.loss);
+        vgg_network_backward(large, teams[3], NULL);
+        assert_same_gradients(large, small);
+        batch = step_of(large, 2, &pictures, 3, 5);
+        if (!many.batch_norm) {
+            assert_true(batch.loss == step_of(fresh, 2, &pictures, 3, 5).loss);
+            assert_same_gradients(large, fresh);
+        }
+        pictures_free(&pictures);
+        destroy(small);
+        destroy(large);
+        destroy(fresh);
+    }
+}
+
+/* A step that descends at once has the bits of one that does it afterwards. */
+static void descent_within_the_step(void **state)
+{
+    static const struct spec spec = {"A", 4, 140, CLASSES, 3, true, 0.5, CROP, 0};
+    const struct vgg_descent descent = {0.01, 0.9, 5e-4};
+    struct vgg_network *after = make(tables[0], &spec), *within = make(tables[0], &spec);
+    struct pictures pictures = pictures_make(&spec);
+    struct vgg_network_examples examples = examples_of(&pictures, spec.batch);
+
+    (void)state;
+    for (uint64_t step = 0; step < 3; step++) {
+        (void)step_of(after, 2, &pictures, 5, step);
+        for (size_t i = 0; i < after->parameters_n; i++)
+            vgg_parameter_descend(after->parameters[i], teams[2], &descent);
+        (void)vgg_network_forward(within, teams[3], &examples, 5, step);
+        vgg_network_backward(within, teams[3], &descent);
+    }
+    for (size_t i = 0; i < after->parameters_n; i++)
+        assert_memory_equal(after->parameters[i]->value, within->parameters[i]->value,
+                            after->parameters[i]->n * sizeof(float));
+    pictures_free(&pictures);
+    destroy(after);
+    destroy(within);
+}
+
+/* In inference nothing is dropped, and batch-norm goes by what it has seen, not by the batch. */
+static void scores_of_inference(void **state)
+{
+    static const struct spec spec = {"D", 5, FC, CLASSES, 4, true, 0.5, 2 * CROP, 0};
+    struct vgg_network *network = make(tables[0], &spec);
+    struct pictures pictures = pictures_make(&spec);
+    size_t picture = (size_t)3 * network->crop * network->crop;
+    float together[4 * CLASSES], alone[CLASSES];
+
+    (void)state;
+    for (uint64_t step = 0; step < 5; step++)
+        (void)step_of(network, 2, &pictures, 1, step);
+    vgg_network_evaluate(network, teams[2], pictures.crops, 4, together, NULL);
+    for (size_t i = 0; i < 4; i++) {
+        vgg_network_evaluate(network, teams[2], pictures.crops + i * picture, 1, alone, NULL);
+        assert_memory_equal(alone, together + i * CLASSES, sizeof alone);
+    }
+    pictures_free(&pictures);
+    destroy(network);
+}
+
+/* ---------------------------------------------------------------- files ---------------------- */
 
 /* Tensors of the file, in pieces: folded convolutions (test_convolution.c), dense as they are. */
 static void tensors_are_filled_in_pieces(void **state)
@@ -597,8 +780,8 @@ static void tensors_are_filled_in_pieces(void **state)
 
 static void without_memory(void **state)
 {
-    static const struct spec specs[] = {{"D", 1, 3, 2, 1, true, 0},
-                                        {"A-LRN", 1, 3, 2, 2, false, 0}};
+    static const struct spec specs[] = {{"D", 1, 3, 2, 1, true, 0, CROP, 0},
+                                        {"A-LRN", 1, 3, 2, 2, false, 0, CROP, 0}};
 
     (void)state;
     if (!fault_available())
@@ -648,9 +831,12 @@ int main(void)
         cmocka_unit_test(lrn_and_batch_norm_exclude_each_other),
         cmocka_unit_test(the_first_four_convolutions_and_the_fc_layers_are_copied),
         cmocka_unit_test(layers_of_other_shapes_are_left),
-        cmocka_unit_test(files_that_are_no_model_give_nothing),
         cmocka_unit_test(threads_do_not_change_a_bit),
         cmocka_unit_test(dropout_is_of_seed_and_step),
+        cmocka_unit_test(a_network_after_frozen_layers_is_the_rest_of_the_whole),
+        cmocka_unit_test(short_batches),
+        cmocka_unit_test(descent_within_the_step),
+        cmocka_unit_test(scores_of_inference),
         cmocka_unit_test(tensors_are_filled_in_pieces),
         cmocka_unit_test(without_memory),
     };

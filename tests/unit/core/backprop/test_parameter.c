@@ -15,7 +15,10 @@ static void make(struct vgg_parameter *parameter, uint64_t n, bool decays)
 {
     uint64_t seed = n;
 
-    assert_int_equal(vgg_parameter_init(parameter, "conv1_1", "weight", n, decays, NULL), VGG_OK);
+    assert_int_equal(vgg_parameter_init(parameter, "conv1_1", "weight",
+                                        &(struct vgg_parameter_options){.n = n, .decays = decays},
+                                        NULL),
+                     VGG_OK);
     for (size_t i = 0; i < n; i++) {
         parameter->value[i] = (float)(2 * maker_random(&seed) - 1);
         parameter->velocity[i] = (float)(0.2 * maker_random(&seed) - 0.1);
@@ -28,7 +31,8 @@ static void begins_as_zeros(void **state)
     struct vgg_parameter parameter;
 
     (void)state;
-    assert_int_equal(vgg_parameter_init(&parameter, "conv3_1", "gamma", 70001, false, NULL),
+    assert_int_equal(vgg_parameter_init(&parameter, "conv3_1", "gamma",
+                                        &(struct vgg_parameter_options){.n = 70001}, NULL),
                      VGG_OK);
     assert_string_equal(parameter.name, "conv3_1.gamma");
     assert_false(parameter.decays);
@@ -132,7 +136,8 @@ static void without_memory(void **state)
         enum vgg_status status;
 
         fault_arm(n);
-        status = vgg_parameter_init(&parameter, "fc6", "bias", 100, false, NULL);
+        status = vgg_parameter_init(&parameter, "fc6", "bias",
+                                    &(struct vgg_parameter_options){.n = 100}, NULL);
         fired = fault_disarm();
         assert_int_equal(status, fired ? VGG_NO_MEMORY : VGG_OK);
         vgg_parameter_fini(&parameter);
@@ -147,8 +152,11 @@ static void more_than_there_is(void **state)
     struct vgg_error error = {0};
 
     (void)state;
-    assert_int_equal(vgg_parameter_init(&parameter, "fc6", "weight", UINT64_MAX / 2, true, &error),
-                     VGG_NO_MEMORY);
+    assert_int_equal(
+        vgg_parameter_init(&parameter, "fc6", "weight",
+                           &(struct vgg_parameter_options){.n = UINT64_MAX / 2, .decays = true},
+                           &error),
+        VGG_NO_MEMORY);
     assert_non_null(strstr(error.text, "fc6.weight"));
     vgg_parameter_fini(&parameter);
 }

@@ -375,7 +375,7 @@ static struct vgg_model *load_blocks(const struct maker *maker, unsigned blocks)
 
     source.bytes = bytes;
     source.size = size;
-    if (vgg_model_load_source(&source, "made", blocks, NULL, &cut, &error) != VGG_OK)
+    if (vgg_model_load_source(&source, "made", NULL, blocks, NULL, &cut, &error) != VGG_OK)
         fail_msg("%s", error.text);
     free(bytes);
     return cut;
@@ -406,16 +406,16 @@ static void check_map(struct maker *maker, const float *values, size_t floats, s
 
 static void check_maps(struct maker *maker, const struct vgg_frozen *frozen, unsigned blocks)
 {
-    float *values = malloc(8 * frozen->floats * sizeof *values);
+    float *values = malloc(frozen->floats * sizeof *values);
 
     assert_int_equal(frozen->views, 8);
-    for (size_t i = 0; i < PICTURES; i += 3) {
-        assert_int_equal(vgg_frozen_read(frozen, i, 0, values, NULL), VGG_OK);
-        for (uint32_t view = 0; view < 8; view++)
-            check_map(maker, values + view * frozen->floats, frozen->floats, i, view, blocks);
-    }
+    for (size_t i = 0; i < PICTURES; i += 3)
+        for (uint32_t view = 0; view < 8; view++) {
+            assert_int_equal(vgg_frozen_view(frozen, i, view, values, NULL), VGG_OK);
+            check_map(maker, values, frozen->floats, i, view, blocks);
+        }
     damage_everything();
-    assert_int_equal(vgg_frozen_read(frozen, 0, 0, values, NULL), VGG_IO);
+    assert_int_equal(vgg_frozen_view(frozen, 0, 0, values, NULL), VGG_IO);
     free(values);
 }
 
@@ -442,6 +442,46 @@ static void maps_are_the_oracles(void **state)
     maker_free(&maker);
 }
 
+/* In half precision, from the cache as from the engine. */
+static void maps_in_half_precision(void **state)
+{
+    const struct vgg_frozen_part parts[] = {{.scale = 70, .crop = 64, .grid = 1},
+                                            {.scale = 80, .crop = 64, .grid = 2}};
+    struct vgg_frozen_options options = usual(cache);
+    struct vgg_frozen whole, halves[2];
+    struct maker maker;
+    float *values;
+
+    (void)state;
+    options.parts = parts;
+    options.parts_n = COUNT_OF(parts);
+    maker_make(&maker, &(struct maker_spec){.arch = "B", .side = 2});
+    options.model = load_blocks(&maker, 3);
+    options.half = true;
+    run(&halves[0], &options);
+    run(&halves[1], &options);
+    assert_int_equal(halves[1].cached, halves[1].pictures_n * halves[1].views);
+    options.half = false;
+    run(&whole, &options);
+    values = malloc(whole.floats * sizeof *values);
+    for (size_t i = 0; i < 2 * PICTURES * whole.views; i++) {
+        size_t picture = i / 2 / whole.views, view = i / 2 % whole.views;
+        const float *exact = whole.values + (picture * whole.views + view) * whole.floats;
+
+        assert_null(halves[i % 2].values);
+        assert_int_equal(vgg_frozen_view(&halves[i % 2], picture, view, values, NULL), VGG_OK);
+        for (size_t j = 0; j < whole.floats; j++)
+            assert_true(fabs((double)values[j] - (double)exact[j]) <=
+                        0x1p-11 * fabs((double)exact[j]) + 0x1p-25);
+    }
+    free(values);
+    vgg_frozen_fini(&whole);
+    vgg_frozen_fini(&halves[0]);
+    vgg_frozen_fini(&halves[1]);
+    vgg_model_release(options.model);
+    maker_free(&maker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_picture_that_has_changed, start, stop),
         cmocka_unit_test_setup_teardown(out_of_memory, start, stop),
         cmocka_unit_test_setup_teardown(maps_are_the_oracles, start, stop),
+        cmocka_unit_test_setup_teardown(maps_in_half_precision, start, stop),
     };
 
     return cmocka_run_group_tests(tests, engine_start, engine_stop);

@@ -24,7 +24,7 @@ static uint64_t allocated(void)
 static uint64_t taken(const struct vgg_arch *arch, const struct vgg_kernels *kernels,
                       const struct vgg_net_sizes *sizes, uint32_t batch)
 {
-    const struct vgg_network_options options = {.batch = batch, .dropout = 0.5};
+    const struct vgg_network_options options = {.batch = batch, .dropout = 0.5, .fused = true};
     struct vgg_network network;
     uint64_t before = allocated(), bytes;
 
@@ -42,6 +42,8 @@ static void test_networks(void **state)
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
     size_t n = vgg_kernels_runnable(tables);
 
+    const struct vgg_network_options of_four = {.batch = 4}, of_twenty = {.batch = 20};
+
     (void)state;
     if (!fault_available()) /* a sanitizer's allocator tells no sizes */
         skip();
@@ -51,8 +53,8 @@ static void test_networks(void **state)
         for (size_t i = 0; i < COUNT_OF(archs); i++) {
             const struct vgg_arch *arch = vgg_arch_find(archs[i]);
             const struct vgg_net_sizes sizes = vgg_net_sizes_regular(arch, 16, 64, CLASSES, 64);
-            uint64_t few = vgg_train_predict(arch, tables[t], &sizes, 4, THREADS);
-            uint64_t many = vgg_train_predict(arch, tables[t], &sizes, 20, THREADS);
+            uint64_t few = vgg_train_predict(arch, tables[t], &sizes, &of_four, THREADS);
+            uint64_t many = vgg_train_predict(arch, tables[t], &sizes, &of_twenty, THREADS);
             uint64_t more = taken(arch, tables[t], &sizes, 20);
             uint64_t less = taken(arch, tables[t], &sizes, 4);
 

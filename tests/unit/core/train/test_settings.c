@@ -13,7 +13,7 @@ static struct vgg_train_options complete(struct vgg_train_options given)
     struct vgg_train_options settings;
     struct vgg_error error = {0};
 
-    if (vgg_settings_complete(&given, &settings, &error) != VGG_OK)
+    if (vgg_settings_complete(&given, NULL, &settings, &error) != VGG_OK)
         fail_msg("refused: %s", error.text);
     return settings;
 }
@@ -157,7 +157,7 @@ static void refusals_say_what_is_wrong(void **state)
         struct vgg_train_options settings;
         struct vgg_error error = {0};
 
-        assert_int_equal(vgg_settings_complete(&refusals[i].options, &settings, &error),
+        assert_int_equal(vgg_settings_complete(&refusals[i].options, NULL, &settings, &error),
                          VGG_BAD_ARGUMENT);
         assert_int_equal(error.status, VGG_BAD_ARGUMENT);
         if (strstr(error.text, refusals[i].text) == NULL)
@@ -181,7 +181,8 @@ static void sizes_of_the_network(void **state)
 {
     struct vgg_train_options settings =
         complete((struct vgg_train_options){.width = 6, .fc = 50, .crop = 96});
-    struct vgg_net_sizes sizes = vgg_settings_sizes(&settings, vgg_arch_find("D"), 7);
+    const struct vgg_base none = {0};
+    struct vgg_net_sizes sizes = vgg_settings_sizes(&settings, &none, 7);
 
     (void)state;
     assert_true(sizes.convs[0] == 6 && sizes.convs[2] == 12 && sizes.convs[12] == 48);
@@ -196,7 +197,7 @@ static void the_text_names_every_setting(void **state)
     char text[VGG_SETTINGS_TEXT_BYTES];
 
     (void)state;
-    vgg_settings_format(&settings, 6, text);
+    vgg_settings_format(&settings, NULL, NULL, 6, text);
     assert_string_equal(text,
                         "arch=D width=16 fc=4096 classes=6 crop=224 batch-norm=on init=gaussian "
                         "dropout=0.5 scale-min=256 scale-max=512 validation-scale=384 mirror=off "
@@ -204,7 +205,7 @@ static void the_text_names_every_setting(void **state)
                         "seed=5");
     settings.init = VGG_TRAIN_GLOROT;
     settings.init_from = "some/model";
-    vgg_settings_format(&settings, 6, text);
+    vgg_settings_format(&settings, NULL, NULL, 6, text);
     assert_non_null(strstr(text, " init=glorot+model "));
 }
 
@@ -233,7 +234,7 @@ static void the_text_has_room(void **state)
     char text[VGG_SETTINGS_TEXT_BYTES];
 
     (void)state;
-    vgg_settings_format(&settings, most, text);
+    vgg_settings_format(&settings, NULL, NULL, most, text);
     assert_non_null(strstr(text, " seed=18446744073709551615"));
 }
 
@@ -245,8 +246,8 @@ static void assert_difference(const struct vgg_train_options *saved,
     char a[VGG_SETTINGS_TEXT_BYTES], b[VGG_SETTINGS_TEXT_BYTES];
     struct vgg_error error = {0};
 
-    vgg_settings_format(saved, 6, a);
-    vgg_settings_format(wanted, classes, b);
+    vgg_settings_format(saved, NULL, NULL, 6, a);
+    vgg_settings_format(wanted, NULL, NULL, classes, b);
     assert_int_equal(vgg_settings_compare(a, b, &error), VGG_BAD_ARGUMENT);
     assert_string_equal(error.text, expected);
 }
@@ -258,7 +259,7 @@ static void the_first_difference_is_told(void **state)
     char text[VGG_SETTINGS_TEXT_BYTES];
 
     (void)state;
-    vgg_settings_format(&saved, 6, text);
+    vgg_settings_format(&saved, NULL, NULL, 6, text);
     assert_int_equal(vgg_settings_compare(text, text, NULL), VGG_OK);
     assert_difference(&saved, &saved, 7, "the checkpoint has classes=6, and the options classes=7");
     other.width = 6;

@@ -1,8 +1,9 @@
 /* The error of a network in training on whole pictures, by the engine that will serve it. */
-#ifndef VGG_CORE_TRAIN_VALIDATE_H
-#define VGG_CORE_TRAIN_VALIDATE_H
+#ifndef VGG_CORE_FEED_VALIDATE_H
+#define VGG_CORE_FEED_VALIDATE_H
 
-#include "data/dataset.h"
+#include "backprop/network.h"
+#include "feed/maps.h"
 
 struct vgg_validation {
     double loss;  /* mean of -log of the right class's posterior */
@@ -16,5 +17,13 @@ struct vgg_validation {
 enum vgg_status vgg_validate(struct vgg_engine *engine, struct vgg_model *model,
                              const struct vgg_dataset *dataset, uint32_t scale,
                              struct vgg_validation *validation, struct vgg_error *error);
+
+/*
+ * The same of a network on maps: the posterior of a picture is the mean of those of all its views.
+ * Errors: NO_MEMORY, BAD_MODEL, IO.
+ */
+enum vgg_status vgg_validate_maps(struct vgg_network *network, struct vgg_team *team,
+                                  const struct vgg_maps *maps, struct vgg_validation *validation,
+                                  struct vgg_error *error);
 
 #endif

@@ -1,0 +1,152 @@
+/* Batches of examples. */
+#include "feed/examples.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/mem.h"
+
+#define TAUGHT 0.7 /* part of a target that is the teacher's */
+
+/* ---------------------------------------------------------------- room ----------------------- */
+
+/* The rarer a class, the more each of its pictures weighs: all classes alike, the mean is 1. */
+static enum vgg_status weigh_classes(struct vgg_examples *examples, struct vgg_error *error)
+{
+    const struct vgg_dataset *dataset = examples->dataset;
+
+    examples->class_weights = vgg_calloc(dataset->classes_n, sizeof *examples->class_weights);
+    examples->weights = vgg_alloc(examples->batch, sizeof *examples->weights);
+    if (examples->class_weights == NULL || examples->weights == NULL)
+        return vgg_fail_memory(error);
+    for (size_t i = 0; i < dataset->examples_n; i++)
+        examples->class_weights[dataset->examples[i].label]++;
+    for (size_t i = 0; i < dataset->classes_n; i++)
+        examples->class_weights[i] =
+            (double)dataset->examples_n / ((double)dataset->classes_n * examples->class_weights[i]);
+    return VGG_OK;
+}
+
+enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vgg_dataset *dataset,
+                                  const struct vgg_network *network,
+                                  const struct vgg_train_options *settings, struct vgg_error *error)
+{
+    size_t n = dataset->examples_n;
+
+    *examples = (struct vgg_examples){
+        .dataset = dataset,
+        .sampling = {.seed = settings->seed,
+                     .crop = settings->crop,
+                     .scale_min = settings->scale_min,
+                     .scale_max = settings->scale_max,
+                     .mirror = !settings->no_mirror,
+                     .colour = settings->colour},
+        .steps = (uint32_t)((n + settings->batch - 1) / settings->batch),
+        .floats = (size_t)network->in.c * network->in.h * network->in.w,
+        .crops = network->frozen == 0,
+        .smoothing = settings->smoothing,
+    };
+    examples->batch = (uint32_t)((n + examples->steps - 1) / examples->steps);
+    examples->order = vgg_alloc(n, sizeof *examples->order);
+    examples->labels = vgg_alloc(examples->batch, sizeof *examples->labels);
+    examples->targets = vgg_alloc(examples->batch, dataset->classes_n * sizeof *examples->targets);
+    examples->inputs =
+        vgg_calloc_aligned(examples->batch, examples->floats * sizeof *examples->inputs);
+    if (examples->order == NULL || examples->labels == NULL || examples->targets == NULL ||
+        examples->inputs == NULL)
+        return vgg_fail_memory(error);
+    return settings->balance ? weigh_classes(examples, error) : VGG_OK;
+}
+
+void vgg_examples_fini(struct vgg_examples *examples)
+{
+    free(examples->order);
+    free(examples->inputs);
+    free(examples->labels);
+    free(examples->targets);
+    free(examples->weights);
+    free(examples->class_weights);
+    *examples = (struct vgg_examples){.steps = 0};
+}
+
+/* ---------------------------------------------------------------- batches -------------------- */
+
+void vgg_examples_shuffle(struct vgg_examples *examples, uint32_t epoch)
+{
+    vgg_sample_order(examples->sampling.seed, epoch, examples->order,
+                     examples->dataset->examples_n);
+}
+
+size_t vgg_examples_before(const struct vgg_examples *examples, uint32_t steps)
+{
+    return (size_t)((uint64_t)examples->dataset->examples_n * steps / examples->steps);
+}
+
+struct draw_loop {
+    struct vgg_examples *examples;
+    const uint32_t *order; /* of this batch */
+    uint32_t epoch;
+    struct vgg_error *errors; /* [batch] */
+};
+
+/* The label, smoothed, and what a teacher says of the picture. */
+static void set_target(struct vgg_examples *examples, size_t item, uint32_t example)
+{
+    size_t classes = examples->dataset->classes_n;
+    uint32_t label = examples->dataset->examples[example].label;
+    float *target = examples->targets + item * classes;
+    double spread = examples->smoothing / (double)classes;
+
+    for (size_t i = 0; i < classes; i++)
+        target[i] = (float)spread;
+    target[label] = (float)(1 - examples->smoothing + spread);
+    for (size_t i = 0; i < classes && examples->taught != NULL; i++)
+        target[i] = (float)(1 - TAUGHT) * target[i] +
+                    (float)TAUGHT * examples->taught[example * classes + i];
+}
+
+/* Item: one example of the batch. */
+static void draw_item(void *context, size_t item, unsigned thread)
+{
+    const struct draw_loop *loop = context;
+    struct vgg_examples *examples = loop->examples;
+    uint32_t example = loop->order[item];
+    uint32_t label = examples->dataset->examples[example].label;
+    float *inputs = examples->inputs + item * examples->floats;
+
+    (void)thread;
+    examples->labels[item] = label;
+    set_target(examples, item, example);
+    if (examples->weights != NULL)
+        examples->weights[item] = examples->class_weights[label];
+    if (examples->maps != NULL)
+        vgg_maps_draw(examples->maps, example, loop->epoch, inputs, &loop->errors[item]);
+    else if (examples->crops)
+        vgg_sample(examples->dataset, &examples->sampling, example, loop->epoch, inputs,
+                   &loop->errors[item]);
+}
+
+enum vgg_status vgg_examples_draw(struct vgg_examples *examples, struct vgg_team *team,
+                                  uint32_t epoch, uint32_t step, struct vgg_network_examples *batch,
+                                  struct vgg_error *error)
+{
+    size_t first = vgg_examples_before(examples, step);
+    size_t n = vgg_examples_before(examples, step + 1) - first;
+    struct draw_loop loop = {examples, examples->order + first, epoch,
+                             vgg_calloc(n, sizeof *loop.errors)};
+    enum vgg_status status = VGG_OK;
+
+    if (loop.errors == NULL)
+        return vgg_fail_memory(error);
+    vgg_team_run(team, draw_item, &loop, n);
+    for (size_t i = 0; i < n && status == VGG_OK; i++)
+        if (loop.errors[i].status != VGG_OK)
+            status = vgg_fail(error, loop.errors[i].status, "%s", loop.errors[i].text);
+    free(loop.errors);
+    *batch = (struct vgg_network_examples){.inputs = examples->inputs,
+                                           .labels = examples->labels,
+                                           .targets = examples->targets,
+                                           .weights = examples->weights,
+                                           .n = (uint32_t)n};
+    return status;
+}
