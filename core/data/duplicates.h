@@ -23,19 +23,4 @@ enum vgg_status vgg_duplicates_find(const struct vgg_dataset *const *sets, size_
                                     struct vgg_team *team, size_t *group, bool *copy,
                                     struct vgg_error *error);
 
-/* What there is to tell of them. */
-struct vgg_duplicates {
-    size_t copies;     /* pictures that are an earlier one once more */
-    size_t groups;     /* of two pictures or more */
-    size_t pictures;   /* in these groups */
-    size_t largest;    /* pictures of the largest one; 1 where there is none, 0 without pictures */
-    size_t mislabeled; /* groups whose pictures are not all of one class: a label may be wrong */
-    size_t leaks;      /* groups with pictures in two sets */
-};
-
-/* Errors: NO_MEMORY. */
-enum vgg_status vgg_duplicates_count(const struct vgg_dataset *const *sets, size_t sets_n,
-                                     const size_t *group, const bool *copy,
-                                     struct vgg_duplicates *duplicates, struct vgg_error *error);
-
 #endif

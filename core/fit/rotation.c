@@ -37,12 +37,18 @@ bool vgg_rotation_reduces(size_t rows, size_t dims)
     return rows <= dims / 2;
 }
 
+/* In whole panels. */
+static size_t round_up(size_t rows)
+{
+    return (rows + PANEL - 1) / PANEL * PANEL;
+}
+
 uint64_t vgg_rotation_bytes(size_t rows, size_t dims, uint64_t *held)
 {
-    uint64_t n = rows, vectors = 3 * dims * sizeof(double);
+    uint64_t n = round_up(rows), vectors = 3 * dims * sizeof(double);
 
     if (!vgg_rotation_reduces(rows, dims)) {
-        *held = n * dims * sizeof(float) + vectors;
+        *held = (uint64_t)rows * dims * sizeof(float) + vectors;
         return *held;
     }
     *held = n * n * sizeof(float) + n * (n + dims) * sizeof(double) + vectors;
@@ -228,7 +234,7 @@ static enum vgg_status keep(struct vgg_rotation *rotation, const struct span *sp
 static enum vgg_status rotate_rows(struct vgg_rotation *rotation, const float *rows, size_t n,
                                    const struct vgg_fit_options *options, struct vgg_error *error)
 {
-    size_t dims = rotation->dims, whole = (n + PANEL - 1) / PANEL * PANEL;
+    size_t dims = rotation->dims, whole = round_up(n);
     double *centred = vgg_calloc(whole * dims, sizeof *centred);
     struct span span = {.rows = centred, .n = whole, .dims = dims};
     enum vgg_status status;

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/replace.h"
 #include "blas/gemm.h"
+#include "data/statistics.h"
 #include "frozen/cache.h"
 #include "train/output.h"
 #include "train/transfer_state.h"
@@ -142,25 +143,28 @@ static enum vgg_status list_pictures(struct vgg_transfer *transfer, struct vgg_e
     return VGG_OK;
 }
 
-/* A class weighs as much as any other, whatever the number of its pictures. */
+/* In each set a class weighs as much as any other, whatever the number of its pictures. */
 static enum vgg_status balance(struct vgg_transfer *transfer, struct vgg_error *error)
 {
-    size_t classes = transfer->sets.train.classes_n, n = transfer->known_n;
-    size_t *counts;
+    const struct vgg_sets *sets = &transfer->sets;
+    const struct vgg_dataset *const known[] = {&sets->train, &sets->validation};
+    size_t n = 0;
+    double *of_class;
 
     if (!transfer->settings.balance)
         return VGG_OK;
-    counts = vgg_calloc(classes, sizeof *counts);
-    transfer->weights = vgg_alloc(n, sizeof *transfer->weights);
-    if (counts == NULL || transfer->weights == NULL) {
-        free(counts);
+    of_class = vgg_alloc(sets->train.classes_n, sizeof *of_class);
+    transfer->weights = vgg_alloc(transfer->known_n, sizeof *transfer->weights);
+    if (of_class == NULL || transfer->weights == NULL) {
+        free(of_class);
         return vgg_fail_memory(error);
     }
-    for (size_t i = 0; i < n; i++)
-        counts[transfer->labels[i]]++;
-    for (size_t i = 0; i < n; i++)
-        transfer->weights[i] = (double)n / (double)(classes * counts[transfer->labels[i]]);
-    free(counts);
+    for (size_t set = 0; set < sizeof known / sizeof *known; set++) {
+        vgg_dataset_class_weights(known[set], of_class);
+        for (size_t i = 0; i < known[set]->examples_n; i++)
+            transfer->weights[n++] = of_class[known[set]->examples[i].label];
+    }
+    free(of_class);
     return VGG_OK;
 }
 

@@ -68,8 +68,10 @@ static uint64_t predict_bytes(const struct vgg_transfer *transfer,
                                     .views = 2 * options->parts_n,
                                     .dims = vgg_net_features(&transfer->base.net),
                                     .classes = (uint32_t)transfer->sets.train.classes_n};
+    const struct vgg_fit_set validation = {.pictures = transfer->sets.validation.examples_n};
     const struct vgg_fit_options fit = {.folds = transfer->sets.fold,
-                                        .folds_n = transfer->sets.folds_n};
+                                        .folds_n = transfer->sets.folds_n,
+                                        .validation = &validation};
 
     return vgg_frozen_bytes(&transfer->base.net, options, pass_pixels(transfer, options),
                             transfer->settings.threads, transfer->pictures, transfer->pictures_n) +

@@ -1,7 +1,6 @@
 /* Fitting typicality: folded features, whitened, then each picture's distance without it. */
 #include "typicality/fit.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -318,9 +317,16 @@ static enum vgg_status measure(struct fitting *fitting, struct vgg_error *error)
     }
     for (size_t i = 0; i < options->unknown_n; i++)
         finite = finite && isfinite(squares(options->unknown + i * set->features, set->features));
-    for (size_t c = 0; c < set->classes; c++)
-        assert(fitting->class_n[c] >= 2);
     return finite ? VGG_OK : vgg_fail(error, VGG_BAD_ARGUMENT, "features are not finite");
+}
+
+/* Is a picture of each class left when one is left out? */
+static bool has_pairs(const struct fitting *fitting)
+{
+    for (size_t c = 0; c < fitting->set->classes; c++)
+        if (fitting->class_n[c] < 2)
+            return false;
+    return true;
 }
 
 /* True: there can be no typicality, for a reason. */
@@ -346,15 +352,17 @@ static enum vgg_status fit(struct fitting *fitting, struct vgg_typicality_found 
                            struct vgg_error *error)
 {
     enum vgg_status status = allocate(fitting, found, error);
+    bool pairs = false;
 
     if (status == VGG_OK)
         status = measure(fitting, error);
-    if (status == VGG_OK)
+    if (status == VGG_OK && (pairs = has_pairs(fitting)))
         status = fit_transform(fitting, error);
     if (status != VGG_OK || fitting->whitening.matrix != NULL)
         return status == VGG_OK ? fit_distances(fitting, found, error) : status;
-    snprintf(found->reason, sizeof found->reason,
-             "the features of the pictures of each class are all the same");
+    snprintf(found->reason, sizeof found->reason, "%s",
+             pairs ? "the features of the pictures of each class are all the same"
+                   : "it takes two pictures of each class that features were not trained on");
     return VGG_OK;
 }
 

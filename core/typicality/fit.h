@@ -17,7 +17,7 @@ struct vgg_typicality_set {
     uint32_t features, classes;
     size_t n;
     const float *rows;      /* [n][features], as vgg_job_features gives them: over all views */
-    const uint32_t *labels; /* [n], < classes; two pictures or more of each class */
+    const uint32_t *labels; /* [n], < classes; without two of a class there is no typicality */
     /* [n]: pictures of one class and group (duplicates, bursts) are left out together; NULL: none
      * has such. */
     const size_t *groups;

@@ -34,6 +34,15 @@ long fault_outstanding(void)
     return 0;
 }
 
+void fault_measure(void)
+{
+}
+
+size_t fault_measured(void)
+{
+    return 0;
+}
+
 #else
 
 #include <errno.h>
@@ -53,6 +62,7 @@ static atomic_size_t bytes_min;
 static atomic_bool fired;
 static atomic_ulong allocations;
 static atomic_long outstanding;
+static atomic_size_t held, held_most, held_before;
 
 static bool fails(size_t size)
 {
@@ -69,11 +79,21 @@ static bool fails(size_t size)
     return true;
 }
 
+static void add_bytes(void *block)
+{
+    size_t now = malloc_usable_size(block), most = atomic_load(&held_most);
+
+    now += atomic_fetch_add(&held, now);
+    while (now > most && !atomic_compare_exchange_weak(&held_most, &most, now))
+        ;
+}
+
 static void *counted(void *block)
 {
     if (block != NULL) {
         atomic_fetch_add(&allocations, 1);
         atomic_fetch_add(&outstanding, 1);
+        add_bytes(block);
     }
     return block;
 }
@@ -90,17 +110,22 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *block, size_t size)
 {
+    size_t before;
     void *moved;
 
     if (block == NULL)
         return malloc(size);
     if (size != 0 && fails(size))
         return NULL;
+    before = malloc_usable_size(block);
     moved = __libc_realloc(block, size);
-    if (moved != NULL)
+    if (moved != NULL) {
         atomic_fetch_add(&allocations, 1);
-    else if (size == 0)
+        add_bytes(moved);
+    } else if (size == 0)
         atomic_fetch_sub(&outstanding, 1);
+    if (moved != NULL || size == 0)
+        atomic_fetch_sub(&held, before);
     return moved;
 }
 
@@ -136,8 +161,10 @@ void *valloc(size_t size)
 
 void free(void *block)
 {
-    if (block != NULL)
+    if (block != NULL) {
         atomic_fetch_sub(&outstanding, 1);
+        atomic_fetch_sub(&held, malloc_usable_size(block));
+    }
     __libc_free(block);
 }
 
@@ -172,6 +199,17 @@ unsigned long fault_allocations(void)
 long fault_outstanding(void)
 {
     return atomic_load(&outstanding);
+}
+
+void fault_measure(void)
+{
+    atomic_store(&held_before, atomic_load(&held));
+    atomic_store(&held_most, atomic_load(&held));
+}
+
+size_t fault_measured(void)
+{
+    return atomic_load(&held_most) - atomic_load(&held_before);
 }
 
 #endif

@@ -32,4 +32,8 @@ bool fault_disarm(void);
 unsigned long fault_allocations(void);
 long fault_outstanding(void);
 
+/* Bytes that were allocated at a time since fault_measure, at most, beyond those there were. */
+void fault_measure(void);
+size_t fault_measured(void);
+
 #endif

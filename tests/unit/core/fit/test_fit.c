@@ -139,7 +139,7 @@ static void layers_are_optimal(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct vgg_fit_head head;
 
         make(&first, cases[i].pictures, cases[i].views, cases[i].dims, cases[i].classes, 0.7);
@@ -469,6 +469,39 @@ static void without_memory_it_says_so(void **state)
     }
 }
 
+/* But for what malloc adds to each; no array is so large that it has huge pages. */
+static void it_takes_no_more_than_predicted(void **state)
+{
+    enum { MALLOC_BYTES = 4096 };
+    static const struct {
+        size_t pictures, views, dims;
+        uint32_t classes;
+        bool folds;
+    } cases[] = {{40, 2, 30, 4, true},   {8, 1, 3000, 2, true}, {8, 1, 3000, 2, false},
+                 {50, 2, 400, 5, false}, {33, 1, 500, 3, true}, {60, 2, 100, 20, false}};
+
+    (void)state;
+    if (!fault_available())
+        skip();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct vgg_fit_options options = {.team = teams[1]};
+        struct vgg_fit_head head;
+
+        make(&first, cases[i].pictures, cases[i].views, cases[i].dims, cases[i].classes, 1);
+        make(&second, cases[i].pictures, cases[i].views, cases[i].dims, cases[i].classes, 1);
+        if (cases[i].folds) {
+            options.folds = first.folds;
+            options.folds_n = 4;
+        } else
+            options.validation = &second.set;
+        fault_measure();
+        assert_int_equal(vgg_fit_head(&first.set, &options, &head, NULL), VGG_OK);
+        if (fault_measured() > vgg_fit_bytes(&first.set, &options) + MALLOC_BYTES)
+            fail_msg("case %zu: %zu bytes", i, fault_measured());
+        vgg_fit_head_fini(&head);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +519,7 @@ int main(void)
         cmocka_unit_test(few_are_enough),
         cmocka_unit_test(it_can_be_stopped),
         cmocka_unit_test(without_memory_it_says_so),
+        cmocka_unit_test(it_takes_no_more_than_predicted),
     };
 
     return cmocka_run_group_tests(tests, pools_start, pools_stop);

@@ -310,6 +310,68 @@ static void directory_and_unknown(void **state)
     check_measured(&told);
 }
 
+/* The weights of the layer that is fitted to `photos` and measured on `others`, before the
+ * temperature. */
+static void fit_layer(bool balance, float weights[CLASSES * FEATURES])
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct vgg_train_result result;
+    const struct vgg_tensor *tensor;
+    struct file file;
+
+    options.validation = others;
+    options.balance = balance;
+    result = train(&options);
+    file_read(&file, output);
+    tensor = find_tensor(&file, "classifier.6.weight");
+    assert_non_null(tensor);
+    assert_int_equal(tensor->end - tensor->begin, CLASSES * FEATURES * sizeof *weights);
+    memcpy(weights, file.bytes + file.data + tensor->begin, tensor->end - tensor->begin);
+    for (size_t i = 0; i < CLASSES * FEATURES; i++)
+        weights[i] *= (float)result.temperature;
+    file_free(&file);
+}
+
+/* The largest difference, as part of the largest weight. */
+static double apart(const float a[CLASSES * FEATURES], const float b[CLASSES * FEATURES])
+{
+    double most = 0, difference = 0;
+
+    for (size_t i = 0; i < CLASSES * FEATURES; i++) {
+        most = fmax(most, fabs((double)a[i]));
+        difference = fmax(difference, fabs((double)a[i] - (double)b[i]));
+    }
+    return difference / most;
+}
+
+/* Copies of pictures of the first class: their sizes, and so they themselves, come again. */
+static void put_copies(const char *dir, uint32_t first, uint32_t n)
+{
+    for (uint32_t i = first; i < first + n; i++)
+        for (uint32_t copy = 1; copy < 4; copy++)
+            put_picture(dir, 0, i + copy * 31 * 29);
+}
+
+/* However often the pictures of a class are there, balanced it weighs the same. */
+static void balanced(void **state)
+{
+    float once[CLASSES * FEATURES], measured[CLASSES * FEATURES], trained[CLASSES * FEATURES],
+        unbalanced[CLASSES * FEATURES];
+
+    (void)state;
+    put_pictures("others", 40, 4);
+    fit_layer(true, once);
+    put_copies("others", 40, 4);
+    fit_layer(true, measured);
+    put_copies("photos", 0, 6);
+    fit_layer(true, trained);
+    fit_layer(false, unbalanced);
+    assert_true(apart(once, measured) < 1e-3);
+    assert_true(apart(once, trained) < 0.05); /* rows are scaled by all pictures */
+    assert_true(apart(once, unbalanced) > 0.2);
+}
+
 /* ---------------------------------------------------------------- the same bits -------------- */
 
 static void same_file(const struct vgg_train_options *options, const struct file *expected)
@@ -501,6 +563,7 @@ int main(void)
         TEST(folds),
         TEST(part),
         TEST(directory_and_unknown),
+        TEST(balanced),
         TEST(the_same_bits),
         TEST(one_class_more),
         TEST(options_that_differ),

@@ -269,6 +269,12 @@ static void reasons(void **state)
 
     (void)state;
     check_reason(&set, true, "takes 50 validation pictures, and there are 48");
+    for (size_t i = 0; i < known.n; i += CLASSES)
+        known.labels[i] = 1; /* none of class 0 is left */
+    check_reason(&set, false, "takes two pictures of each class");
+    known.labels[0] = 0;
+    check_reason(&set, false, "takes two pictures of each class");
+    known.labels[CLASSES] = 0;
     memset(known.rows, 0, known.n * FEATURES * sizeof *known.rows);
     check_reason(&set, false, "are all the same");
     set.features = 1 << 17; /* looked at before any row */
