@@ -31,7 +31,7 @@ void report_init(struct report *report, enum report_format format, struct vgg_mo
 void report_begin(const struct report *report)
 {
     if (report->format == REPORT_CSV)
-        fputs("file,rank,index,id,label,score,error\r\n", stdout);
+        fputs("file,rank,index,id,label,score,error,typicality,known\r\n", stdout);
 }
 
 /* ---------------------------------------------------------------- the table ------------------ */
@@ -83,6 +83,15 @@ static void print_class(const struct report *report, uint32_t index, double scor
     fputc('\n', stdout);
 }
 
+/* Nothing of a picture that is known, or of which nobody can tell. */
+static void print_unknown(const struct report *report,
+                          const struct evaluation_typicality *typicality)
+{
+    if (typicality->p != 0 && !typicality->known)
+        printf("  %snot like anything this model was trained on%s: typicality %.2g, below %.2g\n",
+               colour(report, BOLD), colour(report, PLAIN), typicality->p, typicality->reject);
+}
+
 static bool print_table(const struct report *report, const struct report_file *file)
 {
     const float *posterior = vgg_job_posterior(file->evaluation->job);
@@ -96,6 +105,7 @@ static bool print_table(const struct report *report, const struct report_file *f
     fputs(colour(report, BOLD), stdout);
     terminal_text(stdout, file->path, SIZE_MAX);
     printf("%s\n", colour(report, PLAIN));
+    print_unknown(report, &file->evaluation->typicality);
     for (size_t i = 0; i < n; i++)
         print_class(report, top[i], (double)posterior[top[i]], i == 0, id_width);
     free(top);
@@ -152,6 +162,15 @@ static void print_field(const struct report *report, const char *text)
         fputc('"', stdout);
 }
 
+/* The fields that are empty where there is no typicality, and the end of the row. */
+static void print_known(const struct evaluation_typicality *typicality)
+{
+    if (typicality->p != 0)
+        printf(",%.9g,%s\r\n", typicality->p, typicality->known ? "true" : "false");
+    else
+        fputs(",,\r\n", stdout);
+}
+
 static bool print_csv(const struct report *report, const struct report_file *file)
 {
     size_t n;
@@ -161,7 +180,7 @@ static bool print_csv(const struct report *report, const struct report_file *fil
         print_field(report, file->path);
         fputs(",,,,,,", stdout);
         print_field(report, file->evaluation->problem.detail);
-        fputs("\r\n", stdout);
+        fputs(",,\r\n", stdout);
         return true;
     }
     top = top_classes(report->model, vgg_job_posterior(file->evaluation->job),
@@ -177,7 +196,8 @@ static bool print_csv(const struct report *report, const struct report_file *fil
         print_field(report, id != NULL ? id : "");
         fputc(',', stdout);
         print_field(report, label != NULL ? label : "");
-        printf(",%.9g,\r\n", (double)vgg_job_posterior(file->evaluation->job)[top[i]]);
+        printf(",%.9g,", (double)vgg_job_posterior(file->evaluation->job)[top[i]]);
+        print_known(&file->evaluation->typicality);
     }
     free(top);
     return true;

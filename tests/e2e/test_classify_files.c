@@ -164,11 +164,13 @@ static char *csv_field(char **text, char *end)
     return field;
 }
 
-static void csv_row(char **text, char *fields[7])
+enum { CSV_FIELDS = 9 };
+
+static void csv_row(char **text, char *fields[CSV_FIELDS])
 {
     char end = ',';
 
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < CSV_FIELDS; i++) {
         assert_int_equal(end, ',');
         fields[i] = csv_field(text, &end);
     }
@@ -182,7 +184,7 @@ static void test_csv(void **state)
     struct output output =
         command_run((const char *[]){CLASSIFY, "--csv", odd, missing, NULL}, NULL, NULL);
     json_t *answer = json_loads(json.out, 0, NULL);
-    char *text = output.out, *row[7];
+    char *text = output.out, *row[CSV_FIELDS];
 
     (void)state;
     assert_int_equal(output.status, 1);
@@ -190,6 +192,8 @@ static void test_csv(void **state)
     assert_string_equal(row[0], "file");
     assert_string_equal(row[5], "score");
     assert_string_equal(row[6], "error");
+    assert_string_equal(row[7], "typicality");
+    assert_string_equal(row[8], "known");
     for (size_t i = 0; i < 2; i++) {
         const json_t *entry = json_array_get(member(answer, "top"), i);
 

@@ -1,4 +1,7 @@
-/* vgg eval --unknown and vgg inspect: a model that knows one picture, and calls others unknown. */
+/*
+ * Typicality, by eval --unknown, inspect, classify and a server: a model that knows one picture,
+ * and calls others unknown.
+ */
 #include "check.h"
 
 #include <math.h>
@@ -9,7 +12,9 @@
 #include <unistd.h>
 
 #include "answers.h"
+#include "background.h"
 #include "process.h"
+#include "reloads.h"
 #include "work.h"
 
 enum { FEATURES = 16, CLASSES = 10, KNOWN = 99 };
@@ -265,12 +270,120 @@ static void test_inspect(void **state)
     json_decref(without);
 }
 
+/* ---------------------------------------------------------------- classify ------------------- */
+
+static struct output classified(const char *format, const char *class)
+{
+    return command_run((const char *[]){"classify", "--model", model_with(), "--top-k", "1",
+                                        folder("set", class), format, NULL},
+                       NULL, NULL);
+}
+
+static void test_classify(void **state)
+{
+    static const char said[] = ".jpg\n  not like anything this model was trained on: "
+                               "typicality 0.01, below 0.02\n";
+    struct output known = classified(NULL, "0"), unknown = classified(NULL, "1");
+    struct output csv[2] = {classified("--csv", "0"), classified("--csv", "1")};
+
+    (void)state;
+    assert_int_equal(known.status, 0);
+    assert_null(strstr(known.out, "not like"));
+    assert_non_null(strstr(unknown.out, said));
+    assert_non_null(strstr(csv[0].out, ",,1,true\r\n"));
+    assert_non_null(strstr(csv[1].out, ",,0.01,false\r\n"));
+    output_free(&known);
+    output_free(&unknown);
+    output_free(&csv[0]);
+    output_free(&csv[1]);
+}
+
+/* ---------------------------------------------------------------- serve ---------------------- */
+
+/* That of a result, at this level. */
+static void check_typicality(const json_t *result, double typicality, double reject)
+{
+    check_number(result, "typicality", typicality);
+    check_number(result, "reject", reject);
+    assert_true(bool_member(result, "known") == (typicality >= reject));
+}
+
+/* The known picture and another, and what is counted of them. */
+static void test_server(void **state)
+{
+    struct blob known = picture_of(&the_known), other = picture(70, 90);
+    const struct part parts[] = {{"a.jpg", known.bytes, known.size},
+                                 {"b.jpg", other.bytes, other.size},
+                                 {"c.jpg", "no picture", 10}};
+    struct server server;
+    struct answer answer;
+
+    (void)state;
+    server_start(&server, (const char *[]){"--model", model_with(), NULL});
+    classify(&server, "", &known, &answer);
+    check_answer(&answer, the_known.width, the_known.height);
+    check_typicality(answer.json, 1, 0.02);
+    answer_free(&answer);
+    classify_parts(&server, "?reject=0.005", parts, COUNT_OF(parts), &answer);
+    check_typicality(json_array_get(member(answer.json, "results"), 0), 1, 0.02);
+    check_typicality(json_array_get(member(answer.json, "results"), 1), 0.01, 0.02);
+    assert_null(json_object_get(json_array_get(member(answer.json, "results"), 2), "known"));
+    answer_free(&answer);
+    assert_true(server_metric(&server, "vgg_typicality_answers_total") == 3);
+    assert_true(server_metric(&server, "vgg_unknown_answers_total") == 1);
+    classify(&server, "?scales=48", &other, &answer);
+    assert_int_equal(answer.status, 200);
+    assert_null(json_object_get(answer.json, "typicality"));
+    answer_free(&answer);
+    check_refused(&server, "?reject=5", &known, 400, "bad-parameter");
+    assert_true(server_metric(&server, "vgg_typicality_answers_total") == 3);
+    server_stop(&server);
+    blob_free(&known);
+    blob_free(&other);
+}
+
+enum { REQUESTS = 6, RELOADS = 8 };
+
+/* An answer has typicality where the model that gave it has, whichever serves by now. */
+static void test_reloads(void **state)
+{
+    struct background requests[REQUESTS];
+    struct server server;
+    char version[128];
+    size_t with = 0;
+
+    (void)state;
+    server_start(&server, (const char *[]){"--model", model_with(), NULL});
+    snprintf(version, sizeof version, "%s", serving(&server, "version"));
+    for (size_t round = 0; round < RELOADS; round++) {
+        for (size_t i = 0; i < REQUESTS; i++)
+            background_start(&requests[i], &server, "/classify");
+        check_reload(&server, round % 2 == 0 ? model_without() : model_with());
+        for (size_t i = 0; i < REQUESTS; i++) {
+            const json_t *json;
+
+            background_end(&requests[i]);
+            json = requests[i].answer.json;
+            assert_int_equal(requests[i].answer.status, 200);
+            assert_true((json_object_get(json, "typicality") != NULL) ==
+                        (strcmp(string_member(member(json, "model"), "version"), version) == 0));
+            with += json_object_get(json, "typicality") != NULL;
+            answer_free(&requests[i].answer);
+        }
+    }
+    assert_true(server_metric(&server, "vgg_typicality_answers_total") == (double)with);
+    check_rollback(&server);
+    assert_string_not_equal(serving(&server, "version"), version);
+    server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates),      cmocka_unit_test(test_table),
         cmocka_unit_test(test_unreadable), cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_inspect),    cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_server),     cmocka_unit_test(test_reloads),
     };
 
     return cmocka_run_group_tests_name("unknown", tests, setup, work_teardown);

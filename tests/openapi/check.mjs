@@ -238,12 +238,12 @@ await test("other methods and paths", async () => {
 
 await test("POST /classify", async () => {
   for (const query of ["", "?top_k=2", "?scales=32,64&flip=off", "?views=1&top_k=3&flip=1",
-    "?map=1&views=true&scales=40&features=1"])
+    "?map=1&views=true&scales=40&features=1", "?reject=0.05&top_k=1"])
     await call(server, post("/classify" + query, picture), 200);
   await call(server, post("/classify", ...multipart([picture])), 200);
   await call(server, post("/classify?map=1&features=on", ...multipart([picture, png(40, 48, 3), picture.subarray(9)])),
     200);
-  for (const bad of ["?top_k=0", "?scales=7", "?scale=64", "?flip=on&flip=on", "?map=1&top_k=200"])
+  for (const bad of ["?top_k=0", "?scales=7", "?reject=0", "?reject=5%25", "?scale=64", "?flip=on&flip=on", "?map=1&top_k=200"])
     await call(server, post("/classify" + bad, picture), 400);
   await call(server, post("/classify", picture, { "X-Request-Timeout-Ms": "x" }), 400);
   await call(server, { method: "POST", path: "/classify" }, 400);
@@ -271,7 +271,7 @@ await test("POST infer", async () => {
         parameters: { scales: "32,64", flip: false, timeout: 100000000 } },
       { inputs: [image(picture)], outputs: [{ name: "features" }, ...asked({ binary_data: true })] },
       { inputs: [image(picture)], outputs: [{ name: "features", parameters: { binary_data: true } }] },
-      { inputs: [image(picture)], parameters: { scales: 40, flip: "on" } },
+      { inputs: [image(picture)], parameters: { scales: 40, flip: "on", reject: 0.05 } },
       { inputs: [{ ...image(picture), parameters: { mine: {} } }],
         outputs: [{ name: "posteriors", parameters: { content_type: "np" } }],
         parameters: { priority: 1, sequence_id: 0, content_type: "np", mine: [] } }])
@@ -306,7 +306,7 @@ await test("requests of the wrong bytes are not described", () => {
 
   contract.checkRequest(found, request(good));
   for (const bad of [{}, { inputs: [] }, { inputs: [image(picture), image(picture)] },
-    { ...good, id: 5 }, { ...good, parameters: { scales: true } },
+    { ...good, id: 5 }, { ...good, parameters: { scales: true } }, { ...good, parameters: { reject: 0 } },
     { inputs: [{ ...image(picture), data: undefined }] },
     { inputs: [{ ...image(picture), shape: [17] }] },
     { inputs: [{ name: "pixels", datatype: "FP32", shape: [17, 3, 32, 32], data: [1] }] },
@@ -393,6 +393,53 @@ await test("reload, rollback, load", async () => {
     await Promise.all([admin("/admin/reload"), admin(load), admin("/admin/reload"), admin(load)]
       .map(async (request) => contract.checkAnswer("POST",
         contract.find("POST", request.path, true), await send(server, request))));
+});
+
+// A copy of the model at the server's scales, all of whose classes' means lie at the same place, away
+// from every picture's; known pictures lay there.
+function knowing() {
+  const path = join(folder, "knowing"), bytes = readFileSync(model);
+  const size = Number(bytes.readBigUInt64LE(0)), header = JSON.parse(bytes.subarray(8, 8 + size));
+  const parts = [bytes.subarray(8 + size)];
+
+  for (const [tensor, shape, value] of [["transform", [2, 16], 0], ["means", [1000, 2], 1], ["distances", [99], 0]]) {
+    const data = Buffer.from(new Float32Array(shape.reduce((a, b) => a * b)).fill(value).buffer);
+    const begin = parts.reduce((sum, part) => sum + part.length, 0);
+    header[`typicality.${tensor}`] = { dtype: "F32", shape, data_offsets: [begin, begin + data.length] };
+    parts.push(data);
+  }
+  header.__metadata__["vgg.scales"] = "[32,40]";
+  const text = Buffer.from(JSON.stringify(header)), length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  writeFileSync(path, Buffer.concat([length, text, ...parts]));
+  return path;
+}
+
+await test("a model with typicality", async () => {
+  const reload = (path) => call(server, { ...post("/admin/reload", JSON.stringify({ model: path }),
+    { "Content-Type": "application/json" }), admin: true }, 200);
+  const json = async (...request) => JSON.parse((await call(server, ...request)).body);
+  const both = ["typicality", "known"].map((output) => ({ name: output }));
+  const inputs = [image(picture)];
+
+  await reload(knowing());
+  assert.deepEqual((await json({ path: "/model" }, 200)).typicality, { known: 99, reject: 0.02 });
+  for (const path of [models, `${models}/config`])
+    await call(server, { path }, 200);
+  for (const [query, reject] of [["", 0.02], ["?reject=0.05", 0.05], ["?reject=1e-3", 0.02]]) {
+    const answer = await json(post("/classify" + query, picture), 200);
+    assert.deepEqual([answer.typicality, answer.reject, answer.known], [0.01, reject, false]);
+  }
+  assert.ok(!("known" in await json(post("/classify?flip=off", picture), 200)));
+  const several = await json(post("/classify", ...multipart([picture, picture.subarray(9)])), 200);
+  assert.deepEqual(several.results.map(({ known }) => known), [false, undefined]);
+  const answer = await json(post(`${models}/infer`, infer({ inputs, outputs: both, parameters: { reject: 0.5 } })), 200);
+  assert.deepEqual(answer.outputs.map(({ data }) => data[0]), [0.00999999978, false]); // as a float
+  assert.equal(answer.parameters.reject, 0.5);
+  await call(server, post(`${models}/infer`, infer({ inputs, outputs: both, parameters: { binary_data_output: true } })), 200);
+  await call(server, post(`${models}/infer`, infer({ inputs, outputs: both, parameters: { flip: false } })), 400);
+  await reload(model);
+  await call(server, post(`${models}/infer`, infer({ inputs, outputs: both })), 400);
 });
 
 await test("refused at the headers", async () => {

@@ -78,8 +78,8 @@ export class Contract {
       const value = given[parameter.in][name];
       assert.ok(value !== undefined || !parameter.required, `parameter ${name} is missing`);
       if (value !== undefined)
-        this.check(parameter.schema, parameter.schema.type === "integer" ? Number(value) : value,
-          `parameter ${name}`);
+        this.check(parameter.schema, ["integer", "number"].includes(this.resolve(parameter.schema).type)
+          ? Number(value) : value, `parameter ${name}`);
     }
     for (const name of Object.keys(given.query))
       assert.ok(parameters.some((p) => p.in === "query" && p.name === name),

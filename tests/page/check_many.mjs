@@ -250,7 +250,7 @@ await test("an option that the server refuses stops them; all are asked anew", a
   await page.click("#again");
   await ended(page);
   assert.equal(await page.textContent("#many-text"), "3 of 3");
-  assert.deepEqual(parse(await csvOf(page))[0], ["file", "label", "score", "error"]);
+  assert.deepEqual(parse(await csvOf(page))[0], ["file", "label", "score", "error", "typicality", "known"]);
   await done(opened);
 });
 
@@ -268,7 +268,7 @@ await test("the CSV holds every answer, and no formula", async () => {
   assert.deepEqual(await texts(page, "#many-body th"), [...names, "notes.txt"]);
   const csv = await csvOf(page);
   const [head, ...lines] = parse(csv.replace("\ufeff", ""));
-  assert.deepEqual(head, ["file", "label", "score", "error", "label_2", "score_2", "label_3", "score_3"]);
+  assert.deepEqual(head, ["file", "label", "score", "error", "typicality", "known", "label_2", "score_2", "label_3", "score_3"]);
   assert.ok(csv.startsWith("\ufeff"), "or spreadsheets spoil the name with an umlaut");
   lines.forEach((line, i) => {
     assert.equal(line.length, head.length);
@@ -276,7 +276,8 @@ await test("the CSV holds every answer, and no formula", async () => {
     if (i === names.length) return;
     const expected = answers[0].top.flatMap((entry) => [entry.label, String(entry.score)]);
     assert.equal(line[0].replace(/^'/, ""), names[i]);
-    assert.deepEqual([line[1], line[2], ...line.slice(4)], expected);
+    assert.deepEqual(line.slice(3, 6), ["", "", ""]);
+    assert.deepEqual([line[1], line[2], ...line.slice(6)], expected);
   });
   assert.match(lines.at(-1)[3], /^Unsupported image format: /);
   assert.equal(lines[7][0], "plain.jpg");

@@ -21,7 +21,7 @@ skip() {
 need_node
 npm_install "$here" "$build/page"
 status=0
-for check in check_first check check_many check_report; do
+for check in check_first check check_many check_unknown check_report; do
     CHROMIUM=$browser node "$here/$check.mjs" "$build/vgg" "$build/page" || status=1
 done
 exit $status

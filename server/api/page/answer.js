@@ -1,5 +1,5 @@
 // An answer of /classify as bars, votes, times and the command that gives it again.
-import { byId, make, milliseconds, percent, shortLabel } from "./dom.js";
+import { byId, level, make, milliseconds, nameOf, percent, shortLabel } from "./dom.js";
 
 const AXES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]; // where the axis of the votes may end
 const STAGES = ["queue", "decode", "rescale", "infer"];
@@ -67,6 +67,14 @@ export function showVotes(answer, rank) {
   byId("axis-end").textContent = `${100 * end}%`;
 }
 
+// Nothing where the picture is known, or nobody can tell.
+function showUnknown({ known, typicality, reject }) {
+  byId("unknown").hidden = known !== false;
+  if (known !== false) return;
+  byId("unknown-why").textContent = `Its typicality is ${level(typicality)}, below ${level(reject)}: of pictures `
+    + `that do show its classes about ${percent(typicality)} are as strange. The classes below are guesses.`;
+}
+
 function showTimes(timing, here) {
   const parts = STAGES.filter((stage) => timing[stage] !== undefined);
 
@@ -83,11 +91,12 @@ function showTimes(timing, here) {
 }
 
 function showFacts(answer) {
-  const { image, model } = answer;
+  const { image, model, typicality, reject } = answer;
 
   byId("facts").replaceChildren(...[
     ["Picture", `${image.format.toUpperCase()}, ${image.width} × ${image.height}`],
     ["Model", `${model.name}, ${model.version.replace("sha256:", "").slice(0, 12)}`],
+    ...(typicality === undefined ? [] : [["Typicality", `${level(typicality)}, unknown below ${level(reject)}`]]),
     ["Kernel", model.kernel],
     ["Request", answer.request_id],
   ].map(([name, value]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value }))));
@@ -102,9 +111,8 @@ export function curlCommand(url, name, token) {
 
 // `request` says what was asked: its URL, the file's name, whether a token went along, the time.
 export function showAnswer(answer, request, onSelect) {
-  const best = answer.top[0];
-
-  byId("headline").textContent = shortLabel(best);
+  byId("headline").textContent = nameOf(answer);
+  showUnknown(answer);
   showClasses(answer.top, (rank) => {
     showVotes(answer, rank);
     onSelect(rank);

@@ -26,6 +26,12 @@ export function percent(score) {
 // "tabby, tabby cat" -> "tabby"; a class without a label goes by its number.
 export const shortLabel = (entry) => (entry.label ?? `class ${entry.index}`).split(",")[0];
 
+// The best class, unless the picture is like none that the model knows.
+export const nameOf = (answer) => (answer.known === false ? "Unknown" : shortLabel(answer.top[0]));
+
+// A typicality or a level of it, to two digits.
+export const level = (p) => String(Number(p.toPrecision(2)));
+
 export function milliseconds(ms) {
   if (ms >= 10000) return `${(ms / 1000).toFixed(1)} s`;
   return ms >= 100 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;

@@ -28,10 +28,11 @@ function showFound() {
   byId("found").textContent = words.length > 0 ? `${found.length} of ${classes.length}` : "";
 }
 
-function showLimits(n) {
-  byId("limits").textContent = n === 1
+function showLimits({ classes: n, typicality }) {
+  byId("limits").textContent = (n === 1
     ? "It knows nothing else: whatever a picture shows, this is the answer."
-    : `It is not for anything else: whatever a picture shows, one of these ${n} names comes back, often with a high score.`;
+    : `It is not for anything else: whatever a picture shows, one of these ${n} names comes back, often with a high score.`)
+    + (typicality ? " A picture that is not like those it was trained on is marked as unknown." : "");
 }
 
 // Do the samples show what the model knows? Where they do not, that is said.
@@ -54,7 +55,7 @@ export function showKnowledge(model) {
   byId("search").value = "";
   byId("knowledge").hidden = false;
   showFound();
-  showLimits(model.classes);
+  showLimits(model);
   showSamples();
 }
 

@@ -14,6 +14,13 @@ const done = ({ answer, problem }) => answer !== undefined || problem !== undefi
 const isLeft = (entry) => !done(entry) || (entry.problem && mayPass(entry.problem));
 const count = (n, what) => `${n} ${what}${n === 1 ? "" : "s"}`;
 
+// ", 3 unknown"
+function ofThemUnknown() {
+  const n = rows.filter(({ answer }) => answer?.known === false).length;
+
+  return n > 0 ? `, ${n} unknown` : "";
+}
+
 // What refuses one request by its options or token would refuse them all.
 const refusesAll = (problem) => problem.status === 401 || problem.kind === "bad-parameter";
 
@@ -27,7 +34,8 @@ function cellsOf({ answer, problem }) {
   const [best] = answer.top;
 
   bar.style.width = `${100 * best.score}%`;
-  return [make("td", {}, shortLabel(best), make("span", { class: "track", "aria-hidden": "true" }, bar)),
+  return [make("td", {}, shortLabel(best), make("span", { class: "track", "aria-hidden": "true" }, bar),
+    ...(answer.known === false ? [make("small", { class: "unknown", textContent: "unknown: not like anything it was trained on" })] : [])),
     make("td", { class: "score", textContent: percent(best.score) })];
 }
 
@@ -59,7 +67,7 @@ function showProgress(note = "") {
   byId("many-bar").max = rows.length;
   byId("many-bar").value = finished;
   byId("many-text").textContent =
-    `${finished} of ${rows.length}${failed > 0 ? `, ${failed} without an answer` : ""}${note && `. ${note}`}`;
+    `${finished} of ${rows.length}${failed > 0 ? `, ${failed} without an answer` : ""}${ofThemUnknown()}${note && `. ${note}`}`;
   byId("many-stop").hidden = !running;
   byId("many-again").hidden = running || left === 0;
   byId("many-again").textContent = finished < rows.length ? `Go on with ${left}` : `Try ${left} again`;
@@ -94,7 +102,7 @@ function end(problem) {
   stopper = undefined;
   showProgress();
   if (button) byId(byId("many-again").hidden ? "many-save" : "many-again").focus(); // it is hidden now
-  announce(`${answered} of ${count(rows.length, "picture")} answered`);
+  announce(`${answered} of ${count(rows.length, "picture")} answered${ofThemUnknown()}`);
   if (!problem) return;
   showProblem(byId("problem"), problem);
   if (problem.status === 401) askForToken();
@@ -156,17 +164,17 @@ export function forgetMany() {
   byId("many").hidden = true;
 }
 
-// A line a picture: its name, what it is, why not, and the classes that come next.
+// A line a picture: its name, what it is, why not, how typical, and the classes that come next.
 function lines() {
   const most = rows.reduce((n, { answer }) => Math.max(n, answer?.top.length ?? 0), 1);
-  const head = ["file", "label", "score", "error"];
+  const head = ["file", "label", "score", "error", "typicality", "known"];
 
   for (let rank = 2; rank <= most; rank++) head.push(`label_${rank}`, `score_${rank}`);
   return [head, ...rows.map(({ file, answer, problem }) => {
     const [label = "", score = "", ...others] =
       answer?.top.flatMap((entry) => [entry.label ?? `class ${entry.index}`, entry.score]) ?? [];
     const error = problem ? `${problem.title}: ${problem.detail}` : answer ? "" : "not asked";
-    const line = [file.name, label, score, error, ...others];
+    const line = [file.name, label, score, error, answer?.typicality ?? "", String(answer?.known ?? ""), ...others];
 
     return [...line, ...Array(head.length - line.length).fill("")];
   })];

@@ -1,5 +1,5 @@
 // The page: takes a picture, asks /classify, shows what comes back.
-import { announce, byId, copyText, make, percent, shortLabel } from "./dom.js";
+import { announce, byId, copyText, make, nameOf, percent, shortLabel } from "./dom.js";
 import { noAnswer, readProblem, showProblem } from "./problem.js";
 import { address, askForToken, classify, classifyUrl, credentials } from "./request.js";
 import { curlCommand, showAnswer } from "./answer.js";
@@ -149,11 +149,12 @@ async function receive(answer, request) {
 
   if (request.aborted()) return;
   show("answer");
-  document.title = `${shortLabel(answer.top[0])} - vgg`;
+  document.title = `${nameOf(answer)} - vgg`;
   showAnswer(answer, request, showMapOf);
   if (answer.model.version !== version) loadModel();
   showMap(fits ? answer : undefined);
-  announce(`${shortLabel(answer.top[0])}, ${percent(answer.top[0].score)}`);
+  announce(`${answer.known === false ? "Not like anything this model was trained on; likeliest " : ""}`
+    + `${shortLabel(answer.top[0])}, ${percent(answer.top[0].score)}`);
 }
 
 async function ask() {

@@ -54,6 +54,38 @@ static void table(void **state)
     assert_int_equal(lines, 5);
 }
 
+/* Before its classes, where it is unknown; in every row of CSV, where there is any. */
+static void typicality(void **state)
+{
+    static const char shown[] = "a.jpg\n  not like anything this model was trained on: typicality "
+                                "0.0039, below 0.01\n  ";
+    struct evaluation evaluation = fixture.evaluation;
+    struct report_file file = file_named("a.jpg", &evaluation);
+    struct capture out, err;
+
+    (void)state;
+    evaluation.typicality = (struct evaluation_typicality){1 / 256.0, 0.01, false};
+    print(REPORT_TABLE, &file, &out, &err);
+    assert_int_equal(strncmp(out.text, shown, sizeof shown - 1), 0);
+    print(REPORT_CSV, &file, &out, &err);
+    for (const char *row = strstr(out.text, "\r\n") + 2; *row != '\0';
+         row = strstr(row, "\r\n") + 2) {
+        const char *end = strstr(row, ",,0.00390625,false\r\n");
+
+        assert_true(end != NULL && end < strstr(row, "\r\n"));
+    }
+    evaluation.typicality.known = true;
+    print(REPORT_CSV, &file, &out, &err);
+    assert_non_null(strstr(out.text, ",,0.00390625,true\r\n"));
+    print(REPORT_TABLE, &file, &out, &err);
+    assert_null(strstr(out.text, "not like"));
+    evaluation.typicality.p = 0;
+    print(REPORT_CSV, &file, &out, &err);
+    assert_non_null(strstr(out.text, ",,,\r\n"));
+    print(REPORT_TABLE, &file, &out, &err);
+    assert_null(strstr(out.text, "not like"));
+}
+
 static void failures(void **state)
 {
     struct evaluation evaluation = failed();
@@ -65,8 +97,8 @@ static void failures(void **state)
     assert_string_equal(out.text, "");
     assert_string_equal(err.text, "vgg: x,y.jpg: broken, \"badly\"\n");
     print(REPORT_CSV, &file, &out, &err);
-    assert_string_equal(out.text, "file,rank,index,id,label,score,error\r\n"
-                                  "\"x,y.jpg\",,,,,,\"broken, \"\"badly\"\"\"\r\n");
+    assert_string_equal(out.text, "file,rank,index,id,label,score,error,typicality,known\r\n"
+                                  "\"x,y.jpg\",,,,,,\"broken, \"\"badly\"\"\",,\r\n");
     assert_string_equal(err.text, "vgg: x,y.jpg: broken, \"badly\"\n");
     print(REPORT_JSON, &file, &out, &err);
     assert_true(is_one_line(out.text));
@@ -113,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table),
+        cmocka_unit_test(typicality),
         cmocka_unit_test(failures),
         cmocka_unit_test(memory_ends),
     };
