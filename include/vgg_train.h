@@ -101,9 +101,10 @@ struct vgg_train_options {
     const char *teacher;
 
     /*
-     * The data. On a base scales are the ends of its test scales, and a crop shows of the lesser as
-     * much as 224 pixels of 256, at least the base's own. Frozen layers are shown crops of the ends
-     * of the range: one in the middle, or, of less than 3/4 of the scale, one in each corner.
+     * The data. On a base scales are the ends of its test scales; where layers are frozen, the
+     * least and 5/4 of it, of which they are shown crops: one in the middle, or, of less than 2/3
+     * of the shorter side, one in each corner. A crop is as much of the least as 224 pixels of 256,
+     * and at least the base's own.
      */
     const char *validation;     /* a directory like `dir`, or NULL: a part of that is split off */
     double validation_fraction; /* of each class, then [0.1]; not below 0 */

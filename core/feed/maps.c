@@ -49,7 +49,7 @@ static enum vgg_status list_pictures(struct vgg_maps *maps, const struct vgg_set
 }
 
 /*
- * The ends of the range of scales. Where a crop shows nearly all of the shorter side, one in the
+ * The ends of the range of scales. Where a crop shows two thirds of the shorter side, one in the
  * middle will do, else one in each corner.
  */
 static size_t list_parts(const struct vgg_train_options *settings,
@@ -61,7 +61,7 @@ static size_t list_parts(const struct vgg_train_options *settings,
     for (size_t i = 0; i < n; i++)
         parts[i] = (struct vgg_frozen_part){.scale = scales[i],
                                             .crop = settings->crop,
-                                            .grid = 4 * settings->crop >= 3 * scales[i] ? 1 : 2};
+                                            .grid = 3 * settings->crop >= 2 * scales[i] ? 1 : 2};
     return n;
 }
 

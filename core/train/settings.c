@@ -66,7 +66,9 @@ static void fill_in_of_base(const struct vgg_model *base, struct vgg_train_optio
     settings->fc = count_or(settings->fc, base->net.layers[base->net.arch->convs_n].conv.out);
     settings->scale_max = count_or(settings->scale_max, settings->scale_min);
     settings->scale_min = count_or(settings->scale_min, info->scales[0]);
-    settings->scale_max = count_or(settings->scale_max, info->scales[info->scales_n - 1]);
+    settings->scale_max = count_or(settings->scale_max, settings->freeze == VGG_FREEZE_NONE
+                                                            ? info->scales[info->scales_n - 1]
+                                                            : settings->scale_min * 5 / 4);
     crop = settings->scale_min * 7 / 8 / VGG_STRIDE * VGG_STRIDE;
     settings->crop = count_or(settings->crop, crop > info->crop ? crop : info->crop);
     settings->cosine = settings->cosine || (settings->patience == 0 && settings->drops == 0);
