@@ -112,8 +112,8 @@ static enum vgg_status find_room(const struct vgg_maps *maps, struct vgg_frozen_
     if (settings->features_cache != NULL)
         return settings->on_memory(settings->user, bytes + fewer, error);
     return vgg_fail(error, VGG_NO_MEMORY,
-                    "%s, of which %" PRIu64 " MiB are the maps of %zu pictures: with a features "
-                    "cache they would be in files, with one scale fewer",
+                    "%s, of which %" PRIu64 " MiB are maps of %zu pictures; with a features cache "
+                    "they would be in files",
                     reason.text, (all - fewer) >> 20, pictures);
 }
 

@@ -25,7 +25,8 @@ enum { LINE_BYTES = 512 };
 
 /* ---------------------------------------------------------------- a step --------------------- */
 
-static double rate_of(const struct vgg_training *training)
+/* Of a step of the epoch under way. */
+static double rate_of(const struct vgg_training *training, uint32_t step)
 {
     const struct vgg_train_options *settings = &training->settings;
     const struct vgg_train_state *state = &training->state;
@@ -33,7 +34,7 @@ static double rate_of(const struct vgg_training *training)
 
     if (settings->cosine)
         return settings->rate / 2 *
-               (1 + cos(PI * ((double)state->epoch * steps + (double)state->step) /
+               (1 + cos(PI * ((double)state->epoch * steps + (double)step) /
                         (settings->epochs * steps)));
     return settings->rate * pow(10, -(double)state->drops);
 }
@@ -48,7 +49,8 @@ static enum vgg_status step(struct vgg_training *training, struct vgg_error *err
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
-    const struct vgg_descent descent = {rate_of(training), settings->momentum, settings->decay};
+    const struct vgg_descent descent = {rate_of(training, state->step), settings->momentum,
+                                        settings->decay};
     const uint64_t number = (uint64_t)state->epoch * training->examples.steps + state->step;
     struct vgg_network_examples examples;
     struct vgg_network_batch batch;
@@ -188,7 +190,7 @@ static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error
     struct vgg_train_state *state = &training->state;
     double images = (double)training->sets.train.examples_n;
     struct vgg_train_epoch epoch = {.epoch = state->epoch + 1,
-                                    .rate = rate_of(training),
+                                    .rate = rate_of(training, 0),
                                     .loss = state->loss / images,
                                     .error = (double)state->wrong / images,
                                     .seconds = state->seconds};
@@ -225,7 +227,7 @@ static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error
 static enum vgg_status run_epoch(struct vgg_training *training, struct vgg_error *error)
 {
     uint32_t epoch = training->state.epoch + 1;
-    double rate = rate_of(training);
+    double rate = rate_of(training, training->state.step);
     struct vgg_error reason = {0};
     enum vgg_status status = run_steps(training, &reason);
 
