@@ -413,6 +413,41 @@ static void the_same_bits(void **state)
     file_free(&first);
 }
 
+static size_t unwritten;
+
+static void on_unwritten(void *user, const char *reason)
+{
+    (void)user;
+    assert_non_null(strstr(reason, cache));
+    unwritten++;
+}
+
+/* When the plan is told the cache goes, with the first pictures in it. */
+static enum vgg_status lose_cache(void *user, const struct vgg_train_plan *plan,
+                                  struct vgg_error *error)
+{
+    assert_int_equal(nftw(cache, album_forget, 8, FTW_DEPTH | FTW_PHYS), 0);
+    return on_plan(user, plan, error);
+}
+
+/* It is told of once, and changes nothing else. */
+static void a_cache_that_vanishes(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct file first;
+
+    (void)state;
+    train(&options);
+    file_read(&first, output);
+    options.features_cache = cache;
+    options.on_plan = lose_cache;
+    options.on_unwritten = on_unwritten;
+    same_file(&options, &first);
+    assert_int_equal(unwritten, 1);
+    file_free(&first);
+}
+
 static void one_class_more(void **state)
 {
     struct told told;
@@ -565,6 +600,7 @@ int main(void)
         TEST(directory_and_unknown),
         TEST(balanced),
         TEST(the_same_bits),
+        TEST(a_cache_that_vanishes),
         TEST(one_class_more),
         TEST(options_that_differ),
         TEST(files_that_cannot_be_used),
