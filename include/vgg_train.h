@@ -152,6 +152,8 @@ struct vgg_train_options {
      * the directories hold, and a class without pictures. */
     void (*on_skip)(void *user, const char *path, const char *reason);
     void (*on_ignore)(void *user, const char *path, const char *reason);
+    /* The features cache cannot be written to: the next training computes once more. Told once. */
+    void (*on_unwritten)(void *user, const char *reason);
     /* Once, before the work; a failure ends it. */
     enum vgg_status (*on_plan)(void *user, const struct vgg_train_plan *plan,
                                struct vgg_error *error);

@@ -5,25 +5,21 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/statistics.h"
 
 #define TAUGHT 0.7 /* part of a target that is the teacher's */
 
 /* ---------------------------------------------------------------- room ----------------------- */
 
-/* The rarer a class, the more each of its pictures weighs: all classes alike, the mean is 1. */
 static enum vgg_status weigh_classes(struct vgg_examples *examples, struct vgg_error *error)
 {
     const struct vgg_dataset *dataset = examples->dataset;
 
-    examples->class_weights = vgg_calloc(dataset->classes_n, sizeof *examples->class_weights);
+    examples->class_weights = vgg_alloc(dataset->classes_n, sizeof *examples->class_weights);
     examples->weights = vgg_alloc(examples->batch, sizeof *examples->weights);
     if (examples->class_weights == NULL || examples->weights == NULL)
         return vgg_fail_memory(error);
-    for (size_t i = 0; i < dataset->examples_n; i++)
-        examples->class_weights[dataset->examples[i].label]++;
-    for (size_t i = 0; i < dataset->classes_n; i++)
-        examples->class_weights[i] =
-            (double)dataset->examples_n / ((double)dataset->classes_n * examples->class_weights[i]);
+    vgg_dataset_class_weights(dataset, examples->class_weights);
     return VGG_OK;
 }
 

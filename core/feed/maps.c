@@ -86,8 +86,8 @@ static void show_unwritten(void *user, const char *reason)
 {
     const struct vgg_train_options *settings = ((const struct vgg_maps *)user)->settings;
 
-    if (settings->on_ignore != NULL)
-        settings->on_ignore(settings->user, settings->features_cache, reason);
+    if (settings->on_unwritten != NULL)
+        settings->on_unwritten(settings->user, reason);
 }
 
 /* ---------------------------------------------------------------- memory --------------------- */

@@ -145,6 +145,11 @@ static float *values_of(const struct vgg_frozen *frozen, size_t picture, size_t 
     return frozen->values + (picture * frozen->views + first_view(frozen, part)) * frozen->floats;
 }
 
+static uint16_t half_of(float value)
+{
+    return vgg_half_from_float(value < VGG_HALF_MAX ? value : VGG_HALF_MAX);
+}
+
 /* Where a part's values are not kept as they are: in half precision, if in memory. */
 static void halve(const struct vgg_frozen *frozen, size_t picture, size_t part, const float *values)
 {
@@ -152,8 +157,7 @@ static void halve(const struct vgg_frozen *frozen, size_t picture, size_t part, 
     size_t n = part_views(&frozen->parts[part]) * frozen->floats;
 
     for (size_t i = 0; i < n && frozen->halves != NULL; i++)
-        frozen->halves[first + i] =
-            vgg_half_from_float(values[i] < VGG_HALF_MAX ? values[i] : VGG_HALF_MAX);
+        frozen->halves[first + i] = half_of(values[i]);
 }
 
 struct lookup {
@@ -510,6 +514,9 @@ static enum vgg_status read_view(const struct vgg_frozen *frozen, size_t picture
     if (there)
         memcpy(out, values + (view - first_view(frozen, part)) * frozen->floats,
                frozen->floats * sizeof *out);
+    /* Room in memory, or none, changes no bit. */
+    for (size_t i = 0; i < frozen->floats && frozen->options.half; i++)
+        out[i] = vgg_half_to_float(half_of(out[i]));
     free(values);
     return there ? VGG_OK
                  : vgg_fail(error, VGG_IO,

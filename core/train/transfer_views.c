@@ -28,8 +28,8 @@ static void show_unwritten(void *user, const char *reason)
 {
     const struct vgg_train_options *settings = &((struct vgg_transfer *)user)->settings;
 
-    if (settings->on_ignore != NULL)
-        settings->on_ignore(settings->user, settings->features_cache, reason);
+    if (settings->on_unwritten != NULL)
+        settings->on_unwritten(settings->user, reason);
 }
 
 static bool is_stopped(void *user)
@@ -69,9 +69,8 @@ static uint64_t predict_bytes(const struct vgg_transfer *transfer,
                                     .dims = vgg_net_features(&transfer->base.net),
                                     .classes = (uint32_t)transfer->sets.train.classes_n};
     const struct vgg_fit_set validation = {.pictures = transfer->sets.validation.examples_n};
-    const struct vgg_fit_options fit = {.folds = transfer->sets.fold,
-                                        .folds_n = transfer->sets.folds_n,
-                                        .validation = &validation};
+    const struct vgg_fit_options fit = {
+        .folds = transfer->sets.fold, .folds_n = transfer->sets.folds_n, .validation = &validation};
 
     return vgg_frozen_bytes(&transfer->base.net, options, pass_pixels(transfer, options),
                             transfer->settings.threads, transfer->pictures, transfer->pictures_n) +

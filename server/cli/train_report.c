@@ -44,7 +44,7 @@ bool train_report_write(struct html_report *report, const char *directory,
         .directory = directory,
         .model = options->output,
         .name = options->name,
-        .reject = result->typicality != 0 ? result->reject : 0,
+        .reject = facts_reject(result),
         .training = result,
     };
     struct vgg_error error = {0};

@@ -42,7 +42,8 @@ static void print_image(struct page *page, size_t picture)
     text_print(&page->text, "\">");
 }
 
-void page_figure(struct page *page, size_t number)
+/* A picture with what is known of it. */
+static void print_figure(struct page *page, size_t number)
 {
     const struct report_picture *picture = &page->report->pictures[number];
     struct text *text = &page->text;
@@ -69,6 +70,6 @@ void page_figures(struct page *page, const size_t *pictures, size_t n, size_t ma
     n = n < max ? n : max;
     text_print(&page->text, "<div class=\"figures\">\n");
     for (size_t i = 0; i < n; i++)
-        page_figure(page, pictures[i]);
+        print_figure(page, pictures[i]);
     text_print(&page->text, "</div>\n");
 }

@@ -34,8 +34,7 @@ const char *page_class(const struct page *page, uint32_t class);
 /* Is there room for another row of a table, with names as long as they get? */
 bool page_has_row(const struct page *page);
 
-/* A picture with what is known of it; the first `max` of some. */
-void page_figure(struct page *page, size_t picture);
+/* Pictures, each with what is known of it: the first `max` of some. */
 void page_figures(struct page *page, const size_t *pictures, size_t n, size_t max);
 
 /* Is there a matrix, or a list of pairs? */

@@ -1,9 +1,8 @@
 /* What follows from a result. */
 #include "training/facts.h"
 
-#include <math.h>
-
 #include "fit/rates.h"
+#include "vgg_typicality.h"
 
 static const double poor_error = 0.2, poor_part_of_chance = 0.5;
 
@@ -50,5 +49,8 @@ bool facts_poor(const struct facts *facts, const struct vgg_train_result *result
 
 double facts_reject(const struct vgg_train_result *result)
 {
-    return fmax(result->reject, 2.0 / (double)(result->typicality + 1));
+    const struct vgg_model_info info = {.typicality = (uint32_t)result->typicality,
+                                        .reject = result->reject};
+
+    return vgg_reject_level(&info, 0);
 }

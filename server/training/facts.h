@@ -36,7 +36,7 @@ double facts_chance(const struct facts *facts);
 /* Is a result of the embedded base poor: more than a fifth wrong, or more than half of chance? */
 bool facts_poor(const struct facts *facts, const struct vgg_train_result *result);
 
-/* The typicality below which an answer is unknown: so few known pictures allow no lower one. */
+/* The typicality below which the model calls an answer unknown; 0: it has none. */
 double facts_reject(const struct vgg_train_result *result);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "process/memory_room.h"
 #include "process/resources.h"
+#include "process/terminal.h"
 
 /* ---------------------------------------------------------------- lines ---------------------- */
 
@@ -20,6 +21,12 @@ static void show_skip(void *user, const char *path, const char *reason)
 static void show_ignored(void *user, const char *path, const char *reason)
 {
     left_out_add(&((struct training_view *)user)->left_out, path, reason);
+}
+
+static void show_unwritten(void *user, const char *reason)
+{
+    progress_hide(&((struct training_view *)user)->progress);
+    terminal_say("%s: the next training computes all of it again", reason);
 }
 
 /* The pictures are read, and the work begins. */
@@ -159,6 +166,7 @@ void training_view_attach(struct training_view *view, struct vgg_train_options *
     options->on_picture = report_picture;
     options->on_skip = show_skip;
     options->on_ignore = show_ignored;
+    options->on_unwritten = show_unwritten;
     options->on_plan = show_plan;
     options->on_features = show_features;
     options->on_step = show_step;

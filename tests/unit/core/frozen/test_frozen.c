@@ -442,13 +442,13 @@ static void maps_are_the_oracles(void **state)
     maker_free(&maker);
 }
 
-/* In half precision, from the cache as from the engine. */
+/* In half precision, from the engine, from the cache, and where there is no room in memory. */
 static void maps_in_half_precision(void **state)
 {
     const struct vgg_frozen_part parts[] = {{.scale = 70, .crop = 64, .grid = 1},
                                             {.scale = 80, .crop = 64, .grid = 2}};
     struct vgg_frozen_options options = usual(cache);
-    struct vgg_frozen whole, halves[2];
+    struct vgg_frozen whole, halves[3];
     struct maker maker;
     float *values;
 
@@ -461,23 +461,28 @@ static void maps_in_half_precision(void **state)
     run(&halves[0], &options);
     run(&halves[1], &options);
     assert_int_equal(halves[1].cached, halves[1].pictures_n * halves[1].views);
-    options.half = false;
+    options.in_files = true;
+    run(&halves[2], &options);
+    options.in_files = options.half = false;
     run(&whole, &options);
-    values = malloc(whole.floats * sizeof *values);
-    for (size_t i = 0; i < 2 * PICTURES * whole.views; i++) {
-        size_t picture = i / 2 / whole.views, view = i / 2 % whole.views;
+    values = malloc(2 * whole.floats * sizeof *values);
+    for (size_t i = 0; i < 3 * PICTURES * whole.views; i++) {
+        size_t picture = i / 3 / whole.views, view = i / 3 % whole.views;
         const float *exact = whole.values + (picture * whole.views + view) * whole.floats;
+        float *own = i % 3 == 0 ? values : values + whole.floats;
 
-        assert_null(halves[i % 2].values);
-        assert_int_equal(vgg_frozen_view(&halves[i % 2], picture, view, values, NULL), VGG_OK);
+        assert_null(halves[i % 3].values);
+        assert_int_equal(vgg_frozen_view(&halves[i % 3], picture, view, own, NULL), VGG_OK);
         for (size_t j = 0; j < whole.floats; j++)
-            assert_true(fabs((double)values[j] - (double)exact[j]) <=
+            assert_true(fabs((double)own[j] - (double)exact[j]) <=
                         0x1p-11 * fabs((double)exact[j]) + 0x1p-25);
+        assert_memory_equal(own, values, whole.floats * sizeof *values);
     }
     free(values);
     vgg_frozen_fini(&whole);
     vgg_frozen_fini(&halves[0]);
     vgg_frozen_fini(&halves[1]);
+    vgg_frozen_fini(&halves[2]);
     vgg_model_release(options.model);
     maker_free(&maker);
 }
