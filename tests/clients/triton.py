@@ -72,6 +72,16 @@ for version in ("", "1"):
     assert message.model_stats[0].batch_stats[1].batch_size == 2, stats
 assert client.get_inference_statistics() == stats
 
+if "known" in [output["name"] for output in client.get_model_metadata(model)["outputs"]]:
+    for binary in (True, False):
+        asked = [triton.InferRequestedOutput(name, binary_data=binary)
+                 for name in ("typicality", "known")]
+        answer = client.infer(model, [image(binary, 2)], outputs=asked, parameters={"reject": 1})
+        typicality, known = answer.as_numpy("typicality"), answer.as_numpy("known")
+        assert typicality.shape == known.shape == (2, 1) and known.dtype == bool, known
+        assert (0 < typicality).all() and ((typicality == 1) == known).all(), typicality
+    refused(400, client.infer, model, [image()], outputs=asked, parameters={"flip": False})
+
 for coding in ("gzip", "deflate"):
     check(client.infer(model, [image()], request_compression_algorithm=coding,
                        response_compression_algorithm=coding))

@@ -35,7 +35,7 @@ function cellsOf({ answer, problem }) {
 
   bar.style.width = `${100 * best.score}%`;
   return [make("td", {}, shortLabel(best), make("span", { class: "track", "aria-hidden": "true" }, bar),
-    ...(answer.known === false ? [make("small", { class: "unknown", textContent: "unknown: not like anything it was trained on" })] : [])),
+    ...(answer.known === false ? [make("small", { class: "unknown", textContent: "unknown" })] : [])),
     make("td", { class: "score", textContent: percent(best.score) })];
 }
 
