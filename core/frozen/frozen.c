@@ -14,20 +14,10 @@
 #include "base/error.h"
 #include "base/half.h"
 #include "base/mem.h"
-#include "data/dataset.h"
-#include "engine/arena.h"
-#include "engine/batch.h"
 #include "engine/job.h"
 #include "frozen/cache.h"
 
 enum { BLOCK = 8 }; /* pictures */
-
-/* ---------------------------------------------------------------- sizes ---------------------- */
-
-static size_t part_views(const struct vgg_frozen_part *part)
-{
-    return part->crop != 0 ? (size_t)2 * part->grid * part->grid : 2;
-}
 
 /* Views of the parts before it. */
 static size_t first_view(const struct vgg_frozen *frozen, size_t part)
@@ -35,77 +25,8 @@ static size_t first_view(const struct vgg_frozen *frozen, size_t part)
     size_t views = 0;
 
     for (size_t i = 0; i < part; i++)
-        views += part_views(&frozen->parts[i]);
+        views += vgg_part_views(&frozen->parts[i]);
     return views;
-}
-
-static struct vgg_shape view_shape(const struct vgg_frozen_part *part,
-                                   const struct vgg_example *picture)
-{
-    uint64_t width = part->crop, height = part->crop;
-
-    if (part->crop == 0)
-        vgg_image_scaled_size(picture->width, picture->height, part->scale, &width, &height);
-    return (struct vgg_shape){1, 3, (uint32_t)height, (uint32_t)width};
-}
-
-static uint64_t part_macs(const struct vgg_net *net, const struct vgg_frozen_part *part,
-                          const struct vgg_example *picture)
-{
-    struct vgg_shape shape = view_shape(part, picture);
-
-    return part_views(part) * vgg_net_macs(net, shape.h, shape.w);
-}
-
-uint64_t vgg_frozen_pixels(const struct vgg_frozen_part *parts, size_t parts_n,
-                           const struct vgg_example *const *pictures, size_t n)
-{
-    uint64_t most = 0;
-
-    for (size_t i = 0; i < n; i++)
-        for (size_t part = 0; part < parts_n; part++) {
-            struct vgg_shape shape = view_shape(&parts[part], pictures[i]);
-
-            if ((uint64_t)shape.h * shape.w > most)
-                most = (uint64_t)shape.h * shape.w;
-        }
-    return most;
-}
-
-/* Floats of a view: features, or the last map. */
-static size_t view_floats(const struct vgg_net *net, const struct vgg_frozen_part *part)
-{
-    struct vgg_shape shape = {1, 3, part->crop, part->crop};
-
-    if (vgg_net_is_whole(net))
-        return vgg_net_features(net);
-    for (size_t i = 0; i < net->layers_n; i++)
-        shape = vgg_conv_output(&net->layers[i].conv, shape);
-    return (size_t)shape.c * shape.h * shape.w;
-}
-
-/* Of the working memory of the largest pass, and of the rescaled pictures that wait for one. */
-static uint64_t engine_bytes(const struct vgg_net *net, const struct vgg_frozen_options *options,
-                             uint64_t pixels_max, unsigned threads,
-                             const struct vgg_example *const *pictures, size_t n)
-{
-    uint64_t arena = 0, waiting = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        uint64_t pixels = 0;
-
-        for (size_t part = 0; part < options->parts_n; part++) {
-            struct vgg_shape shape = view_shape(&options->parts[part], pictures[i]);
-            uint64_t fit = pixels_max / ((uint64_t)shape.h * shape.w), bytes;
-
-            pixels += (uint64_t)shape.h * shape.w;
-            shape.n = (uint32_t)(fit < VGG_BATCH_VIEWS_MAX ? fit : VGG_BATCH_VIEWS_MAX);
-            bytes = vgg_arena_bytes(net, shape, threads);
-            arena = bytes > arena ? bytes : arena;
-        }
-        waiting = pixels > waiting ? pixels : waiting;
-    }
-    return arena + 2 * BLOCK * 3 * waiting;
 }
 
 uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_options *options,
@@ -115,10 +36,11 @@ uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_opt
     uint64_t views = 0;
 
     for (size_t part = 0; part < options->parts_n; part++)
-        views += part_views(&options->parts[part]);
-    return (options->in_files ? 2 * BLOCK : n) * views * view_floats(net, options->parts) *
+        views += vgg_part_views(&options->parts[part]);
+    return (options->in_files ? 2 * BLOCK : n) * views * vgg_part_floats(net, options->parts) *
                (options->half ? sizeof(uint16_t) : sizeof(float)) +
-           engine_bytes(net, options, pixels_max, threads, pictures, n);
+           vgg_parts_bytes(net, options->parts, options->parts_n, pixels_max, threads, 2 * BLOCK,
+                           pictures, n);
 }
 
 /* ---------------------------------------------------------------- the cache ------------------ */
@@ -154,7 +76,7 @@ static uint16_t half_of(float value)
 static void halve(const struct vgg_frozen *frozen, size_t picture, size_t part, const float *values)
 {
     size_t first = (picture * frozen->views + first_view(frozen, part)) * frozen->floats;
-    size_t n = part_views(&frozen->parts[part]) * frozen->floats;
+    size_t n = vgg_part_views(&frozen->parts[part]) * frozen->floats;
 
     for (size_t i = 0; i < n && frozen->halves != NULL; i++)
         frozen->halves[first + i] = half_of(values[i]);
@@ -173,7 +95,7 @@ static void look_up(void *context, size_t item, unsigned thread)
     char key[VGG_CACHE_KEY_BYTES];
 
     for (size_t part = 0; part < frozen->options.parts_n; part++) {
-        size_t floats = part_views(&frozen->parts[part]) * frozen->floats;
+        size_t floats = vgg_part_views(&frozen->parts[part]) * frozen->floats;
         float *values = lookup->scratch != NULL
                             ? lookup->scratch + thread * frozen->views * frozen->floats
                             : values_of(frozen, item, part);
@@ -215,7 +137,7 @@ static enum vgg_status keep(struct vgg_frozen *frozen, size_t picture, size_t pa
         return VGG_OK;
     format_key(frozen, picture, part, key);
     if (vgg_cache_put(frozen->options.cache, key, values,
-                      part_views(&frozen->parts[part]) * frozen->floats, &reason) == VGG_OK)
+                      vgg_part_views(&frozen->parts[part]) * frozen->floats, &reason) == VGG_OK)
         return VGG_OK;
     if (frozen->options.in_files)
         return vgg_fail(error, reason.status, "%s", reason.text);
@@ -235,11 +157,11 @@ static void count(struct vgg_frozen *frozen)
         uint64_t macs = 0;
 
         for (size_t part = 0; part < frozen->options.parts_n; part++) {
-            macs += part_macs(net, &frozen->parts[part], frozen->pictures[i]);
+            macs += vgg_part_macs(net, &frozen->parts[part], frozen->pictures[i]);
             if (frozen->absent[i] & 1U << part)
-                frozen->macs += part_macs(net, &frozen->parts[part], frozen->pictures[i]);
+                frozen->macs += vgg_part_macs(net, &frozen->parts[part], frozen->pictures[i]);
             else
-                frozen->cached += part_views(&frozen->parts[part]);
+                frozen->cached += vgg_part_views(&frozen->parts[part]);
         }
         if (macs > frozen->macs_max)
             frozen->macs_max = macs;
@@ -278,7 +200,7 @@ enum vgg_status vgg_frozen_init(struct vgg_frozen *frozen, const struct vgg_froz
     memcpy(frozen->parts, options->parts, options->parts_n * sizeof *frozen->parts);
     frozen->options.parts = NULL;
     frozen->views = first_view(frozen, options->parts_n);
-    frozen->floats = view_floats(&options->model->net, frozen->parts);
+    frozen->floats = vgg_part_floats(&options->model->net, frozen->parts);
     status = allocate(frozen, error);
     if (status == VGG_OK)
         status = find_cached(frozen, error);
@@ -404,9 +326,9 @@ static enum vgg_status land_part(struct vgg_frozen *frozen, const struct flight 
     if (scratch != NULL)
         halve(frozen, flight->picture, part, values);
     frozen->absent[flight->picture] &= (uint8_t) ~(1U << part);
-    frozen->done += part_views(&frozen->parts[part]);
-    frozen->macs -= part_macs(&frozen->options.model->net, &frozen->parts[part],
-                              frozen->pictures[flight->picture]);
+    frozen->done += vgg_part_views(&frozen->parts[part]);
+    frozen->macs -= vgg_part_macs(&frozen->options.model->net, &frozen->parts[part],
+                                  frozen->pictures[flight->picture]);
     return keep(frozen, flight->picture, part, values, error);
 }
 
@@ -503,9 +425,9 @@ static enum vgg_status read_view(const struct vgg_frozen *frozen, size_t picture
     float *values;
     bool there;
 
-    while (view >= first_view(frozen, part) + part_views(&frozen->parts[part]))
+    while (view >= first_view(frozen, part) + vgg_part_views(&frozen->parts[part]))
         part++;
-    floats = part_views(&frozen->parts[part]) * frozen->floats;
+    floats = vgg_part_views(&frozen->parts[part]) * frozen->floats;
     values = vgg_alloc(floats, sizeof *values);
     if (values == NULL)
         return vgg_fail_memory(error);

@@ -7,14 +7,7 @@
 #define VGG_CORE_FROZEN_FROZEN_H
 
 #include "base/team.h"
-#include "data/dataset.h"
-#include "nn/net.h"
-
-/* Views of a picture at one scale: each is followed by its mirror image. */
-struct vgg_frozen_part {
-    uint32_t scale;      /* shorter side, pixels; at least the model's crop */
-    uint32_t crop, grid; /* grid x grid crops of crop x crop pixels, row by row; 0: the whole */
-};
+#include "frozen/parts.h"
 
 struct vgg_frozen_options {
     /*
@@ -54,10 +47,6 @@ struct vgg_frozen {
     uint64_t macs_max; /* of a picture */
     bool unwritten;
 };
-
-/* Pixels of the largest view of these pictures. */
-uint64_t vgg_frozen_pixels(const struct vgg_frozen_part *parts, size_t parts_n,
-                           const struct vgg_example *const *pictures, size_t n);
 
 /*
  * Bytes that init and compute take at most: values, pictures under way, and what the engine grows
