@@ -34,7 +34,7 @@ struct vgg_train_plan {
     size_t views;                         /* of a picture that the frozen layers compute */
     size_t cached;                        /* of all views, those that need no computing */
     double seconds;                       /* predicted, by a batch that was measured */
-    uint64_t bytes;                       /* of memory, predicted */
+    uint64_t bytes;                       /* of memory, predicted; with the decoded pictures */
 };
 
 /* The frozen layers have computed so many views. */

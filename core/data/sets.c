@@ -111,6 +111,12 @@ enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
                : set_aside(sets, settings, team, error);
 }
 
+uint64_t vgg_sets_bytes(const struct vgg_sets *sets)
+{
+    return vgg_dataset_bytes(&sets->train) + vgg_dataset_bytes(&sets->validation) +
+           vgg_dataset_bytes(&sets->unknown);
+}
+
 void vgg_sets_fini(struct vgg_sets *sets)
 {
     vgg_dataset_fini(&sets->train);

@@ -32,4 +32,7 @@ enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
 
 void vgg_sets_fini(struct vgg_sets *sets);
 
+/* Of the decoded pictures that are kept. */
+uint64_t vgg_sets_bytes(const struct vgg_sets *sets);
+
 #endif

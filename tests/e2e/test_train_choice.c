@@ -61,8 +61,10 @@ static bool exists(const char *path)
 static void tells_what_it_does(void **state)
 {
     const char *set = photo_set("set");
-    struct output output = train(
-        (const char *[]){SMALL, "--base", model_narrow(), "-o", "told.safetensors", set, NULL});
+    struct output output =
+        train((const char *[]){SMALL, "--base", model_narrow(), "-o", "told.safetensors",
+                               "--report", "told.html", set, NULL});
+    struct blob page;
 
     (void)state;
     if (output.status != 0)
@@ -76,6 +78,10 @@ static void tells_what_it_does(void **state)
     expect(output.out, "serve --model told.safetensors\n");
     expect(output.out, "-d '{\"model\":\"/");
     expect(output.out, "/told.safetensors\"}' localhost:8081/admin/reload\n");
+    expect(output.out, "below a typicality of 0.0465 (from 42 pictures)"); /* 2 / (42 + 1) */
+    page = work_read("told.html");
+    assert_non_null(memmem(page.bytes, page.size, "below a typicality of 0.0465.", 29));
+    blob_free(&page);
     assert_true(exists("told.safetensors"));
     assert_false(exists("told.safetensors.checkpoint"));
     output_free(&output);

@@ -245,6 +245,24 @@ static void folds(void **state)
     assert_int_equal(result.unknown, 0);
 }
 
+/* Memory that is predicted has the decoded pictures in it, where they are kept. */
+static void pictures_take_memory(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    uint64_t bytes = 0;
+
+    (void)state;
+    for (uint32_t i = 0; i < 6; i++)
+        bytes += (uint64_t)3 * CLASSES * (40 + i) * (36 + i * 7 % 29);
+    train(&options);
+    bytes = told.plan.bytes - bytes;
+    told = (struct told){.plans = 0};
+    options.cache_bytes = 0;
+    train(&options);
+    assert_int_equal(told.plan.bytes, bytes);
+}
+
 /* Of more a part is set aside. */
 static void part(void **state)
 {
@@ -612,6 +630,7 @@ int main(void)
         TEST(a_base_of_its_own_kind),
         TEST(what_is_served_has_learnt),
         TEST(folds),
+        TEST(pictures_take_memory),
         TEST(part),
         TEST(directory_and_unknown),
         TEST(balanced),
