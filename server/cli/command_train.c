@@ -38,7 +38,6 @@ struct session {
     char why[80];
     struct text chosen; /* options that were not said, with a zero at the end */
     struct training_view view;
-    bool unreported; /* the model is there, its report is not */
 };
 
 /* ---------------------------------------------------------------- the files ------------------ */
@@ -259,7 +258,7 @@ static enum vgg_status train(struct session *session, struct vgg_error *error)
     status = vgg_train(session->directory, options, &result, error);
     training_view_end(&session->view);
     if (status == VGG_OK) {
-        session->unreported =
+        facts->unreported =
             !train_report_write(session->view.report, session->directory, options, facts, &result);
         telling_result(facts, &result);
     } else if (result.best_epoch != 0)
@@ -291,7 +290,7 @@ static int end(struct session *session, enum vgg_status status, struct vgg_error
     html_report_destroy(session->view.report);
     census_fini(&session->census);
     free(session->chosen.bytes);
-    if (status == VGG_CANCELLED || session->unreported)
+    if (status == VGG_CANCELLED || session->view.facts.unreported)
         return 1;
     return status == VGG_OK ? 0 : EXIT_USAGE;
 }

@@ -123,7 +123,8 @@ const struct command_usage train_usage = {
         "model. If all have more, or an option of the network is given: none. A network from "
         "random\n"
         "weights has a size that trains within an hour here.\n"
-        "Ctrl-C keeps the state and shows the command that goes on to the same bits.\n",
+        "Ctrl-C keeps the state and shows the command that goes on to the same bits; of\n"
+        "--freeze features only what --features-cache holds.\n",
     .given = FIELD(given),
 };
 

@@ -21,6 +21,7 @@ struct facts {
     struct vgg_train_plan plan; /* all zero before there is one */
     bool base_said;             /* by the command line */
     bool headed;                /* the table of epochs has begun */
+    bool unreported;            /* the model is there, its report is not */
 };
 
 /* "features", "convs", "none", or the number of frozen blocks. */

@@ -127,7 +127,7 @@ void telling_choice(const struct facts *facts, const struct vgg_train_options *o
 void telling_plan(const struct facts *facts)
 {
     const struct vgg_train_plan *plan = &facts->plan;
-    char time[TIME_BYTES];
+    char time[TIME_BYTES], cached[48] = "";
 
     if (facts->json) {
         char *line = telling_plan_json(facts);
@@ -137,10 +137,11 @@ void telling_plan(const struct facts *facts)
         return;
     }
     format_time(plan->seconds, time);
+    if (plan->cached != 0)
+        snprintf(cached, sizeof cached, " (%zu are in the cache)", plan->cached);
     if (plan->views != 0)
         say("%zu pictures, %zu views of each%s: about %s and %" PRIu64 " MiB of memory",
-            plan->pictures + plan->validation, plan->views,
-            plan->cached != 0 ? ", some of them in the cache" : "", time, plan->bytes >> 20);
+            plan->pictures + plan->validation, plan->views, cached, time, plan->bytes >> 20);
     else
         say("%zu pictures to train on and %zu to validate: about %s and %" PRIu64 " MiB of memory",
             plan->pictures, plan->validation, time, plan->bytes >> 20);
@@ -207,12 +208,15 @@ static void say_typicality(const struct vgg_train_result *result)
             say("it cannot tell what is none of these: %s", result->typicality_reason);
         return;
     }
-    say("it tells what is none of these: \"known\" is false below a typicality of %.3g (from %zu "
+    say("of what is unlike these \"known\" is false: below a typicality of %.3g (from %zu "
         "pictures)",
         facts_reject(result), result->typicality);
     if (result->unknown != 0 && result->unknown_caught >= 0)
         say("  so it finds %.0f %% of the %zu pictures in _unknown (AUROC %.3f)",
             100 * result->unknown_caught, result->unknown, result->unknown_auroc);
+    else
+        say("  how much it finds depends on what; a folder _unknown with pictures of other things "
+            "shows it");
 }
 
 /* The path as a server elsewhere needs it. */
@@ -286,7 +290,7 @@ void telling_result(const struct facts *facts, const struct vgg_train_result *re
                 result->best_epoch, 100 * result->best_error);
         else
             say("%s is written", facts->output);
-        if (facts->report != NULL)
+        if (facts->report != NULL && !facts->unreported)
             say("%s shows the mistakes, in a browser", facts->report);
         say_serving(facts);
     }

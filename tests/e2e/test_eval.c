@@ -477,7 +477,7 @@ static void test_unreadable_pictures(void **state)
     assert_int_equal(output.status, 1);
     assert_int_equal(count_lines(output.err), 3);
     assert_non_null(strstr(output.err, "/c1/bad.jpg: "));
-    assert_non_null(strstr(output.err, "vgg: 2 pictures or directories left out\n"));
+    assert_non_null(strstr(output.err, "vgg: 2 left out (cannot be read): named above\n"));
     assert_int_equal(strncmp(output.out, "1 picture (2 skipped)", 21), 0);
     output_free(&output);
 

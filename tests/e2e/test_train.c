@@ -467,7 +467,7 @@ static void leaves_out_bad_pictures(void **state)
     assert_non_null(strstr(result.err, "flat/broken.jpg: left out: "));
     assert_non_null(strstr(result.err, "flat/?]0;x??.jpg: left out: "));
     assert_non_null(strstr(result.err, "grey/text.png: left out: "));
-    assert_non_null(strstr(result.err, "vgg: 3 pictures or directories left out\n"));
+    assert_non_null(strstr(result.err, "vgg: 3 left out (cannot be read): named above\n"));
     assert_non_null(strstr(result.err, "vgg: 1 left out (of an archiver or a file manager): "));
     assert_non_null(strstr(result.err, "vgg: 1 left out (a class folder without pictures): "));
     assert_non_null(strstr(result.err, "grey/fifo.jpg"));

@@ -72,7 +72,8 @@ static void a_good_result(void **state)
     expect(&out, "4 of 60 pictures wrong when left out: 6.7 % (2.6 to 15.9 with 95 % certainty; "
                  "always naming the largest class: 66.7)");
     expect(&out, "3.2 %");
-    expect(&out, "\"known\" is false below a typicality of 0.0328 (from 60 pictures)");
+    expect(&out, "\"known\" is false: below a typicality of 0.0328 (from 60 pictures)");
+    expect(&out, "a folder _unknown with pictures of other things shows it");
     expect(&out, "MODEL=x.safetensors"); /* the tests run in a checkout */
     expect(&out, "curl -H 'Content-Type: application/json' -d '{\"model\":\"");
 }
@@ -110,6 +111,35 @@ static void what_is_poor(void **state)
     assert_true(facts_poor(&facts, &result));
     result.measured = 0;
     assert_false(facts_poor(&facts, &result));
+}
+
+static void of_unknown_pictures(void **state)
+{
+    struct vgg_train_result result = result_of(0);
+    struct capture out, err;
+
+    (void)state;
+    result.unknown = 20;
+    result.unknown_caught = 0.25;
+    result.unknown_auroc = 0.936;
+    tell(&result, &out, &err);
+    expect(&out, "finds 25 % of the 20 pictures in _unknown (AUROC 0.936)");
+    assert_null(strstr(out.text, "shows it"));
+}
+
+/* The report is named where it is there. */
+static void a_report_is_named(void **state)
+{
+    struct vgg_train_result result = result_of(0);
+    struct capture out, err;
+
+    (void)state;
+    facts.report = "r.html";
+    tell(&result, &out, &err);
+    expect(&out, "r.html shows the mistakes");
+    facts.unreported = true;
+    tell(&result, &out, &err);
+    assert_null(strstr(out.text, "r.html"));
 }
 
 static void no_typicality(void **state)
@@ -157,8 +187,12 @@ static void as_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_good_result, setup), cmocka_unit_test_setup(a_poor_result, setup),
-        cmocka_unit_test_setup(what_is_poor, setup),  cmocka_unit_test_setup(no_typicality, setup),
+        cmocka_unit_test_setup(a_good_result, setup),
+        cmocka_unit_test_setup(a_poor_result, setup),
+        cmocka_unit_test_setup(what_is_poor, setup),
+        cmocka_unit_test_setup(of_unknown_pictures, setup),
+        cmocka_unit_test_setup(a_report_is_named, setup),
+        cmocka_unit_test_setup(no_typicality, setup),
         cmocka_unit_test_setup(as_json, setup),
     };
 
