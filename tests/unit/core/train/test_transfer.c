@@ -302,18 +302,6 @@ static void part(void **state)
     assert_true(served_apart(&told) > 1e-4); /* that part has been learnt from too */
 }
 
-/* One in the wrong folder, so that scores are too sure. */
-static void put_mislabelled(void)
-{
-    const struct png_spec spec = {.width = 47, .height = 51, .colour = PNG_GREY};
-    uint8_t *bytes;
-    size_t size;
-
-    assert_true(png_make(&spec, &bytes, &size));
-    album_put("others/colour/grey.png", bytes, size);
-    free(bytes);
-}
-
 /* Another directory measures, and unknown pictures are told of. */
 static void directory_and_unknown(void **state)
 {
@@ -329,7 +317,6 @@ static void directory_and_unknown(void **state)
         snprintf(name, sizeof name, "photos/_unknown/%u.png", i);
         album_png(name, 200 + i, 33);
     }
-    put_mislabelled();
     options.validation = others;
     result = train(&options);
     assert_int_equal(told.plan.folds, 0);
