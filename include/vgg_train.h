@@ -187,7 +187,7 @@ struct vgg_train_result {
     char typicality_reason[128];      /* why there are none */
     size_t unknown;                   /* pictures of _unknown */
     double unknown_auroc, unknown_caught; /* of these, at the reject level; below 0: none */
-    double reject;
+    double reject; /* level of typicality in the file; vgg_reject_level makes it the one in force */
 };
 
 /*
