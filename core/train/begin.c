@@ -289,10 +289,7 @@ static enum vgg_status tell_plan(const struct vgg_training *training, double sec
                           (double)((uint64_t)settings->epochs * training->examples.steps - steps),
         .bytes = predict(training, training->network.net.kernels, (uint32_t)sets->train.classes_n,
                          training->network.batch) +
-                 vgg_sets_bytes(sets) +
-                 (frozen->halves != NULL
-                      ? frozen->pictures_n * frozen->views * frozen->floats * sizeof(uint16_t)
-                      : 0),
+                 vgg_sets_bytes(sets) + training->maps.bytes,
     };
 
     return settings->on_plan != NULL ? settings->on_plan(settings->user, &plan, error) : VGG_OK;

@@ -81,6 +81,7 @@ struct told {
     size_t plans, views, classes, pictures, validation, unknown, wrong, posteriors, refusals;
     size_t stop_after; /* calls of stop; 0: never */
     uint64_t room;     /* of memory; 0: any */
+    uint64_t asked;    /* the most that on_memory was asked for */
     double typicality[PICTURES_MAX];
     struct {
         char path[1100];
@@ -148,6 +149,7 @@ static inline enum vgg_status on_memory(void *user, uint64_t bytes, struct vgg_e
 {
     struct told *told = user;
 
+    told->asked = bytes > told->asked ? bytes : told->asked;
     if (told->room == 0 || bytes <= told->room)
         return VGG_OK;
     told->refusals++;
