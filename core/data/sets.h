@@ -22,9 +22,9 @@ struct vgg_sets {
 
 /*
  * Read `dir` and settings->validation. Without that, a part of `dir` is set aside for validation,
- * or, with `folds`, where a class has too few pictures for that, folds are. Errors: those of
- * vgg_dataset_open, also BAD_ARGUMENT where a class has less than two pictures; vgg_sets_fini is
- * still due.
+ * or, with `folds`, where a class has fewer than 30 pictures or that part would have fewer than
+ * 200, folds are. Errors: those of vgg_dataset_open, also BAD_ARGUMENT where a class has less than
+ * two pictures; vgg_sets_fini is still due.
  */
 enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
                               const struct vgg_train_options *settings, bool folds,

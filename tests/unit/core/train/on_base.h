@@ -8,7 +8,7 @@
 #include "model_maker.h"
 #include "vgg_train.h"
 
-enum { CLASSES = 3, PICTURES_MAX = 256, FEATURES = 24 };
+enum { CLASSES = 3, PICTURES_MAX = 320, FEATURES = 24 };
 
 static const char *const folders[CLASSES] = {"colour", "grey", "smooth"};
 static const char *const endings[CLASSES] = {"png", "png", "jpg"};
