@@ -160,6 +160,8 @@ static enum vgg_status make_network(struct vgg_training *training, const struct 
         status = vgg_network_init(&training->network, vgg_arch_find(settings->arch), kernels,
                                   &sizes, &options, settings->threads, error);
     if (status == VGG_OK)
+        status = vgg_output_room(&training->network, &training->base, settings, error);
+    if (status == VGG_OK)
         status = measure(training, error);
     if (status != VGG_OK)
         return status;

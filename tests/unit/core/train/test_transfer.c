@@ -5,6 +5,9 @@
 #include "core/train/on_base.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/engine/evaluate.h"
 #include "data/picture.h"
@@ -243,6 +246,31 @@ static void folds(void **state)
     assert_true(told.plan.folds > 1);
     assert_int_equal(told.views, 18 * 4);
     assert_int_equal(result.unknown, 0);
+}
+
+/* The file cannot be written after all: what was measured is there. */
+static void a_full_disk(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct vgg_train_result result;
+    struct vgg_error error = {0};
+    struct rlimit unlimited, limit;
+    enum vgg_status status;
+
+    (void)state;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    limit = (struct rlimit){1000, unlimited.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    status = vgg_train(photos, &options, &result, &error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+    assert_int_equal(status, VGG_IO);
+    assert_non_null(strstr(error.text, "cannot write it"));
+    assert_int_equal(access(output, F_OK), -1);
+    assert_int_equal(result.measured, 18);
+    assert_true(result.error >= 0 && result.error < 0.2);
+    assert_int_equal(result.typicality, 18);
 }
 
 /* Memory that is predicted has the decoded pictures in it, where they are kept. */
@@ -645,6 +673,7 @@ int main(void)
         TEST(a_base_of_its_own_kind),
         TEST(what_is_served_has_learnt),
         TEST(folds),
+        TEST(a_full_disk),
         TEST(pictures_take_memory),
         TEST(part),
         TEST(directory_and_unknown),
