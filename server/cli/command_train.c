@@ -261,7 +261,13 @@ static enum vgg_status train(struct session *session, struct vgg_error *error)
         facts->unreported =
             !train_report_write(session->view.report, session->directory, options, facts, &result);
         telling_result(facts, &result);
-    } else if (result.best_epoch != 0)
+        return status;
+    }
+    facts->output = NULL;
+    if (result.measured != 0)
+        telling_result(facts, &result);
+    fflush(stdout);
+    if (result.best_epoch != 0)
         terminal_say("%s holds epoch %" PRIu32 ", validation error %.2f%%", options->output,
                      result.best_epoch, 100 * result.best_error);
     return status;
@@ -288,6 +294,7 @@ static int end(struct session *session, enum vgg_status status, struct vgg_error
     if (status == VGG_CANCELLED)
         telling_resume(&session->view.facts, &session->given.train);
     html_report_destroy(session->view.report);
+    copies_fini(&session->view.facts.copies);
     census_fini(&session->census);
     free(session->chosen.bytes);
     if (status == VGG_CANCELLED || session->view.facts.unreported)

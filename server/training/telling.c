@@ -14,8 +14,13 @@
 #include "training/telling_json.h"
 
 static const double enough_error = 0.05; /* with less nobody asks for more */
+static const double hardly = 0.05;       /* what a temperature near 1 changes */
 
-enum { SAID_BYTES = 3 * BASE_PATH_BYTES, TIME_BYTES = 32 };
+enum {
+    SAID_BYTES = 3 * BASE_PATH_BYTES,
+    TIME_BYTES = 32,
+    JUDGED_FROM = 500 /* pictures, of which a tenth is set aside, that a descent can be judged by */
+};
 
 /* ---------------------------------------------------------------- words ---------------------- */
 
@@ -171,6 +176,16 @@ const char *telling_smaller(const struct facts *facts)
 
 /* ---------------------------------------------------------------- the result ----------------- */
 
+static void say_more(const struct facts *facts)
+{
+    say("  for fewer: more pictures, or the same with --freeze 4, which trains more layers and "
+        "takes longer");
+    if (facts->plan.pictures + facts->plan.validation < JUDGED_FROM)
+        say("  (of fewer than about %d photographs its error can hardly be told, and it has no "
+            "\"known\")",
+            JUDGED_FROM);
+}
+
 static void say_error(const struct facts *facts, const struct vgg_train_result *result)
 {
     double interval[2];
@@ -187,18 +202,21 @@ static void say_error(const struct facts *facts, const struct vgg_train_result *
         100 * interval[1], 100 * facts_chance(facts));
     if (facts->freeze == VGG_FREEZE_FEATURES && facts->base->kind != BASE_EMBEDDED &&
         result->error > enough_error)
-        say("  for fewer: more pictures, or the same with --freeze 4, "
-            "which trains more layers and takes longer");
+        say_more(facts);
 }
 
-/* With one temperature for all scores. */
+/* With one temperature for all scores, spoken of where it changes them. */
 static void say_calibration(const struct vgg_train_result *result)
 {
+    char before[64] = "";
+
     if (!(result->temperature > 0) || result->ece[1] < 0)
         return;
-    say("a score is off by %.1f %% in the mean "
-        "(%.1f before calibration; by chance, of so few pictures: %.1f)",
-        100 * result->ece[1], 100 * result->ece[0], 100 * result->ece_noise);
+    if (fabs(result->temperature - 1) >= hardly)
+        snprintf(before, sizeof before, "%.1f before they were calibrated; ", 100 * result->ece[0]);
+    say("scores say how often they are right to within %.1f %% on average (%sof %zu pictures "
+        "chance alone makes that %.1f)",
+        100 * result->ece[1], before, result->measured, 100 * result->ece_noise);
 }
 
 static void say_typicality(const struct vgg_train_result *result)
@@ -274,7 +292,33 @@ static void warn_if_poor(const struct facts *facts, const struct vgg_train_resul
     free(more.bytes);
 }
 
-void telling_result(const struct facts *facts, const struct vgg_train_result *result)
+static void say_copies(struct facts *facts)
+{
+    struct text classes = {0}, validation = {0};
+
+    copies_print_classes(&facts->copies, &classes);
+    copies_print_validation(&facts->copies, &validation);
+    if (classes.size != 0)
+        say("%s", text_of(&classes));
+    if (validation.size != 0)
+        say("%s", text_of(&validation));
+    free(classes.bytes);
+    free(validation.bytes);
+}
+
+static void say_files(const struct facts *facts, const struct vgg_train_result *result)
+{
+    if (result->best_epoch != 0)
+        say("%s holds epoch %" PRIu32 ", validation error %.2f%%", facts->output,
+            result->best_epoch, 100 * result->best_error);
+    else
+        say("%s is written", facts->output);
+    if (facts->report != NULL && !facts->unreported)
+        say("%s shows the mistakes, in a browser", facts->report);
+    say_serving(facts);
+}
+
+void telling_result(struct facts *facts, const struct vgg_train_result *result)
 {
     if (facts->json) {
         char *line = telling_result_json(facts, result);
@@ -285,16 +329,12 @@ void telling_result(const struct facts *facts, const struct vgg_train_result *re
         say_error(facts, result);
         say_calibration(result);
         say_typicality(result);
-        if (result->best_epoch != 0)
-            say("%s holds epoch %" PRIu32 ", validation error %.2f%%", facts->output,
-                result->best_epoch, 100 * result->best_error);
-        else
-            say("%s is written", facts->output);
-        if (facts->report != NULL && !facts->unreported)
-            say("%s shows the mistakes, in a browser", facts->report);
-        say_serving(facts);
+        say_copies(facts);
+        if (facts->output != NULL)
+            say_files(facts, result);
     }
-    warn_if_poor(facts, result);
+    if (facts->output != NULL)
+        warn_if_poor(facts, result);
 }
 
 void telling_resume(const struct facts *facts, const struct vgg_train_options *options)
