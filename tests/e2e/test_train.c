@@ -28,9 +28,9 @@ static void small_args(const char **args, const char *directory, const char *out
                        const char *const *more)
 {
     static const char *const fixed[] = {
-        "train", "--width",   "4",     "--fc",         "16",    "--crop",
-        "32",    "--scale",   "32-40", "--batch",      "8",     "--rate",
-        "0.02",  "--dropout", "0.1",   "--batch-norm", "--json"};
+        "train",   "--width",      "4",       "--fc",   "16",     "--crop", "32",
+        "--scale", "32-40",        "--batch", "8",      "--rate", "0.02",   "--dropout",
+        "0.1",     "--batch-norm", "--json",  "--name", "small"};
     size_t n = 0;
 
     for (size_t i = 0; i < COUNT_OF(fixed); i++)
