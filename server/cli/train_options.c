@@ -95,7 +95,8 @@ static const struct option options[] = {
      "also write an HTML page: mistakes with their pictures, confusion, copies, the learning curve "
      "[none]"},
     {"weights", "f32|f16", OPTION_WEIGHTS, FIELD(train.half), 0, 0, "f32", "of the model file"},
-    {"name", "NAME", OPTION_STRING, FIELD(train.name), 0, 0, NULL, "of the model [that of the file, without .safetensors]"},
+    {"name", "NAME", OPTION_STRING, FIELD(train.name), 0, 0, NULL,
+     "of the model [that of the file, without .safetensors]"},
     {"scales", "LIST", OPTION_SCALES, FIELD(test_scales), 0, 0, NULL,
      "test scales that the model file asks for [the base's, else by --scale]"},
 };
