@@ -213,9 +213,10 @@ static void say_calibration(const struct vgg_train_result *result)
     if (!(result->temperature > 0) || result->ece[1] < 0)
         return;
     if (fabs(result->temperature - 1) >= hardly)
-        snprintf(before, sizeof before, "%.1f before they were calibrated; ", 100 * result->ece[0]);
-    say("scores say how often they are right to within %.1f %% on average (%sof %zu pictures "
-        "chance alone makes that %.1f)",
+        snprintf(before, sizeof before, "%.1f before scores were calibrated; ",
+                 100 * result->ece[0]);
+    say("on average a score is %.1f points of 100 away from how often it is right (%sof %zu "
+        "pictures chance alone makes that %.1f)",
         100 * result->ece[1], before, result->measured, 100 * result->ece_noise);
 }
 

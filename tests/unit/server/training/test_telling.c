@@ -71,8 +71,8 @@ static void a_good_result(void **state)
     assert_string_equal(err.text, "");
     expect(&out, "4 of 60 pictures wrong when left out: 6.7 % (2.6 to 15.9 with 95 % certainty; "
                  "always naming the largest class: 66.7)");
-    expect(&out, "scores say how often they are right to within 3.2 % on average (5.1 before they "
-                 "were calibrated; of 60 pictures chance alone makes that 5.7)");
+    expect(&out, "on average a score is 3.2 points of 100 away from how often it is right (5.1 "
+                 "before scores were calibrated; of 60 pictures chance alone makes that 5.7)");
     assert_null(strstr(out.text, "--freeze 4")); /* the embedded base does not carry that far */
     expect(&out, "\"known\" is false: below a typicality of 0.0328 (from 60 pictures)");
     expect(&out, "a folder _unknown with pictures of other things shows it");
@@ -89,7 +89,7 @@ static void a_temperature_of_one(void **state)
     (void)state;
     result.temperature = 0.96;
     tell(&result, &out, &err);
-    expect(&out, "to within 3.2 % on average (of 60 pictures chance alone makes that 5.7)");
+    expect(&out, "how often it is right (of 60 pictures chance alone makes that 5.7)");
 }
 
 /* What else may help, and what that costs. */
