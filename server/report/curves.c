@@ -151,7 +151,7 @@ static void say_calibration(struct page *page)
     markup_print(&page->text,
                  "<p>Of pictures that get a score of 70 %%, 70 %% should be right: a dot on the "
                  "line. On average they are off by <strong>%.3f</strong> (expected calibration "
-                 "error); of so few pictures (%zu), scores that mean just what they say come to "
+                 "error); of %zu pictures, scores that mean just what they say come to "
                  "%.3f.",
                  tally->ece, tally->judged, noise);
     if (training != NULL && training->temperature > 0)
