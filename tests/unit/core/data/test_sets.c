@@ -60,25 +60,25 @@ static void few_pictures_make_folds(void **state)
     check_numbers(40, 5, 0, false);
 }
 
-/* Half of them would be 199 pictures, then 200; or 200 of which a class has 29. */
+/* Half of 399 pictures is too few, and half of more where a class has 29. */
 static void enough_are_set_aside(void **state)
 {
     const struct vgg_train_options settings = {.validation_fraction = 0.5};
 
     (void)state;
-    put_class('a', 29, 1);
+    put_class('a', 30, 1);
     put_class('b', 369, 1);
     album_png("_unknown/1.png", 20, 30);
     open_sets(&settings, true);
-    check_numbers(398, 0, 1, true);
-    put_class('b', 371, 1);
+    check_numbers(399, 0, 1, true);
+    put_class('b', 370, 1);
     open_sets(&settings, true);
-    check_numbers(400, 0, 1, true);
-    put_class('a', 30, 1);
-    open_sets(&settings, true);
-    check_numbers(200, 201, 1, false);
-    for (size_t i = 0; i < 402; i++)
+    check_numbers(200, 200, 1, false);
+    for (size_t i = 0; i < 401; i++)
         assert_true(sets.group[i] <= i && !sets.copy[i]);
+    put_class('c', 29, 1);
+    open_sets(&settings, true);
+    check_numbers(429, 0, 1, true);
 }
 
 static void copies_stay_together(void **state)
