@@ -106,8 +106,10 @@ struct vgg_train_options {
      * of the shorter side, one in each corner. A crop is as much of the least as 224 pixels of 256,
      * and at least the base's own.
      */
-    const char *validation;     /* a directory like `dir`, or NULL: a part of that is split off */
-    double validation_fraction; /* of each class, then [0.1]; not below 0 */
+    const char *validation; /* a directory like `dir`, or NULL: a part of that is split off, or, of
+                               VGG_FREEZE_FEATURES where it had fewer than 200 pictures or a class
+                               has fewer than 30, pictures are left out in turn */
+    double validation_fraction;    /* of each class, then [0.1]; not below 0 */
     uint32_t scale_min, scale_max; /* shorter side of a picture before the crop [256 to 512] */
     uint32_t validation_scale;     /* [halfway between them] */
     double colour;                 /* deviation of the colour shift [0.1]; below 0: none */

@@ -2,8 +2,6 @@
 #ifndef VGG_CORE_BASE_REPLACE_H
 #define VGG_CORE_BASE_REPLACE_H
 
-#include <stdint.h>
-
 #include "vgg.h"
 
 /* Writes the contents. */
