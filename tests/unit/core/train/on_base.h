@@ -156,6 +156,44 @@ static inline enum vgg_status on_memory(void *user, uint64_t bytes, struct vgg_e
     return vgg_fail(error, VGG_NO_MEMORY, "too little");
 }
 
+/* What every training on the base is asked with; `told` is emptied. */
+static inline struct vgg_train_options on_base(struct told *told)
+{
+    *told = (struct told){.plans = 0};
+    return (struct vgg_train_options){.base = base,
+                                      .output = output,
+                                      .cache_bytes = 1 << 30,
+                                      .threads = 2,
+                                      .on_plan = on_plan,
+                                      .on_features = on_features,
+                                      .on_classes = on_classes,
+                                      .on_picture = on_picture,
+                                      .stop = is_stopped,
+                                      .on_memory = on_memory,
+                                      .user = told};
+}
+
+static inline struct vgg_train_result train(const struct vgg_train_options *options)
+{
+    struct vgg_train_result result;
+    struct vgg_error error = {0};
+
+    if (vgg_train(photos, options, &result, &error) != VGG_OK)
+        fail_msg("%s", error.text);
+    return result;
+}
+
+static inline void refused(const struct vgg_train_options *options, enum vgg_status status,
+                           const char *text)
+{
+    struct vgg_train_result result;
+    struct vgg_error error = {0};
+
+    assert_int_equal(vgg_train(photos, options, &result, &error), status);
+    if (strstr(error.text, text) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", error.text, text);
+}
+
 /* ---------------------------------------------------------------- the file ------------------- */
 
 /* A model file, as it is. */
