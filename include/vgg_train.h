@@ -165,7 +165,8 @@ struct vgg_train_options {
     void (*on_picture)(void *user, const struct vgg_train_picture *picture);
     void (*on_step)(void *user, const struct vgg_train_progress *progress);
     void (*on_epoch)(void *user, const struct vgg_train_epoch *epoch);
-    bool (*stop)(void *user); /* asked after each step: true saves the state and ends */
+    bool (*stop)(void *user); /* asked after each step: true saves the state and ends; also while
+                                 pictures are read, and compared, and go through the base */
     /*
      * Asked before anything else, of a single crop, and before the network is made, of the batch:
      * training will take so many bytes beside the pictures. A failure ends it.

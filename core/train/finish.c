@@ -259,7 +259,7 @@ static void report_picture(const struct finish *finish, const struct vgg_example
         .validation = !seen && known,
         .typicality = -1,
         .group = sets->group[index],
-        .copy = sets->copy[index],
+        .copy = sets->original[index] != index,
     };
 
     typical = !seen && finish->typicality.known_n != 0;
