@@ -78,7 +78,7 @@ void vgg_frozen_mean(const struct vgg_frozen *frozen, size_t picture, float *out
 
 /*
  * One view of a picture, wherever it is kept: out[floats]. Errors: IO (in files: not there, or
- * damaged since), NO_MEMORY. Thread-safe.
+ * damaged since). Thread-safe.
  */
 enum vgg_status vgg_frozen_view(const struct vgg_frozen *frozen, size_t picture, size_t view,
                                 float *out, struct vgg_error *error);
