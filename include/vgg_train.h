@@ -141,7 +141,8 @@ struct vgg_train_options {
     const char *checkpoint;      /* the state, on a stop and after each epoch, with frozen layers
                                     after the best so far; gone when all is done */
     const char *log;             /* a line of JSON for each epoch, or NULL */
-    const char *validation_list; /* the paths of the validation pictures, a line each, or NULL */
+    const char *validation_list; /* the paths of the validation pictures, a line each, or NULL;
+                                    refused where pictures are left out in turn */
     bool resume;      /* go on from the checkpoint, which must be of these options and data */
     bool half;        /* weights of the model file in F16 */
     const char *name; /* of the model ["D-64", by configuration and width] */

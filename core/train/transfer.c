@@ -178,6 +178,20 @@ static enum vgg_status check_room(const struct vgg_transfer *transfer, struct vg
     return vgg_graft_room(transfer->settings.output, &graft, error);
 }
 
+/* Of a part that is set aside; folds are all of the pictures. */
+static enum vgg_status list_validation(const struct vgg_transfer *transfer, struct vgg_error *error)
+{
+    const char *path = transfer->settings.validation_list;
+
+    if (path == NULL)
+        return VGG_OK;
+    if (transfer->sets.fold != NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "no list of validation pictures can be written: of so few none are set "
+                        "aside, but all are left out in turn");
+    return vgg_output_list(path, &transfer->sets.validation, error);
+}
+
 static enum vgg_status open_all(struct vgg_transfer *transfer, const char *dir,
                                 struct vgg_error *error)
 {
@@ -190,8 +204,8 @@ static enum vgg_status open_all(struct vgg_transfer *transfer, const char *dir,
         status = vgg_team_create(settings->threads, &transfer->team, error);
     if (status == VGG_OK)
         status = vgg_sets_open(&transfer->sets, dir, settings, true, transfer->team, error);
-    if (status == VGG_OK && settings->validation_list != NULL)
-        status = vgg_output_list(settings->validation_list, &transfer->sets.validation, error);
+    if (status == VGG_OK)
+        status = list_validation(transfer, error);
     if (status == VGG_OK)
         status = check_room(transfer, error);
     if (status == VGG_OK)

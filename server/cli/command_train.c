@@ -207,9 +207,9 @@ static enum vgg_status choose_base(struct session *session, struct vgg_error *er
 static enum vgg_status check_descent(const struct session *session, struct vgg_error *error)
 {
     static const char *const names[] = {
-        "init",     "dropout", "scale",    "mirror", "colour",   "validation-scale",
-        "batch",    "epochs",  "rate",     "cosine", "patience", "drops",
-        "momentum", "decay",   "smoothing"};
+        "init",     "dropout", "scale",     "mirror",     "colour",   "validation-scale",
+        "batch",    "epochs",  "rate",      "cosine",     "patience", "drops",
+        "momentum", "decay",   "smoothing", "checkpoint", "resume"};
     struct text said = {0};
     enum vgg_status status = VGG_OK;
 

@@ -340,7 +340,8 @@ void telling_result(struct facts *facts, const struct vgg_train_result *result)
 
 void telling_resume(const struct facts *facts, const struct vgg_train_options *options)
 {
-    const bool saved = access(options->checkpoint, R_OK) == 0;
+    const bool saved =
+        options->freeze != VGG_FREEZE_FEATURES && access(options->checkpoint, R_OK) == 0;
     struct text text = {0}, more = {0};
 
     if (!saved && options->features_cache == NULL)

@@ -253,6 +253,31 @@ static void as_json(void **state)
     free(line);
 }
 
+/* A state is gone on with where there may be one: that of features is another training's. */
+static void goes_on(void **state)
+{
+    static const char *const said[] = {" train 'my photos' --output x.safetensors --base "
+                                       "embedded\n",
+                                       "--base embedded --resume\n"};
+    char saved[] = "/tmp/vgg-telling-XXXXXX";
+    struct vgg_train_options options = {.checkpoint = saved, .features_cache = "cache"};
+    int fd = mkstemp(saved);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    for (int i = 0; i < 2; i++) {
+        struct capture err;
+
+        options.freeze = i == 0 ? VGG_FREEZE_FEATURES : VGG_FREEZE_CONVS;
+        capture_begin(&err, STDERR_FILENO);
+        telling_resume(&facts, &options);
+        capture_end(&err);
+        expect(&err, said[i]);
+    }
+    assert_int_equal(unlink(saved), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup(a_report_is_named, setup),
         cmocka_unit_test_setup(no_typicality, setup),
         cmocka_unit_test_setup(as_json, setup),
+        cmocka_unit_test_setup(goes_on, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
