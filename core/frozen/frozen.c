@@ -31,14 +31,15 @@ static size_t first_view(const struct vgg_frozen *frozen, size_t part)
 
 uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_options *options,
                           uint64_t pixels_max, unsigned threads,
-                          const struct vgg_example *const *pictures, size_t n)
+                          const struct vgg_example *const *pictures, size_t n, uint64_t *held)
 {
-    uint64_t views = 0;
+    uint64_t picture = 0;
 
     for (size_t part = 0; part < options->parts_n; part++)
-        views += vgg_part_views(&options->parts[part]);
-    return (options->in_files ? 2 * BLOCK : n) * views * vgg_part_floats(net, options->parts) *
-               (options->half ? sizeof(uint16_t) : sizeof(float)) +
+        picture += vgg_part_views(&options->parts[part]) * vgg_part_floats(net, options->parts) *
+                   (options->half ? sizeof(uint16_t) : sizeof(float));
+    *held = options->in_files ? 0 : n * picture;
+    return (options->in_files ? 2 * BLOCK : n) * picture +
            vgg_parts_bytes(net, options->parts, options->parts_n, pixels_max, threads, 2 * BLOCK,
                            pictures, n);
 }

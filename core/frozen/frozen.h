@@ -50,11 +50,11 @@ struct vgg_frozen {
 
 /*
  * Bytes that init and compute take at most: values, pictures under way, and what the engine grows
- * by on `net` with this limit of pixels.
+ * by on `net` with this limit of pixels; of these *held afterwards.
  */
 uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_options *options,
                           uint64_t pixels_max, unsigned threads,
-                          const struct vgg_example *const *pictures, size_t n);
+                          const struct vgg_example *const *pictures, size_t n, uint64_t *held);
 
 /*
  * Make room, and find what is in the cache. `pictures` must outlive *frozen. Errors: NO_MEMORY;

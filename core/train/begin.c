@@ -11,6 +11,7 @@
 #include "data/statistics.h"
 #include "feed/probe.h"
 #include "frozen/cache.h"
+#include "train/finish.h"
 #include "train/footprint.h"
 #include "train/output.h"
 #include "train/training.h"
@@ -279,6 +280,11 @@ static enum vgg_status tell_plan(const struct vgg_training *training, double sec
     const struct vgg_sets *sets = &training->sets;
     uint64_t steps =
         (uint64_t)training->state.epoch * training->examples.steps + training->state.step;
+    uint64_t bytes = predict(training, training->network.net.kernels,
+                             (uint32_t)sets->train.classes_n, training->network.batch) +
+                     training->maps.bytes;
+    struct vgg_finish_need finish;
+    enum vgg_status status = vgg_training_finish_need(training, &finish, error);
     const struct vgg_train_plan plan = {
         .freeze = settings->freeze,
         .pictures = sets->train.examples_n,
@@ -289,12 +295,12 @@ static enum vgg_status tell_plan(const struct vgg_training *training, double sec
         .seconds =
             seconds + training->step_seconds *
                           (double)((uint64_t)settings->epochs * training->examples.steps - steps),
-        .bytes = predict(training, training->network.net.kernels, (uint32_t)sets->train.classes_n,
-                         training->network.batch) +
-                 vgg_sets_bytes(sets) + training->maps.bytes,
+        .bytes = vgg_sets_bytes(sets) + (bytes > finish.bytes ? bytes : finish.bytes),
     };
 
-    return settings->on_plan != NULL ? settings->on_plan(settings->user, &plan, error) : VGG_OK;
+    return status == VGG_OK && settings->on_plan != NULL
+               ? settings->on_plan(settings->user, &plan, error)
+               : status;
 }
 
 /* Then the work begins: with the teacher's, if there is one. */
@@ -315,11 +321,15 @@ static enum vgg_status set_out(struct vgg_training *training, double seconds,
 static enum vgg_status make_maps(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
-    uint64_t bytes = predict(training, training->network.net.kernels, training->network.net.classes,
-                             training->network.batch);
+    const struct vgg_network *network = &training->network;
+    const struct vgg_sets *sets = &training->sets;
+    const struct vgg_maps_beside beside = {
+        .network = predict(training, network->net.kernels, network->net.classes, network->batch),
+        .then = vgg_probe_bytes(network, sets->train.examples_n, sets->validation.examples_n,
+                                vgg_maps_views(settings))};
     double seconds;
-    enum vgg_status status = vgg_maps_open(&training->maps, &training->base, &training->sets,
-                                           settings, training->team, bytes, &seconds, error);
+    enum vgg_status status = vgg_maps_open(&training->maps, &training->base, sets, settings,
+                                           training->team, &beside, &seconds, error);
 
     if (status == VGG_OK)
         status = set_out(training, seconds, error);

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "backprop/norms.h"
+#include "fault.h"
 
 static char checkpoint[1024], again[1024], teacher[1024];
 static unsigned steps, steps_max; /* done, and after which it is stopped; 0: never */
@@ -190,6 +191,41 @@ static void all_of_a_base_may_train(void **state)
     file_free(&new);
 }
 
+/* What the fitted start takes, here of many features, is a part of what is planned and asked for.
+ */
+static void memory_is_counted(void **state)
+{
+    enum { MANY = 8192, SLACK = 2 << 20 /* the decoded pictures, names, decoders */ };
+    const struct maker_spec broad = {.width = 4, .fc1 = 4, .fc2 = MANY};
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    size_t taken, fitted;
+
+    (void)state;
+    if (!fault_available()) /* a sanitizer's allocator counts nothing */
+        skip();
+    put_pictures("photos", 0, 20);
+    put_base(&broad, NULL, NULL);
+    options.freeze = VGG_FREEZE_CONVS;
+    options.epochs = 1;
+    steps_max = 1;
+    fault_measure();
+    refused(&options, VGG_CANCELLED, "stopped");
+    fitted = fault_measured();
+    assert_true(fitted > (size_t)told.plan.pictures * told.plan.views * MANY * sizeof(float));
+    if (fitted > told.asked + SLACK || told.asked > 2 * fitted)
+        fail_msg("%zu bytes, and asked for were %llu", fitted, (unsigned long long)told.asked);
+    assert_int_equal(unlink(checkpoint), 0);
+    steps_max = 0;
+    fault_measure();
+    train(&options);
+    taken = fault_measured(); /* at the end */
+    if (taken > told.plan.bytes + SLACK || told.plan.bytes > 2 * taken)
+        fail_msg("%zu bytes, and planned were %llu", taken, (unsigned long long)told.plan.bytes);
+    told = (struct told){.room = told.asked - 1};
+    refused(&options, VGG_NO_MEMORY, "too little");
+}
+
 static void a_new_head_and_larger_crops(void **state)
 {
     struct told told;
@@ -234,8 +270,8 @@ static void resumed_to_the_same_bits(void **state)
         steps_max = 5;
         refused(&options, VGG_CANCELLED, "stopped in epoch 2");
         assert_int_equal(access(checkpoint, F_OK), 0);
-        refused(&options, VGG_BAD_ARGUMENT, "resume it, or remove it");
         steps_max = 0;
+        refused(&options, VGG_BAD_ARGUMENT, "resume it, or remove it");
         options.resume = true;
         options.threads = 1;
         options.freeze_blocks = 2;
@@ -261,6 +297,7 @@ static void another_base_is_not_gone_on_with(void **state)
     steps = 0;
     steps_max = 2;
     refused(&options, VGG_CANCELLED, "stopped");
+    steps_max = 0;
     put_base(&another, NULL, NULL);
     options.resume = true;
     refused(&options, VGG_BAD_ARGUMENT, "base=sha256:");
@@ -355,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(frozen_tensors_are_the_bases, start_here, album_stop),
         cmocka_unit_test_setup_teardown(the_file_is_what_was_trained, start_here, album_stop),
         cmocka_unit_test_setup_teardown(all_of_a_base_may_train, start_here, album_stop),
+        cmocka_unit_test_setup_teardown(memory_is_counted, start_here, album_stop),
         cmocka_unit_test_setup_teardown(a_new_head_and_larger_crops, start_here, album_stop),
         cmocka_unit_test_setup_teardown(resumed_to_the_same_bits, start_here, album_stop),
         cmocka_unit_test_setup_teardown(another_base_is_not_gone_on_with, start_here, album_stop),
