@@ -59,14 +59,15 @@ struct vgg_train_progress {
     uint32_t step, steps;   /* of this epoch */
     double loss;            /* mean of the epoch so far */
     double images_per_second;
-    double best_error; /* of an earlier epoch on the validation set; below 0: none yet */
+    double best_error; /* of an earlier epoch, or the start, in validation; below 0: none yet */
 };
 
-/* An epoch is done. */
+/* An epoch is done, or, of frozen layers, their last layer is fitted: epoch 0. */
 struct vgg_train_epoch {
     uint32_t epoch;
-    double rate;
-    double loss, error;                       /* on the crops trained on: mean loss, top-1 error */
+    double rate;                              /* 0 of epoch 0 */
+    double loss, error;                       /* on the crops trained on: mean loss, top-1 error;
+                                                 NaN of epoch 0 */
     double validation_loss, validation_error; /* dense evaluation at one scale */
     bool best;                                /* it became the model file */
     double seconds;
@@ -178,9 +179,9 @@ struct vgg_train_options {
 
 /* How it ended. */
 struct vgg_train_result {
-    uint32_t epochs;     /* done */
-    uint32_t best_epoch; /* 0: none */
-    double best_error, best_loss;
+    uint32_t epochs; /* done */
+    uint32_t best_epoch; /* that the file holds; 0: what was begun with, its last layer fitted */
+    double best_error, best_loss; /* its validation; best_error below 0: there was none */
     /* Of left-out posteriors as they are served; below 0: not measured. */
     size_t measured;                  /* pictures */
     double error;                     /* top-1 */

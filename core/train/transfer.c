@@ -305,8 +305,7 @@ static void fill_result(const struct vgg_transfer *transfer, struct vgg_train_re
     const struct vgg_fit_head *head = &transfer->head;
 
     *result = (struct vgg_train_result){
-        .best_error = head->error,
-        .best_loss = head->nll[1],
+        .best_error = -1,
         .measured = sets->fold != NULL ? sets->train.examples_n : sets->validation.examples_n,
         .error = head->error,
         .nll = {head->nll[0], head->nll[1]},

@@ -4,6 +4,7 @@
  */
 #include "core/train/on_base.h"
 
+#include <jansson.h>
 #include <math.h>
 
 #include "backprop/norms.h"
@@ -34,11 +35,31 @@ static bool is_enough(void *user)
     return steps_max != 0 && steps >= steps_max;
 }
 
+static struct vgg_train_epoch told_epochs[32];
+static size_t told_epochs_n;
+
+static void on_epoch(void *user, const struct vgg_train_epoch *epoch)
+{
+    json_t *json = json_loads(epoch->json, JSON_REJECT_DUPLICATES, NULL);
+
+    (void)user;
+    assert_true(told_epochs_n < COUNT_OF(told_epochs));
+    told_epochs[told_epochs_n++] = *epoch;
+    assert_int_equal(json_integer_value(json_object_get(json, "epoch")), epoch->epoch);
+    assert_true(json_is_null(json_object_get(json, "loss")) == (epoch->epoch == 0));
+    json_decref(json);
+}
+
+/* Such that what is fitted first gets better still. */
 static struct vgg_train_options usual(struct told *told)
 {
     struct vgg_train_options options = on_base(told);
 
     steps = steps_max = 0;
+    told_epochs_n = 0;
+    options.on_epoch = on_epoch;
+    options.rate = 1e-4;
+    options.dropout = 0.02;
     options.freeze = VGG_FREEZE_BLOCKS;
     options.freeze_blocks = 3;
     options.batch = 5;
@@ -257,11 +278,13 @@ static void resumed_to_the_same_bits(void **state)
     for (size_t i = 0; i < COUNT_OF(ways); i++) {
         struct told told;
         struct vgg_train_options options = usual(&told);
+        struct vgg_train_epoch last;
 
         options.freeze = ways[i];
         options.features_cache = cache; /* then no picture is asked about */
         options.batch_norm = i != 1;
-        train(&options);
+        assert_int_not_equal(train(&options).best_epoch, 0);
+        last = told_epochs[told_epochs_n - 1];
         assert_int_equal(rename(output, again), 0);
         options = usual(&told);
         options.freeze = ways[i];
@@ -281,6 +304,9 @@ static void resumed_to_the_same_bits(void **state)
         options.freeze = ways[i];
         train(&options);
         assert_same_file(output, again);
+        assert_true(told_epochs[told_epochs_n - 1].epoch == 2 &&
+                    told_epochs[told_epochs_n - 1].loss == last.loss &&
+                    told_epochs[told_epochs_n - 1].validation_loss == last.validation_loss);
         assert_int_equal(access(checkpoint, F_OK), -1);
     }
 }
@@ -345,8 +371,48 @@ static void a_loss_that_grows_ends_it(void **state)
     options.decay = -1;
     refused(&options, VGG_BAD_MODEL, "such as 90,");
     refused(&options, VGG_BAD_MODEL, "in step 2 of ");
-    assert_int_equal(access(output, F_OK), -1);
+    assert_int_equal(access(output, F_OK), 0); /* the start */
     assert_int_equal(access(checkpoint, F_OK), -1);
+}
+
+/* Epochs that only do harm: the file is the start, whose last layer was fitted; also resumed. */
+static void a_start_that_is_the_best_stays(void **state)
+{
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct vgg_train_result result;
+    struct file file;
+
+    (void)state;
+    options.momentum = -1;
+    for (int i = 0; i < 2; i++) {
+        told_epochs_n = steps = 0;
+        options.resume = false;
+        options.rate = i == 0 ? 1e-30 : 0.01; /* nothing changes, and what is equal is no better */
+        options.dropout = i == 0 ? -1 : 0.3;
+        steps_max = i == 0 ? 0 : 3;
+        if (i != 0) {
+            refused(&options, VGG_CANCELLED, "stopped in epoch 1");
+            steps_max = 0;
+            options.resume = true;
+        }
+        steps = 0;
+        result = train(&options);
+        assert_int_equal(told_epochs_n, 1 + options.epochs);
+        for (uint32_t e = 0; e <= options.epochs; e++) {
+            assert_int_equal(told_epochs[e].epoch, e);
+            assert_true(told_epochs[e].best == (e == 0));
+        }
+        assert_true(isnan(told_epochs[0].loss) && isnan(told_epochs[0].error));
+        assert_int_equal(result.best_epoch, 0);
+        assert_int_equal(result.epochs, options.epochs);
+        assert_true(result.best_error == told_epochs[0].validation_error);
+        file_read(&file, output);
+        assert_non_null(
+            strstr(vgg_header_get(&file.header, "vgg.training.result"), "{\"epoch\":0,"));
+        file_free(&file);
+        assert_int_equal(access(checkpoint, F_OK), -1);
+    }
 }
 
 /* ---------------------------------------------------------------- what is learnt from -------- */
@@ -398,6 +464,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_base_is_not_gone_on_with, start_here, album_stop),
         cmocka_unit_test_setup_teardown(what_cannot_be, start_here, album_stop),
         cmocka_unit_test_setup_teardown(a_loss_that_grows_ends_it, start_here, album_stop),
+        cmocka_unit_test_setup_teardown(a_start_that_is_the_best_stays, start_here, album_stop),
         cmocka_unit_test_setup_teardown(a_teacher, start_here, album_stop),
     };
 
