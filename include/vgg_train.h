@@ -33,13 +33,14 @@ struct vgg_train_plan {
     uint32_t folds;                       /* 0: none */
     size_t views;                         /* of a picture that the frozen layers compute */
     size_t cached;                        /* of all views, those that need no computing */
-    double seconds;                       /* predicted, by a batch that was measured */
+    double seconds;                       /* predicted, by what was measured of its parts */
     uint64_t bytes;                       /* of memory, predicted; with the decoded pictures */
 };
 
 /* The frozen layers have computed so many views. */
 struct vgg_train_features {
     size_t done, views;
+    double seconds_left; /* of the whole training, predicted; 0: not known */
 };
 
 /* What became of one picture, for a report. */
@@ -59,6 +60,7 @@ struct vgg_train_progress {
     uint32_t step, steps;   /* of this epoch */
     double loss;            /* mean of the epoch so far */
     double images_per_second;
+    double seconds_left; /* of the whole training, predicted; at most, where the rate may drop */
     double best_error; /* of an earlier epoch, or the start, in validation; below 0: none yet */
 };
 

@@ -11,7 +11,10 @@
 #include "base/streams.h"
 #include "engine/footprint.h"
 
-enum { MEASURED = 4 /* pictures, whose time predicts that of the others */ };
+enum {
+    MEASURED = 4, /* pictures, whose time predicts that of the others */
+    AGAIN = 2     /* of those that were computed before */
+};
 
 unsigned vgg_maps_blocks(const struct vgg_train_options *settings)
 {
@@ -79,10 +82,14 @@ static void show_views(void *user, size_t done, size_t views)
 {
     const struct vgg_maps *maps = user;
     const struct vgg_train_options *settings = maps->settings;
-    const struct vgg_train_features features = {done, views};
+    struct vgg_train_features features = {.done = done, .views = views};
 
-    if (settings->on_features != NULL && maps->planned)
-        settings->on_features(settings->user, &features);
+    if (settings->on_features == NULL || !maps->planned)
+        return;
+    features.seconds_left = (double)(vgg_now_ns() - maps->begun_ns) / 1e9 * (double)(views - done) /
+                                (double)(done - maps->begun_done) +
+                            maps->later;
+    settings->on_features(settings->user, &features);
 }
 
 static bool is_stopped(void *user)
@@ -141,6 +148,38 @@ static enum vgg_status find_room(struct vgg_maps *maps, struct vgg_frozen_option
 
 /* ---------------------------------------------------------------- all of them ---------------- */
 
+/* The first pictures that are to be computed tell the rate. */
+static enum vgg_status measure(struct vgg_frozen *frozen, double *rate, struct vgg_error *error)
+{
+    const uint64_t begun_ns = vgg_now_ns(), macs = frozen->macs;
+    enum vgg_status status = vgg_frozen_compute(frozen, MEASURED, error);
+
+    if (status == VGG_OK)
+        *rate = (double)(vgg_now_ns() - begun_ns) / 1e9 / (double)(macs - frozen->macs);
+    return status;
+}
+
+/* All are in the cache, but what comes later is computed at that rate, too. */
+static enum vgg_status measure_anew(struct vgg_maps *maps, const struct vgg_frozen_options *given,
+                                    struct vgg_error *error)
+{
+    struct vgg_frozen_options options = *given;
+    struct vgg_frozen again;
+    size_t n = maps->frozen.pictures_n < AGAIN ? maps->frozen.pictures_n : AGAIN;
+    enum vgg_status status;
+
+    if (maps->settings->on_plan == NULL)
+        return VGG_OK;
+    options.cache = NULL;
+    options.in_files = false;
+    status = vgg_frozen_init(&again, &options, maps->pictures, n, error);
+    if (status != VGG_OK)
+        return status;
+    status = measure(&again, &maps->rate, error);
+    vgg_frozen_fini(&again);
+    return status;
+}
+
 enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
                               const struct vgg_sets *sets, const struct vgg_train_options *settings,
                               struct vgg_team *team, const struct vgg_maps_beside *beside,
@@ -158,7 +197,6 @@ enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
                                          .user = maps};
     const struct vgg_engine_options engine = {.threads = settings->threads};
     size_t pictures = sets->train.examples_n + sets->validation.examples_n;
-    uint64_t begun_ns, macs;
     enum vgg_status status;
 
     maps->settings = settings;
@@ -175,14 +213,11 @@ enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
         status = vgg_frozen_init(&maps->frozen, &options, maps->pictures, pictures, error);
     if (status != VGG_OK)
         return status;
-    begun_ns = vgg_now_ns();
-    macs = maps->frozen.macs;
-    status = vgg_frozen_compute(&maps->frozen, MEASURED, error);
-    *seconds = (double)(vgg_now_ns() - begun_ns) / 1e9;
     if (maps->frozen.macs != 0)
-        *seconds *= (double)maps->frozen.macs / (double)(macs - maps->frozen.macs);
+        status = measure(&maps->frozen, &maps->rate, error);
     else
-        *seconds = 0;
+        status = measure_anew(maps, &options, error);
+    *seconds = maps->rate * (double)maps->frozen.macs;
     return status;
 }
 
@@ -192,6 +227,8 @@ enum vgg_status vgg_maps_compute(struct vgg_maps *maps, struct vgg_base *base,
     enum vgg_status status;
 
     maps->planned = true;
+    maps->begun_ns = vgg_now_ns();
+    maps->begun_done = maps->frozen.done;
     status = vgg_frozen_compute(&maps->frozen, SIZE_MAX, error);
     vgg_engine_destroy(maps->engine);
     maps->engine = NULL;

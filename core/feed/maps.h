@@ -17,7 +17,11 @@ struct vgg_maps {
     struct vgg_engine *engine;
     struct vgg_frozen frozen;
     uint64_t bytes; /* that maps take at a time, the base and what is made of them among that */
+    double rate;    /* seconds of a multiply-accumulate, measured */
+    double later;   /* seconds of what comes after the maps, for who is told how they go on; then */
     bool planned;   /* it has been told what it will take */
+    uint64_t begun_ns; /* since when, */
+    size_t begun_done; /* with so many views done */
 };
 
 /* Blocks of convolutions that settings freeze: 0 .. VGG_STAGES. */
@@ -39,8 +43,8 @@ struct vgg_maps_beside {
  * Load the base, as far as it is frozen, and find which maps have to be computed. If there is room
  * for them (on_memory), they are kept in memory in half precision, else in the files of a cache.
  * The sets and settings must stay. *seconds is what computing will take,
- * by the first pictures. Errors: NO_MEMORY (the text tells what would fit), those of vgg_base_load
- * and vgg_frozen_compute.
+ * by the first pictures, of which some are computed once more where all are in a cache. Errors:
+ * NO_MEMORY (the text tells what would fit), those of vgg_base_load and vgg_frozen_compute.
  */
 enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
                               const struct vgg_sets *sets, const struct vgg_train_options *settings,

@@ -65,7 +65,8 @@ static bool take(void *user, size_t picture, const float *posterior)
 {
     const struct lesson *lesson = user;
     const struct vgg_train_options *settings = lesson->settings;
-    const struct vgg_train_features done = {picture + 1, lesson->dataset->examples_n};
+    const struct vgg_train_features done = {.done = picture + 1,
+                                            .views = lesson->dataset->examples_n};
     size_t classes = lesson->dataset->classes_n;
     float *target = lesson->teacher->targets + picture * classes;
     double sum = 0;

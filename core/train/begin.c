@@ -16,6 +16,8 @@
 #include "train/output.h"
 #include "train/training.h"
 
+static const double QUICK = 0.5; /* of a step, seconds */
+
 /* ---------------------------------------------------------------- the data ------------------- */
 
 /* On a base that trains as a whole, pictures are normalised as it wants them, in RGB. */
@@ -114,27 +116,35 @@ static enum vgg_status copy(struct vgg_network *network, const char *path, struc
     return status;
 }
 
-/* A step that changes nothing, of the network as it is before it is given its weights. */
+/*
+ * A step that changes nothing, of the network as it is before it is given its weights; once more
+ * where it is quick, since the first one finds no memory warm.
+ */
 static enum vgg_status measure(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_network *network = &training->network;
+    struct vgg_forecast *forecast = &training->forecast;
     const struct vgg_descent still = {0};
     struct vgg_network_examples batch;
-    uint64_t begun_ns;
+    uint64_t begun_ns, drawn_ns;
     enum vgg_status status =
         vgg_examples_init(&training->examples, &training->sets.train, network, settings, error);
 
     if (status != VGG_OK || settings->on_plan == NULL)
         return status;
-    begun_ns = vgg_now_ns();
     vgg_examples_shuffle(&training->examples, 0);
-    status = vgg_examples_draw(&training->examples, training->team, 0, 0, &batch, error);
-    if (status != VGG_OK)
-        return status;
-    (void)vgg_network_forward(network, training->team, &batch, 0, 0);
-    vgg_network_backward(network, training->team, &still);
-    training->step_seconds = (double)(vgg_now_ns() - begun_ns) / 1e9;
+    for (int turn = 0; turn < 2 && forecast->step < QUICK; turn++) {
+        begun_ns = vgg_now_ns();
+        status = vgg_examples_draw(&training->examples, training->team, 0, 0, &batch, error);
+        if (status != VGG_OK)
+            return status;
+        drawn_ns = vgg_now_ns();
+        (void)vgg_network_forward(network, training->team, &batch, 0, 0);
+        forecast->forward = (double)(vgg_now_ns() - drawn_ns) / 1e9;
+        vgg_network_backward(network, training->team, &still);
+        forecast->step = (double)(vgg_now_ns() - begun_ns) / 1e9;
+    }
     vgg_network_forget(network);
     return VGG_OK;
 }
@@ -271,36 +281,37 @@ static enum vgg_status make_norms(struct vgg_training *training, struct vgg_erro
     return status;
 }
 
-/* What it will take, by a step that was measured, and by `seconds` of the frozen layers. */
-static enum vgg_status tell_plan(const struct vgg_training *training, double seconds,
+/* What it will take, by what is measured, and `seconds` of the frozen layers. */
+static enum vgg_status tell_plan(struct vgg_training *training, double seconds,
                                  struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     const struct vgg_frozen *frozen = &training->maps.frozen;
     const struct vgg_sets *sets = &training->sets;
-    uint64_t steps =
-        (uint64_t)training->state.epoch * training->examples.steps + training->state.step;
+    const struct vgg_forecast *forecast = &training->forecast;
     uint64_t bytes = predict(training, training->network.net.kernels,
                              (uint32_t)sets->train.classes_n, training->network.batch) +
                      training->maps.bytes;
     struct vgg_finish_need finish;
     enum vgg_status status = vgg_training_finish_need(training, &finish, error);
-    const struct vgg_train_plan plan = {
+    struct vgg_train_plan plan = {
         .freeze = settings->freeze,
         .pictures = sets->train.examples_n,
         .validation = sets->validation.examples_n,
         .classes = sets->train.classes_n,
         .views = frozen->views,
         .cached = frozen->cached,
-        .seconds =
-            seconds + training->step_seconds *
-                          (double)((uint64_t)settings->epochs * training->examples.steps - steps),
-        .bytes = vgg_sets_bytes(sets) + (bytes > finish.bytes ? bytes : finish.bytes),
+        .bytes = vgg_sets_bytes(sets),
     };
 
-    return status == VGG_OK && settings->on_plan != NULL
-               ? settings->on_plan(settings->user, &plan, error)
-               : status;
+    if (status == VGG_OK)
+        status = vgg_forecast_make(training, &finish, error);
+    if (status != VGG_OK || settings->on_plan == NULL)
+        return status;
+    plan.bytes += bytes > finish.bytes ? bytes : finish.bytes;
+    training->maps.later = forecast->start + vgg_forecast_left(training);
+    plan.seconds = seconds + forecast->teacher + training->maps.later;
+    return settings->on_plan(settings->user, &plan, error);
 }
 
 /* Then the work begins: with the teacher's, if there is one. */

@@ -84,6 +84,7 @@ static void report_step(const struct vgg_training *training)
         .loss = state->loss / images,
         .images_per_second = state->seconds > 0 ? images / state->seconds : 0,
         .best_error = state->best_error,
+        .seconds_left = vgg_forecast_left(training),
     };
 
     if (settings->on_step != NULL)
@@ -103,6 +104,7 @@ static enum vgg_status run_steps(struct vgg_training *training, struct vgg_error
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
+    double seconds;
 
     vgg_examples_shuffle(&training->examples, state->epoch);
     while (state->step < training->examples.steps) {
@@ -111,7 +113,9 @@ static enum vgg_status run_steps(struct vgg_training *training, struct vgg_error
 
         if (status != VGG_OK)
             return status;
-        state->seconds += (double)(vgg_now_ns() - start_ns) / 1e9;
+        seconds = (double)(vgg_now_ns() - start_ns) / 1e9;
+        state->seconds += seconds;
+        vgg_forecast_step(&training->forecast, seconds);
         report_step(training);
         if (settings->stop != NULL && settings->stop(settings->user)) {
             status = save_state(training, error);
@@ -203,12 +207,14 @@ static enum vgg_status conclude(struct vgg_training *training, struct vgg_train_
                                 struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
+    const uint64_t begun_ns = vgg_now_ns();
     struct vgg_validation validation;
     char line[LINE_BYTES];
     enum vgg_status status = validate(training, &validation, error);
 
     if (status != VGG_OK)
         return status;
+    training->forecast.validation = (double)(vgg_now_ns() - begun_ns) / 1e9;
     epoch.validation_loss = validation.loss;
     epoch.validation_error = validation.error;
     epoch.best = judge(training, &epoch);

@@ -7,6 +7,7 @@
 
 #include "feed/examples.h"
 #include "feed/teacher.h"
+#include "train/forecast.h"
 #include "train/settings.h"
 #include "train/state.h"
 
@@ -20,7 +21,7 @@ struct vgg_training {
     struct vgg_network network;
     struct vgg_maps maps; /* where convolutions are frozen */
     struct vgg_examples examples;
-    double step_seconds; /* of one, measured */
+    struct vgg_forecast forecast;
     struct vgg_teacher teacher;
     struct vgg_train_state state;
 };

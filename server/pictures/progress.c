@@ -44,20 +44,24 @@ static void format_seconds(uint64_t seconds, char *text, size_t size)
         snprintf(text, size, "%llu:%02llu", minutes, rest);
 }
 
-/* The time left goes by the mean of those that are done. */
+/* The time left, if the others take as long as those that are done. */
+static double by_mean(const struct progress *progress)
+{
+    return (double)(now_ns() - progress->begun_ns) / NS_PER_S /
+           (double)(progress->done - progress->passed) * (double)(progress->total - progress->done);
+}
+
 static void format_numbers(const struct progress *progress, char text[TEXT_BYTES])
 {
     char failed[40] = "", left[60] = "", time[40];
 
     if (progress->failed != 0)
         snprintf(failed, sizeof failed, "  %zu failed", progress->failed);
-    if (progress->done > progress->passed) {
-        double ns = (double)(now_ns() - progress->begun_ns) /
-                    (double)(progress->done - progress->passed) *
-                    (double)(progress->total - progress->done);
+    if (progress->left_seconds > 0 || progress->done > progress->passed) {
+        double seconds = progress->left_seconds > 0 ? progress->left_seconds : by_mean(progress);
 
         /* Rounded up: while anything is left, so is time. */
-        format_seconds((uint64_t)(ns / NS_PER_S) + 1, time, sizeof time);
+        format_seconds((uint64_t)seconds + 1, time, sizeof time);
         snprintf(left, sizeof left, "  %s left", time);
     }
     snprintf(text, TEXT_BYTES, "%zu/%zu  %3.0f%%%s%s", progress->done, progress->total,

@@ -11,6 +11,7 @@ struct progress {
     size_t done, failed, total;
     size_t passed; /* of those done, before it began: they say nothing about time */
     uint64_t begun_ns;
+    double left_seconds; /* of all that is to come, where it is known; 0: by those that are done */
     char note[PROGRESS_NOTE_BYTES]; /* shown beside the numbers */
 };
 

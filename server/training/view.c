@@ -38,6 +38,15 @@ static void begin(struct training_view *view, size_t total)
     progress_init(&view->progress, total);
 }
 
+/* After the last step comes an evaluation, which nobody counts. */
+static void show_bar(struct training_view *view)
+{
+    if (view->progress.done != view->progress.total)
+        progress_show(&view->progress);
+    else if (view->begun)
+        progress_say("measuring how good it is ...");
+}
+
 static void show_epoch(void *user, const struct vgg_train_epoch *epoch)
 {
     struct training_view *view = user;
@@ -45,7 +54,7 @@ static void show_epoch(void *user, const struct vgg_train_epoch *epoch)
     html_report_epoch(view->report, epoch);
     progress_hide(&view->progress);
     telling_epoch(&view->facts, epoch);
-    progress_show(&view->progress);
+    show_bar(view);
 }
 
 /* ---------------------------------------------------------------- the report ----------------- */
@@ -91,7 +100,8 @@ static void show_step(void *user, const struct vgg_train_progress *now)
              "epoch %" PRIu32 "/%" PRIu32 "  loss %.3f%s  %.0f images/s", now->epoch, now->epochs,
              now->loss, best, now->images_per_second);
     view->progress.done = done;
-    progress_show(&view->progress);
+    view->progress.left_seconds = now->seconds_left;
+    show_bar(view);
 }
 
 /* After the last view the layer is fitted, which nobody counts. */
@@ -109,6 +119,7 @@ static void show_features(void *user, const struct vgg_train_features *now)
     }
     snprintf(view->progress.note, sizeof view->progress.note, "views");
     view->progress.done = now->done;
+    view->progress.left_seconds = now->seconds_left;
     if (now->done < now->views)
         progress_show(&view->progress);
     else

@@ -105,7 +105,7 @@ static inline void on_features(void *user, const struct vgg_train_features *feat
     struct told *told = user;
 
     assert_true(told->plans >= 1);
-    assert_true(features->done <= features->views);
+    assert_true(features->done <= features->views && features->seconds_left >= 0);
     told->views = features->done;
 }
 

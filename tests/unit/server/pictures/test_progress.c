@@ -50,6 +50,17 @@ static void show_passed(void)
     progress_show(&progress);
 }
 
+/* Who knows what else there is to do says so. */
+static void show_known(void)
+{
+    struct progress progress;
+
+    progress_init(&progress, 10);
+    progress_step(&progress, false);
+    progress.left_seconds = 3725.5;
+    progress_show(&progress);
+}
+
 /* More than 80 columns hold. */
 static void show_long_note(void)
 {
@@ -77,6 +88,8 @@ static void time_is_left(void **state)
     on_terminal(show_passed, text, sizeof text);
     assert_non_null(strstr(text, "9/10   90%"));
     assert_null(strstr(text, "left"));
+    on_terminal(show_known, text, sizeof text);
+    assert_non_null(strstr(text, "1/10   10%  1:02:06 left"));
     on_terminal(show_long_note, text, sizeof text);
     assert_non_null(strstr(text, "epoch 123/140  loss 0.741  best error 47.7%  1234/3500   35%  "));
     assert_non_null(strstr(text, " left"));

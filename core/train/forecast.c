@@ -1,0 +1,113 @@
+/* The parts of a descent, and their sum. */
+#include "train/forecast.h"
+
+#include "base/clock.h"
+#include "feed/validate.h"
+#include "train/finish.h"
+#include "train/output.h"
+#include "train/training.h"
+
+enum { TRIED = 4 /* validation pictures, whose time predicts that of the others */ };
+
+/* Of whole pictures, each with its mirror image. */
+static double macs_of(const struct vgg_net *net, const struct vgg_dataset *dataset,
+                      const uint32_t *scales, size_t scales_n)
+{
+    uint64_t macs = 0;
+
+    for (size_t i = 0; i < dataset->examples_n; i++)
+        for (size_t scale = 0; scale < scales_n; scale++) {
+            const struct vgg_frozen_part part = {.scale = scales[scale]};
+
+            macs += vgg_part_macs(net, &part, &dataset->examples[i]);
+        }
+    return (double)macs;
+}
+
+static double since(uint64_t ns)
+{
+    return (double)(vgg_now_ns() - ns) / 1e9;
+}
+
+/* By the engine: some pictures, without mirror images, tell the rate. */
+static enum vgg_status try_validation(struct vgg_training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    const struct vgg_dataset *all = &training->sets.validation;
+    const uint32_t *scale = &settings->validation_scale;
+    struct vgg_forecast *forecast = &training->forecast;
+    const struct vgg_net *net = &training->network.net;
+    struct vgg_dataset few = *all;
+    struct vgg_validation validation;
+    struct vgg_model *model = NULL;
+    uint64_t begun_ns = vgg_now_ns();
+    double loading;
+    enum vgg_status status = vgg_output_load(&training->network, &training->sets.train,
+                                             settings->threads, &model, error);
+
+    if (status != VGG_OK)
+        return status;
+    loading = since(begun_ns);
+    few.examples_n = few.examples_n < TRIED ? few.examples_n : TRIED;
+    for (int turn = 0; turn < 2 && status == VGG_OK; turn++) { /* memory is warm at the second */
+        begun_ns = vgg_now_ns();
+        status = vgg_validate(training->engine, model, &few, *scale, &validation, error);
+    }
+    forecast->rate = 2 * since(begun_ns) / macs_of(net, &few, scale, 1);
+    forecast->validation = loading + forecast->rate * macs_of(net, all, scale, 1) / 2;
+    vgg_model_release(model);
+    return status;
+}
+
+/* On maps, and what is done with all of them before the first step. */
+static void predict_start(struct vgg_training *training)
+{
+    const struct vgg_frozen *frozen = &training->maps.frozen;
+    struct vgg_forecast *forecast = &training->forecast;
+    double picture = forecast->forward * (double)frozen->views / training->network.batch;
+
+    forecast->rate = training->maps.rate;
+    forecast->validation = picture * (double)training->sets.validation.examples_n;
+    if (training->settings.resume)
+        return;
+    forecast->start = picture * (double)frozen->pictures_n + forecast->validation;
+    if (training->settings.batch_norm)
+        forecast->start += forecast->forward * training->examples.steps;
+}
+
+enum vgg_status vgg_forecast_make(struct vgg_training *training,
+                                  const struct vgg_finish_need *finish, struct vgg_error *error)
+{
+    const struct vgg_model *teacher = training->teacher.model;
+    struct vgg_forecast *forecast = &training->forecast;
+    enum vgg_status status = VGG_OK;
+
+    if (training->settings.on_plan == NULL)
+        return VGG_OK;
+    if (training->engine != NULL)
+        status = try_validation(training, error);
+    else
+        predict_start(training);
+    forecast->finish = forecast->rate * (double)finish->macs;
+    if (teacher != NULL)
+        forecast->teacher = forecast->rate * macs_of(&teacher->net, &training->sets.train,
+                                                     teacher->info.scales, teacher->info.scales_n);
+    return status;
+}
+
+void vgg_forecast_step(struct vgg_forecast *forecast, double seconds)
+{
+    forecast->steps++;
+    forecast->run += seconds;
+    forecast->step = forecast->run / (double)forecast->steps;
+}
+
+double vgg_forecast_left(const struct vgg_training *training)
+{
+    const struct vgg_forecast *forecast = &training->forecast;
+    uint64_t epochs = training->settings.epochs - training->state.epoch;
+    uint64_t steps = epochs * training->examples.steps - training->state.step;
+
+    return forecast->step * (double)steps + forecast->validation * (double)epochs +
+           forecast->finish;
+}

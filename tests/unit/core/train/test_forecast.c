@@ -1,0 +1,82 @@
+/* How the time of a descent on maps adds up, of numbers as if they had been measured. */
+#include "check.h"
+
+#include <math.h>
+
+#include "train/finish.h"
+#include "train/training.h"
+
+static struct vgg_training training;
+
+static enum vgg_status ignore_plan(void *user, const struct vgg_train_plan *plan,
+                                   struct vgg_error *error)
+{
+    (void)user, (void)plan, (void)error;
+    return VGG_OK;
+}
+
+/* Ten pictures in four views, three of them to validate; five steps of four. */
+static int setup(void **state)
+{
+    (void)state;
+    training = (struct vgg_training){
+        .settings = {.epochs = 3, .on_plan = ignore_plan},
+        .sets = {.validation = {.examples_n = 3}},
+        .network = {.batch = 4},
+        .maps = {.rate = 1e-9, .frozen = {.views = 4, .pictures_n = 10}},
+        .examples = {.steps = 5},
+        .forecast = {.step = 2, .forward = 1},
+    };
+    return 0;
+}
+
+static void expect(double start, double left)
+{
+    const struct vgg_finish_need finish = {.macs = 7000000000};
+
+    assert_int_equal(vgg_forecast_make(&training, &finish, NULL), VGG_OK);
+    assert_true(fabs(training.forecast.start - start) < 1e-9);
+    assert_true(fabs(vgg_forecast_left(&training) - left) < 1e-9);
+}
+
+static void parts_add_up(void **state)
+{
+    (void)state;
+    expect(10 + 3, 3 * 5 * 2 + 3 * 3 + 7);
+    training.settings.batch_norm = true;
+    expect(5 + 10 + 3, 3 * 5 * 2 + 3 * 3 + 7);
+}
+
+/* What is done is not done again. */
+static void resumed(void **state)
+{
+    (void)state;
+    training.settings.resume = true;
+    training.state.epoch = 1;
+    training.state.step = 2;
+    expect(0, (5 + 3) * 2 + 2 * 3 + 7);
+}
+
+/* Steps take what they took in this run. */
+static void it_learns(void **state)
+{
+    (void)state;
+    expect(13, 30 + 9 + 7);
+    vgg_forecast_step(&training.forecast, 4);
+    training.state.step++;
+    vgg_forecast_step(&training.forecast, 6);
+    training.state.step++;
+    training.forecast.validation = 1;
+    assert_true(fabs(vgg_forecast_left(&training) - (13 * 5 + 3 + 7)) < 1e-9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(parts_add_up, setup),
+        cmocka_unit_test_setup(resumed, setup),
+        cmocka_unit_test_setup(it_learns, setup),
+    };
+
+    return cmocka_run_group_tests_name("time of a descent", tests, NULL, NULL);
+}
