@@ -112,7 +112,10 @@ struct vgg_train_options {
     uint32_t validation_scale;     /* [halfway between them] */
     double colour;                 /* deviation of the colour shift [0.1]; below 0: none */
     bool no_mirror;
-    bool balance;         /* weigh classes by their rarity */
+    bool turn;      /* crops are turned too, by any multiple of 90 degrees */
+    double squeeze; /* one side of a picture loses up to this part, before the crop; 0: none */
+    double erase;   /* probability that a rectangle of a crop is erased; 0: none */
+    bool balance;   /* weigh classes by their rarity */
     uint64_t cache_bytes; /* of decoded pictures to keep in memory */
 
     /*
