@@ -34,7 +34,7 @@ struct vgg_train_plan {
     size_t views;                         /* of a picture that the frozen layers compute */
     size_t cached;                        /* of all views, those that need no computing */
     double seconds;                       /* predicted, by a batch that was measured */
-    uint64_t bytes;                       /* of memory, predicted */
+    uint64_t bytes;                       /* of memory, predicted; with the decoded pictures */
 };
 
 /* The frozen layers have computed so many views. */
@@ -106,8 +106,10 @@ struct vgg_train_options {
      * of the shorter side, one in each corner. A crop is as much of the least as 224 pixels of 256,
      * and at least the base's own.
      */
-    const char *validation;     /* a directory like `dir`, or NULL: a part of that is split off */
-    double validation_fraction; /* of each class, then [0.1]; not below 0 */
+    const char *validation; /* a directory like `dir`, or NULL: a part of that is split off, or, of
+                               VGG_FREEZE_FEATURES where it had fewer than 200 pictures or a class
+                               has fewer than 30, pictures are left out in turn */
+    double validation_fraction;    /* of each class, then [0.1]; not below 0 */
     uint32_t scale_min, scale_max; /* shorter side of a picture before the crop [256 to 512] */
     uint32_t validation_scale;     /* [halfway between them] */
     double colour;                 /* deviation of the colour shift [0.1]; below 0: none */
@@ -190,7 +192,7 @@ struct vgg_train_result {
     char typicality_reason[128];      /* why there are none */
     size_t unknown;                   /* pictures of _unknown */
     double unknown_auroc, unknown_caught; /* of these, at the reject level; below 0: none */
-    double reject;
+    double reject; /* level of typicality in the file; vgg_reject_level makes it the one in force */
 };
 
 /*

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -166,4 +167,35 @@ enum vgg_status vgg_replace(const char *path, vgg_contents_fn *contents, void *u
 enum vgg_status vgg_replace_try(const char *path, struct vgg_error *error)
 {
     return vgg_replace(path, NULL, NULL, error);
+}
+
+/* ---------------------------------------------------------------- room ----------------------- */
+
+/* Bytes that this process may still write there; UINT64_MAX where that is not known. */
+static uint64_t free_bytes(const char *directory)
+{
+    struct statvfs system;
+
+    if (statvfs(directory, &system) != 0 || system.f_blocks == 0)
+        return UINT64_MAX;
+    return (uint64_t)(geteuid() == 0 ? system.f_bfree : system.f_bavail) * system.f_frsize;
+}
+
+enum vgg_status vgg_replace_room(const char *path, uint64_t bytes, struct vgg_error *error)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash != NULL ? (size_t)(slash - path) + 1 : 0;
+    char *directory = vgg_alloc(length + sizeof ".", 1);
+    uint64_t room;
+
+    if (directory == NULL)
+        return vgg_fail_memory(error);
+    memcpy(directory, path, length);
+    memcpy(directory + length, ".", sizeof ".");
+    room = free_bytes(directory);
+    free(directory);
+    if (bytes <= room)
+        return VGG_OK;
+    return vgg_fail(error, VGG_IO, "%s: it takes %.1f MiB, and %.1f are free there: %s", path,
+                    (double)bytes / (1 << 20), (double)room / (1 << 20), strerror(ENOSPC));
 }

@@ -22,6 +22,12 @@ enum vgg_status vgg_replace(const char *path, vgg_contents_fn *contents, void *u
  */
 enum vgg_status vgg_replace_try(const char *path, struct vgg_error *error);
 
+/*
+ * Is there room for so many bytes beside an older `path`? Where the file system does not say, there
+ * is. Errors: IO, whose text begins with `path`, NO_MEMORY.
+ */
+enum vgg_status vgg_replace_room(const char *path, uint64_t bytes, struct vgg_error *error);
+
 /* write() until all is written. Errors: IO. */
 enum vgg_status vgg_write_all(int fd, const void *bytes, size_t size, struct vgg_error *error);
 

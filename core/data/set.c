@@ -27,6 +27,16 @@ void vgg_dataset_fini(struct vgg_dataset *dataset)
     *dataset = (struct vgg_dataset){0};
 }
 
+uint64_t vgg_dataset_bytes(const struct vgg_dataset *dataset)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < dataset->examples_n; i++)
+        if (dataset->examples[i].image != NULL)
+            bytes += 3 * (uint64_t)dataset->examples[i].width * dataset->examples[i].height;
+    return bytes;
+}
+
 enum vgg_status vgg_dataset_set_classes(struct vgg_dataset *dataset, const char *const *names,
                                         size_t n, struct vgg_error *error)
 {

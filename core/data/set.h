@@ -53,6 +53,9 @@ enum vgg_status vgg_dataset_append(struct vgg_dataset *to, struct vgg_dataset *f
 enum vgg_status vgg_example_read(const struct vgg_example *example, struct vgg_image **image,
                                  struct vgg_error *error);
 
+/* Of the decoded pictures that it keeps. */
+uint64_t vgg_dataset_bytes(const struct vgg_dataset *dataset);
+
 /* Names the data: SHA-256 of classes, names, labels and sizes, in order, in hexadecimal. */
 void vgg_dataset_digest(const struct vgg_dataset *dataset, char hex[VGG_SHA256_HEX_BYTES]);
 

@@ -10,7 +10,8 @@
 
 enum {
     PICTURES_MIN = 2, /* of a class: one to learn from, one to measure by */
-    FOLDS_BELOW = 30  /* pictures of a class: a tenth of them says nothing */
+    CLASS_MIN = 30,   /* pictures of a class of which some are set aside */
+    PART_MIN = 200    /* pictures set aside: an error of a tenth is then known to 0.02 */
 };
 
 static size_t smallest_class(const struct vgg_dataset *dataset)
@@ -25,6 +26,13 @@ static size_t smallest_class(const struct vgg_dataset *dataset)
         least = next - first < least ? next - first : least;
     }
     return least;
+}
+
+/* Would a part set aside be too small to measure by? */
+static bool wants_folds(const struct vgg_sets *sets, double fraction)
+{
+    return smallest_class(&sets->train) < CLASS_MIN ||
+           fraction * (double)sets->train.examples_n < PART_MIN;
 }
 
 /* Of all pictures that there are in the sets. */
@@ -106,9 +114,15 @@ enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
         status = find_duplicates(sets, team, error);
     if (status != VGG_OK || settings->validation != NULL)
         return status;
-    return folds && smallest_class(&sets->train) < FOLDS_BELOW
+    return folds && wants_folds(sets, settings->validation_fraction)
                ? make_folds(sets, settings, error)
                : set_aside(sets, settings, team, error);
+}
+
+uint64_t vgg_sets_bytes(const struct vgg_sets *sets)
+{
+    return vgg_dataset_bytes(&sets->train) + vgg_dataset_bytes(&sets->validation) +
+           vgg_dataset_bytes(&sets->unknown);
 }
 
 void vgg_sets_fini(struct vgg_sets *sets)

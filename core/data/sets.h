@@ -22,14 +22,17 @@ struct vgg_sets {
 
 /*
  * Read `dir` and settings->validation. Without that, a part of `dir` is set aside for validation,
- * or, with `folds`, where a class has too few pictures for that, folds are. Errors: those of
- * vgg_dataset_open, also BAD_ARGUMENT where a class has less than two pictures; vgg_sets_fini is
- * still due.
+ * or, with `folds`, where a class has fewer than 30 pictures or that part would have fewer than
+ * 200, folds are. Errors: those of vgg_dataset_open, also BAD_ARGUMENT where a class has less than
+ * two pictures; vgg_sets_fini is still due.
  */
 enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
                               const struct vgg_train_options *settings, bool folds,
                               struct vgg_team *team, struct vgg_error *error);
 
 void vgg_sets_fini(struct vgg_sets *sets);
+
+/* Of the decoded pictures that are kept. */
+uint64_t vgg_sets_bytes(const struct vgg_sets *sets);
 
 #endif

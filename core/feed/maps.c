@@ -93,7 +93,7 @@ static void show_unwritten(void *user, const char *reason)
 /* ---------------------------------------------------------------- memory --------------------- */
 
 /* In memory if there is room, else in files if there is a directory for them. */
-static enum vgg_status find_room(const struct vgg_maps *maps, struct vgg_frozen_options *options,
+static enum vgg_status find_room(struct vgg_maps *maps, struct vgg_frozen_options *options,
                                  uint64_t bytes, size_t pictures, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = maps->settings;
@@ -104,11 +104,13 @@ static enum vgg_status find_room(const struct vgg_maps *maps, struct vgg_frozen_
                                     pictures),
              fewer;
 
+    maps->bytes = all + vgg_net_bytes(net);
     if (settings->on_memory == NULL ||
         settings->on_memory(settings->user, bytes + all, &reason) == VGG_OK)
         return VGG_OK;
     options->in_files = true;
     fewer = vgg_frozen_bytes(net, options, pixels, settings->threads, maps->pictures, pictures);
+    maps->bytes = fewer + vgg_net_bytes(net);
     if (settings->features_cache != NULL)
         return settings->on_memory(settings->user, bytes + fewer, error);
     return vgg_fail(error, VGG_NO_MEMORY,

@@ -16,7 +16,8 @@ struct vgg_maps {
     size_t train_n;
     struct vgg_engine *engine;
     struct vgg_frozen frozen;
-    bool planned; /* it has been told what it will take */
+    uint64_t bytes; /* that computing the maps takes, the base and what is kept among them */
+    bool planned;   /* it has been told what it will take */
 };
 
 /* Blocks of convolutions that settings freeze: 0 .. VGG_STAGES. */

@@ -110,19 +110,16 @@ static double loss_at(struct search *search, double x)
  */
 static double descend(struct search *search, double step, double limit)
 {
-    double x = 0, loss = loss_at(search, 0);
+    double x = 0, loss = loss_at(search, 0), next = loss_at(search, step);
 
-    for (unsigned way = 0; way < 2; way++, step = -step) {
-        double next = loss_at(search, x + step);
-
-        if (next >= loss)
-            continue;
-        do {
-            x += step;
-            loss = next;
-            next = fabs(x + step) <= limit ? loss_at(search, x + step) : INFINITY;
-        } while (next < loss);
-        break;
+    if (next >= loss) {
+        step = -step;
+        next = loss_at(search, step);
+    }
+    while (next < loss) {
+        x += step;
+        loss = next;
+        next = fabs(x + step) <= limit ? loss_at(search, x + step) : INFINITY;
     }
     return x;
 }

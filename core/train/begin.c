@@ -160,6 +160,8 @@ static enum vgg_status make_network(struct vgg_training *training, const struct 
         status = vgg_network_init(&training->network, vgg_arch_find(settings->arch), kernels,
                                   &sizes, &options, settings->threads, error);
     if (status == VGG_OK)
+        status = vgg_output_room(&training->network, &training->base, settings, error);
+    if (status == VGG_OK)
         status = measure(training, error);
     if (status != VGG_OK)
         return status;
@@ -289,9 +291,7 @@ static enum vgg_status tell_plan(const struct vgg_training *training, double sec
                           (double)((uint64_t)settings->epochs * training->examples.steps - steps),
         .bytes = predict(training, training->network.net.kernels, (uint32_t)sets->train.classes_n,
                          training->network.batch) +
-                 (frozen->halves != NULL
-                      ? frozen->pictures_n * frozen->views * frozen->floats * sizeof(uint16_t)
-                      : 0),
+                 vgg_sets_bytes(sets) + training->maps.bytes,
     };
 
     return settings->on_plan != NULL ? settings->on_plan(settings->user, &plan, error) : VGG_OK;

@@ -349,12 +349,12 @@ enum vgg_status vgg_training_finish(const struct vgg_training *training,
         status = calibrate(finish, error);
     if (status == VGG_OK)
         status = find_typical(finish, error);
-    if (status == VGG_OK)
-        status = write(finish, error);
     if (status == VGG_OK) {
         fill_result(finish, result);
-        status = report(finish, error);
+        status = write(finish, error);
     }
+    if (status == VGG_OK)
+        status = report(finish, error);
     fini(finish);
     return status;
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/replace.h"
 #include "model/known.h"
 #include "model/write.h"
 
@@ -166,15 +167,24 @@ static void fill(void *user, size_t tensor, uint64_t first, size_t n, float *out
                n * sizeof *out);
 }
 
-enum vgg_status vgg_graft_write(const char *path, const struct vgg_graft *graft,
-                                struct vgg_error *error)
+static void fini(struct graft_file *file)
+{
+    if (file == NULL)
+        return;
+    free(file->header.tensors);
+    free(file->header.metadata);
+    free(file->offsets);
+    free(file);
+}
+
+/* Its header; NULL: out of memory. */
+static struct graft_file *plan(const struct vgg_graft *graft)
 {
     const struct vgg_header *base = &graft->base->header;
     struct graft_file *file = vgg_calloc(1, sizeof *file);
-    enum vgg_status status = VGG_OK;
 
     if (file == NULL)
-        return vgg_fail_memory(error);
+        return NULL;
     file->graft = graft;
     file->first = graft->network != NULL ? graft->network->frozen : graft->base->net.layers_n - 1;
     file->header.tensors =
@@ -182,21 +192,42 @@ enum vgg_status vgg_graft_write(const char *path, const struct vgg_graft *graft,
     file->header.metadata =
         vgg_calloc(base->metadata_n + graft->metadata_n, sizeof *file->header.metadata);
     file->offsets = vgg_calloc(base->tensors_n, sizeof *file->offsets);
-    if (file->header.tensors == NULL || file->header.metadata == NULL || file->offsets == NULL)
-        status = vgg_fail_memory(error);
-    if (status == VGG_OK) {
-        list_tensors(file);
-        list_metadata(file);
-        status = vgg_base_unchanged(graft->base, error);
+    if (file->header.tensors == NULL || file->header.metadata == NULL || file->offsets == NULL) {
+        fini(file);
+        return NULL;
     }
+    list_tensors(file);
+    list_metadata(file);
+    return file;
+}
+
+enum vgg_status vgg_graft_room(const char *path, const struct vgg_graft *graft,
+                               struct vgg_error *error)
+{
+    struct graft_file *file = plan(graft);
+    uint64_t bytes;
+
+    if (file == NULL)
+        return vgg_fail_memory(error);
+    bytes = file->header.tensors[file->header.tensors_n - 1].end;
+    fini(file);
+    return vgg_replace_room(path, bytes, error);
+}
+
+enum vgg_status vgg_graft_write(const char *path, const struct vgg_graft *graft,
+                                struct vgg_error *error)
+{
+    struct graft_file *file = plan(graft);
+    enum vgg_status status;
+
+    if (file == NULL)
+        return vgg_fail_memory(error);
+    status = vgg_base_unchanged(graft->base, error);
     if (status == VGG_OK) {
         const struct vgg_copied copied = {&graft->base->source, file->offsets, file->copied_n};
 
         status = vgg_file_write_copied(path, &file->header, &copied, fill, file, error);
     }
-    free(file->header.tensors);
-    free(file->header.metadata);
-    free(file->offsets);
-    free(file);
+    fini(file);
     return status;
 }

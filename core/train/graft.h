@@ -27,4 +27,8 @@ struct vgg_graft {
 enum vgg_status vgg_graft_write(const char *path, const struct vgg_graft *graft,
                                 struct vgg_error *error);
 
+/* Is there room for it, but for what is typical and the metadata? Errors: IO, NO_MEMORY. */
+enum vgg_status vgg_graft_room(const char *path, const struct vgg_graft *graft,
+                               struct vgg_error *error);
+
 #endif

@@ -126,18 +126,43 @@ static void add_scales(struct output *output, const struct vgg_train_options *se
     add(output, "vgg.scales", output->scales);
 }
 
+static struct vgg_graft graft_of(struct vgg_network *network, const struct vgg_base *base,
+                                 const struct vgg_train_options *settings)
+{
+    return (struct vgg_graft){.base = base, .network = network, .half = settings->half};
+}
+
+static enum vgg_dtype dtype_of(const struct vgg_train_options *settings)
+{
+    return settings->half ? VGG_DTYPE_F16 : VGG_DTYPE_F32;
+}
+
+enum vgg_status vgg_output_room(struct vgg_network *network, const struct vgg_base *base,
+                                const struct vgg_train_options *settings, struct vgg_error *error)
+{
+    const struct vgg_graft graft = graft_of(network, base, settings);
+    struct vgg_plan *plan;
+    uint64_t bytes;
+
+    if (network->frozen != 0)
+        return vgg_graft_room(settings->output, &graft, error);
+    plan = vgg_calloc(1, sizeof *plan);
+    if (plan == NULL)
+        return vgg_fail_memory(error);
+    vgg_names_plan(&network->net, dtype_of(settings), plan);
+    bytes = plan->header.tensors[plan->header.tensors_n - 1].end;
+    free(plan);
+    return vgg_replace_room(settings->output, bytes, error);
+}
+
 static enum vgg_status write_graft(struct vgg_network *network, const struct vgg_base *base,
                                    const struct vgg_train_options *settings,
                                    const struct output *output, struct vgg_error *error)
 {
-    const struct vgg_graft graft = {
-        .base = base,
-        .network = network,
-        .half = settings->half,
-        .metadata = output->metadata,
-        .metadata_n = output->metadata_n,
-    };
+    struct vgg_graft graft = graft_of(network, base, settings);
 
+    graft.metadata = output->metadata;
+    graft.metadata_n = output->metadata_n;
     return vgg_graft_write(settings->output, &graft, error);
 }
 
@@ -152,7 +177,7 @@ enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_d
 
     if (output == NULL)
         return vgg_fail_memory(error);
-    status = plan(output, network, train, settings->half ? VGG_DTYPE_F16 : VGG_DTYPE_F32, error);
+    status = plan(output, network, train, dtype_of(settings), error);
     if (status == VGG_OK) {
         snprintf(output->name, sizeof output->name, "%s-%" PRIu32, settings->arch, settings->width);
         snprintf(output->result, sizeof output->result,

@@ -25,6 +25,10 @@ enum vgg_status vgg_output_write(struct vgg_network *network, const struct vgg_d
                                  const struct vgg_train_epoch *epoch, const char *settings_text,
                                  const char *data, struct vgg_error *error);
 
+/* Is there room for that file? Errors: IO, NO_MEMORY. */
+enum vgg_status vgg_output_room(struct vgg_network *network, const struct vgg_base *base,
+                                const struct vgg_train_options *settings, struct vgg_error *error);
+
 enum { VGG_OUTPUT_SCALES_BYTES = 64 };
 
 /* Metadata: the classes of a set, malloc'ed, NULL when out of memory; n test scales, at least 1. */

@@ -15,6 +15,7 @@
 #include "blas/gemm.h"
 #include "data/statistics.h"
 #include "frozen/cache.h"
+#include "train/graft.h"
 #include "train/output.h"
 #include "train/transfer_state.h"
 
@@ -171,6 +172,15 @@ static enum vgg_status balance(struct vgg_transfer *transfer, struct vgg_error *
     return VGG_OK;
 }
 
+static enum vgg_status check_room(const struct vgg_transfer *transfer, struct vgg_error *error)
+{
+    const struct vgg_graft graft = {.base = &transfer->base,
+                                    .classes = (uint32_t)transfer->sets.train.classes_n,
+                                    .half = transfer->settings.half};
+
+    return vgg_graft_room(transfer->settings.output, &graft, error);
+}
+
 static enum vgg_status open_all(struct vgg_transfer *transfer, const char *dir,
                                 struct vgg_error *error)
 {
@@ -185,6 +195,8 @@ static enum vgg_status open_all(struct vgg_transfer *transfer, const char *dir,
         status = vgg_sets_open(&transfer->sets, dir, settings, true, transfer->team, error);
     if (status == VGG_OK && settings->validation_list != NULL)
         status = vgg_output_list(settings->validation_list, &transfer->sets.validation, error);
+    if (status == VGG_OK)
+        status = check_room(transfer, error);
     if (status == VGG_OK)
         status = list_pictures(transfer, error);
     return status == VGG_OK ? balance(transfer, error) : status;
@@ -276,24 +288,6 @@ static enum vgg_status find_typical(struct vgg_transfer *transfer, struct vgg_er
 
 /* ---------------------------------------------------------------- all of it ------------------ */
 
-static enum vgg_status train(struct vgg_transfer *transfer, const char *dir,
-                             struct vgg_error *error)
-{
-    enum vgg_status status = open_all(transfer, dir, error);
-
-    if (status == VGG_OK && !vgg_gemm_start())
-        status = vgg_fail_memory(error);
-    if (status == VGG_OK)
-        status = vgg_transfer_compute(transfer, error);
-    if (status == VGG_OK)
-        status = fit(transfer, error);
-    if (status == VGG_OK)
-        status = find_typical(transfer, error);
-    if (status == VGG_OK)
-        status = vgg_transfer_write(transfer, error);
-    return status;
-}
-
 static void fill_result(const struct vgg_transfer *transfer, struct vgg_train_result *result)
 {
     const struct vgg_sets *sets = &transfer->sets;
@@ -317,6 +311,26 @@ static void fill_result(const struct vgg_transfer *transfer, struct vgg_train_re
     };
     snprintf(result->typicality_reason, sizeof result->typicality_reason, "%s",
              transfer->found.reason);
+}
+
+/* What was measured is told also where the file cannot be written. */
+static enum vgg_status train(struct vgg_transfer *transfer, const char *dir,
+                             struct vgg_train_result *result, struct vgg_error *error)
+{
+    enum vgg_status status = open_all(transfer, dir, error);
+
+    if (status == VGG_OK && !vgg_gemm_start())
+        status = vgg_fail_memory(error);
+    if (status == VGG_OK)
+        status = vgg_transfer_compute(transfer, error);
+    if (status == VGG_OK)
+        status = fit(transfer, error);
+    if (status == VGG_OK)
+        status = find_typical(transfer, error);
+    if (status != VGG_OK)
+        return status;
+    fill_result(transfer, result);
+    return vgg_transfer_write(transfer, error);
 }
 
 static void fini(struct vgg_transfer *transfer)
@@ -351,11 +365,9 @@ enum vgg_status vgg_train_features(const char *dir, const struct vgg_train_optio
         transfer->settings.threads = vgg_threads_default();
     if (options->validation_fraction == 0)
         transfer->settings.validation_fraction = 0.1;
-    status = train(transfer, dir, error);
-    if (status == VGG_OK) {
-        fill_result(transfer, result);
+    status = train(transfer, dir, result, error);
+    if (status == VGG_OK)
         vgg_transfer_report(transfer);
-    }
     fini(transfer);
     return status;
 }

@@ -117,7 +117,7 @@ static enum vgg_status tell_plan(const struct vgg_transfer *transfer, double sec
         .views = transfer->frozen.views,
         .cached = transfer->frozen.cached,
         .seconds = seconds,
-        .bytes = bytes,
+        .bytes = bytes + vgg_sets_bytes(&transfer->sets),
     };
 
     return settings->on_plan != NULL ? settings->on_plan(settings->user, &plan, error) : VGG_OK;

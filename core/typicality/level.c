@@ -9,7 +9,8 @@
 
 static const double REJECT_MAX = 0.05; /* of the levels that unknown pictures choose */
 
-double vgg_level_effective(double asked, size_t known_n)
+/* A level that is asked for, but at least 2 / (known_n + 1). */
+static double at_least(double asked, size_t known_n)
 {
     return fmax(asked, 2 / (double)(known_n + 1));
 }
@@ -25,7 +26,7 @@ double vgg_level_caught(const double *p, size_t n, double level)
 
 double vgg_level_choose(const double *unknown, size_t n, size_t known_n)
 {
-    double best = vgg_level_effective(0, known_n);
+    double best = at_least(0, known_n);
 
     for (size_t i = 3; (double)i <= REJECT_MAX * (double)(known_n + 1); i++) {
         double level = (double)i / (double)(known_n + 1);
@@ -40,7 +41,7 @@ double vgg_reject_level(const struct vgg_model_info *info, double asked)
 {
     if (info->typicality == 0)
         return 0;
-    return vgg_level_effective(asked > 0 ? asked : info->reject, info->typicality);
+    return at_least(asked > 0 ? asked : info->reject, info->typicality);
 }
 
 /* ---------------------------------------------------------------- the ROC curve -------------- */

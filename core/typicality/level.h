@@ -6,9 +6,6 @@
 
 #define VGG_REJECT_DEFAULT 0.01
 
-/* A level that is asked for, but at least 2 / (known_n + 1). */
-double vgg_level_effective(double asked, size_t known_n);
-
 /*
  * The level, at most 0.05 where that is not below the least, at which the share of unknown[n] below
  * it, p of unknown pictures in ascending order, is furthest above the level itself, which is the

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "process/memory_room.h"
 #include "process/resources.h"
 #include "process/terminal.h"
+#include "text/utf8.h"
 #include "training/scratch.h"
 #include "training/targets.h"
 #include "training/view.h"
@@ -35,10 +37,10 @@ struct session {
     char output[PATH_BYTES], checkpoint[PATH_BYTES + 16]; /* where no other was said */
     struct census census;
     struct base base;
+    char name[NAME_MAX + 1]; /* of the model, likewise */
     char why[80];
     struct text chosen; /* options that were not said, with a zero at the end */
     struct training_view view;
-    bool unreported; /* the model is there, its report is not */
 };
 
 /* ---------------------------------------------------------------- the files ------------------ */
@@ -62,6 +64,24 @@ static enum vgg_status name_output(struct session *session, struct vgg_error *er
     return VGG_OK;
 }
 
+/* "mugs" of "some/mugs.safetensors". */
+static void name_model(struct session *session)
+{
+    static const char ending[] = ".safetensors";
+    struct vgg_train_options *train = &session->given.train;
+    const char *slash = strrchr(train->output, '/'), *end;
+
+    if (train->name != NULL)
+        return;
+    snprintf(session->name, sizeof session->name, "%s", slash != NULL ? slash + 1 : train->output);
+    end = strrchr(session->name, '.');
+    if (end != NULL && strcmp(end, ending) == 0)
+        session->name[end - session->name] = '\0';
+    utf8_clean(session->name);
+    if (session->name[0] != '\0')
+        train->name = session->name;
+}
+
 static enum vgg_status open_files(struct session *session, struct vgg_error *error)
 {
     struct train_options *given = &session->given;
@@ -70,6 +90,7 @@ static enum vgg_status open_files(struct session *session, struct vgg_error *err
 
     if (status != VGG_OK)
         return status;
+    name_model(session);
     train->checkpoint = given->checkpoint;
     if (given->checkpoint == NULL) {
         if (snprintf(session->checkpoint, sizeof session->checkpoint, "%s.checkpoint",
@@ -182,6 +203,31 @@ static enum vgg_status choose_base(struct session *session, struct vgg_error *er
     return choose_network(session, error);
 }
 
+/* The last layer alone is fitted without a descent: nothing that was said of one is ignored. */
+static enum vgg_status check_descent(const struct session *session, struct vgg_error *error)
+{
+    static const char *const names[] = {
+        "init",     "dropout", "scale",    "mirror", "colour",   "validation-scale",
+        "batch",    "epochs",  "rate",     "cosine", "patience", "drops",
+        "momentum", "decay",   "smoothing"};
+    struct text said = {0};
+    enum vgg_status status = VGG_OK;
+
+    if (session->base.kind == BASE_NONE || session->given.train.freeze != VGG_FREEZE_FEATURES)
+        return VGG_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (train_is_given(&session->given, names[i]))
+            text_print(&said, "%s--%s", said.size != 0 ? ", " : "", names[i]);
+    if (said.size != 0)
+        status = vgg_fail(error, VGG_BAD_ARGUMENT,
+                          "%s: used by --freeze 4, convs and none; --freeze features, which %s, "
+                          "fits the last layer to convergence without",
+                          said.failed ? "options of the descent" : said.bytes,
+                          session->given.freeze != NULL ? "was said" : "is the default on a base");
+    free(said.bytes);
+    return status;
+}
+
 static enum vgg_status choose(struct session *session, struct vgg_error *error)
 {
     struct train_options *given = &session->given;
@@ -259,10 +305,16 @@ static enum vgg_status train(struct session *session, struct vgg_error *error)
     status = vgg_train(session->directory, options, &result, error);
     training_view_end(&session->view);
     if (status == VGG_OK) {
-        session->unreported =
+        facts->unreported =
             !train_report_write(session->view.report, session->directory, options, facts, &result);
         telling_result(facts, &result);
-    } else if (result.best_epoch != 0)
+        return status;
+    }
+    facts->output = NULL;
+    if (result.measured != 0)
+        telling_result(facts, &result);
+    fflush(stdout);
+    if (result.best_epoch != 0)
         terminal_say("%s holds epoch %" PRIu32 ", validation error %.2f%%", options->output,
                      result.best_epoch, 100 * result.best_error);
     return status;
@@ -278,6 +330,8 @@ static enum vgg_status run(struct session *session, struct vgg_error *error)
         status = open_files(session, error);
     if (status == VGG_OK)
         status = choose(session, error);
+    if (status == VGG_OK)
+        status = check_descent(session, error);
     return status == VGG_OK ? train(session, error) : status;
 }
 
@@ -289,9 +343,10 @@ static int end(struct session *session, enum vgg_status status, struct vgg_error
     if (status == VGG_CANCELLED)
         telling_resume(&session->view.facts, &session->given.train);
     html_report_destroy(session->view.report);
+    copies_fini(&session->view.facts.copies);
     census_fini(&session->census);
     free(session->chosen.bytes);
-    if (status == VGG_CANCELLED || session->unreported)
+    if (status == VGG_CANCELLED || session->view.facts.unreported)
         return 1;
     return status == VGG_OK ? 0 : EXIT_USAGE;
 }

@@ -101,7 +101,8 @@ static const struct option options[] = {
      "also write an HTML page: mistakes with their pictures, confusion, copies, the learning curve "
      "[none]"},
     {"weights", "f32|f16", OPTION_WEIGHTS, FIELD(train.half), 0, 0, "f32", "of the model file"},
-    {"name", "NAME", OPTION_STRING, FIELD(train.name), 0, 0, NULL, "of the model [ARCH-WIDTH]"},
+    {"name", "NAME", OPTION_STRING, FIELD(train.name), 0, 0, NULL,
+     "of the model [that of the file, without .safetensors]"},
     {"scales", "LIST", OPTION_SCALES, FIELD(test_scales), 0, 0, NULL,
      "test scales that the model file asks for [the base's, else by --scale]"},
 };
@@ -129,7 +130,8 @@ const struct command_usage train_usage = {
         "model. If all have more, or an option of the network is given: none. A network from "
         "random\n"
         "weights has a size that trains within an hour here.\n"
-        "Ctrl-C keeps the state and shows the command that goes on to the same bits.\n",
+        "Ctrl-C keeps the state and shows the command that goes on to the same bits; of\n"
+        "--freeze features only what --features-cache holds.\n",
     .given = FIELD(given),
 };
 

@@ -32,7 +32,9 @@ static void say_result(struct html_report *report, const struct vgg_train_result
         html_report_say(report, "The file holds epoch %u of %u, the one of least validation error.",
                         result->best_epoch, result->epochs);
     if (result->strength > 0)
-        html_report_say(report, "The strength of L2, by the pictures left out: %.3g.",
+        html_report_say(report,
+                        "How firmly the weights of the last layer are held small was chosen by the "
+                        "pictures left out: %.3g (strength of L2).",
                         result->strength);
 }
 

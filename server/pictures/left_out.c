@@ -73,8 +73,7 @@ void left_out_say(struct left_out *left_out)
     for (size_t i = 0; i < LEFT_OUT_REASONS && left_out->groups[i].reason != NULL; i++)
         say_group(&left_out->groups[i]);
     if (left_out->lost != 0)
-        terminal_say("%zu picture%s or director%s left out%s", left_out->lost,
-                     left_out->lost == 1 ? "" : "s", left_out->lost == 1 ? "y" : "ies",
-                     left_out->lost > LEFT_OUT_LOST ? ", the first of which are named above" : "");
+        terminal_say("%zu left out (cannot be read): %snamed above", left_out->lost,
+                     left_out->lost > LEFT_OUT_LOST ? "the first are " : "");
     *left_out = (struct left_out){.tell = left_out->tell, .user = left_out->user};
 }

@@ -26,7 +26,7 @@ void left_out_lose(struct left_out *left_out, const char *path, const char *reas
 
 /*
  * Say on standard error, a line for each reason, "vgg: 7 left out (hidden): a/.b, c/.d ...", then
- * how many were lost, and forget all of them.
+ * how many could not be read, and forget all of them.
  */
 void left_out_say(struct left_out *left_out);
 

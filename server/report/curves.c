@@ -8,6 +8,8 @@
 
 enum { TYPICALITY_BINS = 12, BINS_OF_TEN = 4, TICK_BYTES = 24, POINTS_MAX = 500 };
 
+static const double hardly = 0.05; /* what a temperature near 1 changes */
+
 /* A part in ticks. */
 static const struct chart_tick parts[] = {
     {0, "0"}, {0.25, "25 %"}, {0.5, "50 %"}, {0.75, "75 %"}, {1, "100 %"}};
@@ -126,6 +128,19 @@ static void print_bin(const struct chart *chart, const struct tally_bin *bin, si
                  3 + 7 * sqrt((double)bin->n / (double)judged));
 }
 
+static void say_temperature(struct page *page, const struct vgg_train_result *training)
+{
+    if (fabs(training->temperature - 1) < hardly)
+        markup_print(&page->text, " They were so before they were calibrated, too.");
+    else
+        markup_print(&page->text,
+                     " The last layer was divided by %.3g (the temperature), which took this from "
+                     "%.3f to %.3f, and what right answers lack in score (negative "
+                     "log-likelihood) from %.3f to %.3f.",
+                     training->temperature, training->ece[0], training->ece[1], training->nll[0],
+                     training->nll[1]);
+}
+
 static void say_calibration(struct page *page)
 {
     const struct vgg_train_result *training = page->subject->training;
@@ -135,15 +150,12 @@ static void say_calibration(struct page *page)
 
     markup_print(&page->text,
                  "<p>Of pictures that get a score of 70 %%, 70 %% should be right: a dot on the "
-                 "line. Expected calibration error: <strong>%.3f</strong>; of so few pictures "
-                 "(%zu), scores that mean just what they say come to %.3f.",
+                 "line. On average they are off by <strong>%.3f</strong> (expected calibration "
+                 "error); of %zu pictures, scores that mean just what they say come to "
+                 "%.3f.",
                  tally->ece, tally->judged, noise);
     if (training != NULL && training->temperature > 0)
-        markup_print(&page->text,
-                     " The last layer was divided by a temperature of %.3g, which took the error "
-                     "from %.3f to %.3f and the negative log-likelihood from %.3f to %.3f.",
-                     training->temperature, training->ece[0], training->ece[1], training->nll[0],
-                     training->nll[1]);
+        say_temperature(page, training);
     text_print(&page->text, "</p>\n");
 }
 

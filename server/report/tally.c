@@ -6,6 +6,16 @@
 
 #include "vgg_typicality.h"
 
+static bool picture_is_judged(const struct report_picture *picture)
+{
+    return picture->label != NO_CLASS && picture->answer != NO_CLASS;
+}
+
+static bool picture_is_wrong(const struct report_picture *picture)
+{
+    return picture_is_judged(picture) && picture->answer != picture->label;
+}
+
 static void count_classes(struct tally *tally, const struct html_report *report)
 {
     for (size_t i = 0; i < report->pictures_n; i++) {

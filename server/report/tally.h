@@ -41,14 +41,4 @@ struct tally {
 bool tally_init(struct tally *tally, const struct html_report *report, double reject);
 void tally_fini(struct tally *tally);
 
-static inline bool picture_is_judged(const struct report_picture *picture)
-{
-    return picture->label != NO_CLASS && picture->answer != NO_CLASS;
-}
-
-static inline bool picture_is_wrong(const struct report_picture *picture)
-{
-    return picture_is_judged(picture) && picture->answer != picture->label;
-}
-
 #endif

@@ -4,23 +4,27 @@
 
 #include "training/base.h"
 #include "training/census.h"
+#include "training/copies.h"
 
 struct facts {
     bool json;
     const struct census *census;
     const struct base *base;
-    const char *why;             /* that base, or none: the end of a sentence */
-    const char *options;         /* that were chosen, quoted, each after a blank */
-    const char *output, *report; /* files; the second may be NULL */
-    int argc;                    /* of the command */
+    const char *why;     /* that base, or none: the end of a sentence */
+    const char *options; /* that were chosen, quoted, each after a blank */
+    const char *output;  /* the model file; NULL: it could not be written */
+    const char *report;  /* or NULL */
+    int argc;            /* of the command */
     char *const *argv;
     uint32_t batch; /* crops at most; 0: not known */
     enum vgg_freeze freeze;
     uint32_t freeze_blocks;
     unsigned threads;
+    struct copies copies;
     struct vgg_train_plan plan; /* all zero before there is one */
     bool base_said;             /* by the command line */
     bool headed;                /* the table of epochs has begun */
+    bool unreported;            /* the model is there, its report is not */
 };
 
 /* "features", "convs", "none", or the number of frozen blocks. */

@@ -14,8 +14,13 @@
 #include "training/telling_json.h"
 
 static const double enough_error = 0.05; /* with less nobody asks for more */
+static const double hardly = 0.05;       /* what a temperature near 1 changes */
 
-enum { SAID_BYTES = 3 * BASE_PATH_BYTES, TIME_BYTES = 32 };
+enum {
+    SAID_BYTES = 3 * BASE_PATH_BYTES,
+    TIME_BYTES = 32,
+    JUDGED_FROM = 500 /* pictures, of which a tenth is set aside, that a descent can be judged by */
+};
 
 /* ---------------------------------------------------------------- words ---------------------- */
 
@@ -127,7 +132,7 @@ void telling_choice(const struct facts *facts, const struct vgg_train_options *o
 void telling_plan(const struct facts *facts)
 {
     const struct vgg_train_plan *plan = &facts->plan;
-    char time[TIME_BYTES];
+    char time[TIME_BYTES], cached[48] = "";
 
     if (facts->json) {
         char *line = telling_plan_json(facts);
@@ -137,10 +142,11 @@ void telling_plan(const struct facts *facts)
         return;
     }
     format_time(plan->seconds, time);
+    if (plan->cached != 0)
+        snprintf(cached, sizeof cached, " (%zu are in the cache)", plan->cached);
     if (plan->views != 0)
         say("%zu pictures, %zu views of each%s: about %s and %" PRIu64 " MiB of memory",
-            plan->pictures + plan->validation, plan->views,
-            plan->cached != 0 ? ", some of them in the cache" : "", time, plan->bytes >> 20);
+            plan->pictures + plan->validation, plan->views, cached, time, plan->bytes >> 20);
     else
         say("%zu pictures to train on and %zu to validate: about %s and %" PRIu64 " MiB of memory",
             plan->pictures, plan->validation, time, plan->bytes >> 20);
@@ -170,6 +176,16 @@ const char *telling_smaller(const struct facts *facts)
 
 /* ---------------------------------------------------------------- the result ----------------- */
 
+static void say_more(const struct facts *facts)
+{
+    say("  for fewer: more pictures, or the same with --freeze 4, which trains more layers and "
+        "takes longer");
+    if (facts->plan.pictures + facts->plan.validation < JUDGED_FROM)
+        say("  (of fewer than about %d photographs its error can hardly be told, and it has no "
+            "\"known\")",
+            JUDGED_FROM);
+}
+
 static void say_error(const struct facts *facts, const struct vgg_train_result *result)
 {
     double interval[2];
@@ -186,18 +202,22 @@ static void say_error(const struct facts *facts, const struct vgg_train_result *
         100 * interval[1], 100 * facts_chance(facts));
     if (facts->freeze == VGG_FREEZE_FEATURES && facts->base->kind != BASE_EMBEDDED &&
         result->error > enough_error)
-        say("  for fewer: more pictures, or the same with --freeze 4, "
-            "which trains more layers and takes longer");
+        say_more(facts);
 }
 
-/* With one temperature for all scores. */
+/* With one temperature for all scores, spoken of where it changes them. */
 static void say_calibration(const struct vgg_train_result *result)
 {
+    char before[64] = "";
+
     if (!(result->temperature > 0) || result->ece[1] < 0)
         return;
-    say("a score is off by %.1f %% in the mean "
-        "(%.1f before calibration; by chance, of so few pictures: %.1f)",
-        100 * result->ece[1], 100 * result->ece[0], 100 * result->ece_noise);
+    if (fabs(result->temperature - 1) >= hardly)
+        snprintf(before, sizeof before, "%.1f before scores were calibrated; ",
+                 100 * result->ece[0]);
+    say("on average a score is %.1f points of 100 away from how often it is right (%sof %zu "
+        "pictures chance alone makes that %.1f)",
+        100 * result->ece[1], before, result->measured, 100 * result->ece_noise);
 }
 
 static void say_typicality(const struct vgg_train_result *result)
@@ -207,12 +227,15 @@ static void say_typicality(const struct vgg_train_result *result)
             say("it cannot tell what is none of these: %s", result->typicality_reason);
         return;
     }
-    say("it tells what is none of these: \"known\" is false below a typicality of %.3g (from %zu "
+    say("of what is unlike these \"known\" is false: below a typicality of %.3g (from %zu "
         "pictures)",
         facts_reject(result), result->typicality);
     if (result->unknown != 0 && result->unknown_caught >= 0)
         say("  so it finds %.0f %% of the %zu pictures in _unknown (AUROC %.3f)",
             100 * result->unknown_caught, result->unknown, result->unknown_auroc);
+    else
+        say("  how much it finds depends on what; a folder _unknown with pictures of other things "
+            "shows it");
 }
 
 /* The path as a server elsewhere needs it. */
@@ -270,7 +293,33 @@ static void warn_if_poor(const struct facts *facts, const struct vgg_train_resul
     free(more.bytes);
 }
 
-void telling_result(const struct facts *facts, const struct vgg_train_result *result)
+static void say_copies(struct facts *facts)
+{
+    struct text classes = {0}, validation = {0};
+
+    copies_print_classes(&facts->copies, &classes);
+    copies_print_validation(&facts->copies, &validation);
+    if (classes.size != 0)
+        say("%s", text_of(&classes));
+    if (validation.size != 0)
+        say("%s", text_of(&validation));
+    free(classes.bytes);
+    free(validation.bytes);
+}
+
+static void say_files(const struct facts *facts, const struct vgg_train_result *result)
+{
+    if (result->best_epoch != 0)
+        say("%s holds epoch %" PRIu32 ", validation error %.2f%%", facts->output,
+            result->best_epoch, 100 * result->best_error);
+    else
+        say("%s is written", facts->output);
+    if (facts->report != NULL && !facts->unreported)
+        say("%s shows the mistakes, in a browser", facts->report);
+    say_serving(facts);
+}
+
+void telling_result(struct facts *facts, const struct vgg_train_result *result)
 {
     if (facts->json) {
         char *line = telling_result_json(facts, result);
@@ -281,16 +330,12 @@ void telling_result(const struct facts *facts, const struct vgg_train_result *re
         say_error(facts, result);
         say_calibration(result);
         say_typicality(result);
-        if (result->best_epoch != 0)
-            say("%s holds epoch %" PRIu32 ", validation error %.2f%%", facts->output,
-                result->best_epoch, 100 * result->best_error);
-        else
-            say("%s is written", facts->output);
-        if (facts->report != NULL)
-            say("%s shows the mistakes, in a browser", facts->report);
-        say_serving(facts);
+        say_copies(facts);
+        if (facts->output != NULL)
+            say_files(facts, result);
     }
-    warn_if_poor(facts, result);
+    if (facts->output != NULL)
+        warn_if_poor(facts, result);
 }
 
 void telling_resume(const struct facts *facts, const struct vgg_train_options *options)

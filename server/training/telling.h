@@ -17,8 +17,8 @@ void telling_epoch(struct facts *facts, const struct vgg_train_epoch *epoch);
 /* Options that make a training smaller, for one that memory does not hold. */
 const char *telling_smaller(const struct facts *facts);
 
-/* It is done. */
-void telling_result(const struct facts *facts, const struct vgg_train_result *result);
+/* It is done, or all but the file (facts->output is NULL). */
+void telling_result(struct facts *facts, const struct vgg_train_result *result);
 
 /* The command that goes on after an interruption, where something was kept. */
 void telling_resume(const struct facts *facts, const struct vgg_train_options *options);

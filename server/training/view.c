@@ -57,13 +57,19 @@ static void report_left_out(void *user, const char *path, const char *reason)
 
 static void report_classes(void *user, const char *const *classes, size_t classes_n)
 {
+    struct training_view *view = user;
+
+    copies_classes(&view->facts.copies, classes, classes_n);
     for (size_t i = 0; i < classes_n; i++)
-        html_report_class(((struct training_view *)user)->report, classes[i]);
+        html_report_class(view->report, classes[i]);
 }
 
 static void report_picture(void *user, const struct vgg_train_picture *picture)
 {
-    html_report_picture(((struct training_view *)user)->report, picture);
+    struct training_view *view = user;
+
+    copies_add(&view->facts.copies, picture);
+    html_report_picture(view->report, picture);
 }
 
 /* ---------------------------------------------------------------- the bar -------------------- */

@@ -167,3 +167,13 @@ size_t count_lines(const char *text)
         lines += *text == '\n';
     return lines;
 }
+
+void expect_refused(const char *const *args, const char *text)
+{
+    struct output output = command_run(args, NULL, NULL);
+
+    if (output.status != 2 || count_lines(output.err) != 1 || output.out_size != 0 ||
+        strstr(output.err, text) == NULL)
+        fail_msg("status %d, %s%s", output.status, output.out, output.err);
+    output_free(&output);
+}

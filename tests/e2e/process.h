@@ -36,6 +36,9 @@ void output_free(struct output *output);
 
 size_t count_lines(const char *text);
 
+/* A command that ends with status 2 and one line on standard error, with `text` in it. */
+void expect_refused(const char *const *args, const char *text);
+
 /* Sleep 10 ms, the step of all polling. */
 void nap(void);
 

@@ -28,9 +28,9 @@ static void small_args(const char **args, const char *directory, const char *out
                        const char *const *more)
 {
     static const char *const fixed[] = {
-        "train", "--width",   "4",     "--fc",         "16",    "--crop",
-        "32",    "--scale",   "32-40", "--batch",      "8",     "--rate",
-        "0.02",  "--dropout", "0.1",   "--batch-norm", "--json"};
+        "train",   "--width",      "4",       "--fc",   "16",     "--crop", "32",
+        "--scale", "32-40",        "--batch", "8",      "--rate", "0.02",   "--dropout",
+        "0.1",     "--batch-norm", "--json",  "--name", "small"};
     size_t n = 0;
 
     for (size_t i = 0; i < COUNT_OF(fixed); i++)
@@ -467,7 +467,7 @@ static void leaves_out_bad_pictures(void **state)
     assert_non_null(strstr(result.err, "flat/broken.jpg: left out: "));
     assert_non_null(strstr(result.err, "flat/?]0;x??.jpg: left out: "));
     assert_non_null(strstr(result.err, "grey/text.png: left out: "));
-    assert_non_null(strstr(result.err, "vgg: 3 pictures or directories left out\n"));
+    assert_non_null(strstr(result.err, "vgg: 3 left out (cannot be read): named above\n"));
     assert_non_null(strstr(result.err, "vgg: 1 left out (of an archiver or a file manager): "));
     assert_non_null(strstr(result.err, "vgg: 1 left out (a class folder without pictures): "));
     assert_non_null(strstr(result.err, "grey/fifo.jpg"));

@@ -4,10 +4,12 @@
  */
 #include "check.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -61,8 +63,10 @@ static bool exists(const char *path)
 static void tells_what_it_does(void **state)
 {
     const char *set = photo_set("set");
-    struct output output = train(
-        (const char *[]){SMALL, "--base", model_narrow(), "-o", "told.safetensors", set, NULL});
+    struct output output =
+        train((const char *[]){SMALL, "--base", model_narrow(), "-o", "told.safetensors",
+                               "--report", "told.html", set, NULL});
+    struct blob page;
 
     (void)state;
     if (output.status != 0)
@@ -76,6 +80,10 @@ static void tells_what_it_does(void **state)
     expect(output.out, "serve --model told.safetensors\n");
     expect(output.out, "-d '{\"model\":\"/");
     expect(output.out, "/told.safetensors\"}' localhost:8081/admin/reload\n");
+    expect(output.out, "below a typicality of 0.0465 (from 42 pictures)"); /* 2 / (42 + 1) */
+    page = work_read("told.html");
+    assert_non_null(memmem(page.bytes, page.size, "below a typicality of 0.0465.", 29));
+    blob_free(&page);
     assert_true(exists("told.safetensors"));
     assert_false(exists("told.safetensors.checkpoint"));
     output_free(&output);
@@ -92,6 +100,9 @@ static void names_the_model(void **state)
     output = train((const char *[]){SMALL, "--base", model_narrow(), set, NULL});
     assert_int_equal(output.status, 0);
     assert_true(exists("mugs.safetensors"));
+    output_free(&output);
+    output = command_run((const char *[]){"inspect", "mugs.safetensors", NULL}, NULL, NULL);
+    expect(output.out, "mugs\n");
     output_free(&output);
     refuse((const char *[]){SMALL, "--base", model_narrow(), set, NULL},
            "mugs.safetensors is there already: -o with this name replaces it");
@@ -165,6 +176,12 @@ static void refuses_what_cannot_be_meant(void **state)
     refuse((const char *[]){NULL}, "DIR/class/picture");
     refuse((const char *[]){"--freeze", "5", set, NULL}, "--freeze 5: features, convs, none");
     refuse((const char *[]){"--freeze", "conv", set, NULL}, "a number of blocks from 1 to 4");
+    refuse(
+        (const char *[]){"--base", base, "--epochs", "5", "--mirror", "on", set, NULL},
+        "--mirror, --epochs: used by --freeze 4, convs and none; --freeze features, which is the "
+        "default on a base, fits");
+    refuse((const char *[]){"--base", base, "--freeze", "features", "--rate", "1", set, NULL},
+           "--rate: used by --freeze 4, convs and none; --freeze features, which was said, ");
     refuse((const char *[]){"--recipe", "paper", "--base", base, set, NULL}, "leave --base out");
     refuse((const char *[]){"--base", "nowhere.safetensors", set, NULL}, "No such file");
     refuse((const char *[]){"-o", "set", "--base", base, set, NULL}, "a file is meant");
@@ -175,6 +192,31 @@ static void refuses_what_cannot_be_meant(void **state)
            "--output and --report are the same file");
     refuse((const char *[]){"-o", "x", "--features-cache", base, set, NULL}, "no directory");
     assert_false(exists("x"));
+}
+
+/* Nothing is computed for a model that the disk has no room for. */
+static void refuses_what_the_disk_does_not_hold(void **state)
+{
+    struct output output;
+
+    (void)state;
+    assert_int_equal(mkdir("disk", 0700), 0);
+    if (mount("tmpfs", "disk", "tmpfs", 0, "size=64k") != 0) {
+        print_message("SKIPPED: no tmpfs can be mounted here: %s\n", strerror(errno));
+        skip();
+    }
+    for (int i = 0; i < 2; i++) {
+        output =
+            train((const char *[]){"--base", model_narrow(), "-o", "disk/x.safetensors", "--freeze",
+                                   i == 0 ? "features" : "4", photo_set("set"), NULL});
+        if (output.status != 2 || count_lines(output.err) != 1)
+            fail_msg("status %d: %s", output.status, output.err);
+        expect(output.err, "disk/x.safetensors: it takes ");
+        expect(output.err, " are free there: No space left on device\n");
+        assert_null(strstr(output.out, "of memory"));
+        output_free(&output);
+    }
+    assert_int_equal(umount("disk"), 0);
 }
 
 /* Pictures without folders: the layout is shown. */
@@ -242,6 +284,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+    (void)umount2("disk", MNT_DETACH); /* what a failed test has left */
     return chdir("/") == 0 ? work_teardown(state) : -1;
 }
 
@@ -254,6 +297,7 @@ int main(void)
         cmocka_unit_test(tells_programs),
         cmocka_unit_test(chooses_around_what_was_said),
         cmocka_unit_test(refuses_what_cannot_be_meant),
+        cmocka_unit_test(refuses_what_the_disk_does_not_hold),
         cmocka_unit_test(shows_the_layout),
         cmocka_unit_test(refuses_what_memory_does_not_hold),
     };

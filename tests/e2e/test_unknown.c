@@ -218,16 +218,6 @@ static void test_unreadable(void **state)
     json_decref(eval);
 }
 
-static void expect_refused(const char *const *args, const char *text)
-{
-    struct output output = command_run(args, NULL, NULL);
-
-    if (output.status != 2 || count_lines(output.err) != 1 || output.out_size != 0 ||
-        strstr(output.err, text) == NULL)
-        fail_msg("status %d, %s%s", output.status, output.out, output.err);
-    output_free(&output);
-}
-
 static void test_refuses(void **state)
 {
     const char *model = model_with(), *set = make_set("set");

@@ -94,6 +94,7 @@ check "nothing was built for it" said_not ' CC '
 # train_sh WORDS...: docker/train.sh in a checkout of its own, with a vgg that says how it was called.
 mkdir -p "$directory/checkout"
 cp -r docker "$directory/checkout"
+# shellcheck disable=SC2016 # the script expands it
 fake vgg 'for word; do printf "<%s>" "$word"; done; echo'
 train_sh() {
     (cd "$directory/checkout" && PHOTOS=$photos sh docker/train.sh "$@") >"$directory/out" 2>&1

@@ -171,6 +171,20 @@ static void a_trial(void **state)
     assert_string_equal(error.text, "cannot create it: No such file or directory");
 }
 
+static void tells_if_there_is_room(void **state)
+{
+    struct vgg_error error = {0};
+
+    (void)state;
+    assert_int_equal(vgg_replace_room(path, 1, &error), VGG_OK);
+    assert_int_equal(vgg_replace_room("here", 1, &error), VGG_OK);
+    assert_int_equal(vgg_replace_room("/nowhere/file", 1, &error), VGG_OK); /* another's to find */
+    assert_int_equal(vgg_replace_room(path, UINT64_MAX / 2, &error), VGG_IO);
+    assert_memory_equal(error.text, path, strlen(path));
+    assert_non_null(strstr(error.text, ": it takes 8796093022208.0 MiB, and "));
+    assert_non_null(strstr(error.text, " are free there: No space left on device"));
+}
+
 static void a_full_device(void **state)
 {
     int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -398,6 +412,7 @@ int main(void)
         cmocka_unit_test(contents_that_fail),
         cmocka_unit_test(what_is_no_regular_file),
         cmocka_unit_test(a_trial),
+        cmocka_unit_test(tells_if_there_is_room),
         cmocka_unit_test(a_full_device),
         cmocka_unit_test(a_full_file_system),
         cmocka_unit_test(a_killed_writer),

@@ -181,7 +181,8 @@ static void a_known_optimum(void **state)
         .rows = rows, .pictures = 2, .views = 1, .dims = 1, .labels = labels, .classes = 2};
 
     (void)state;
-    for (double strength = 1; strength > 1e-6; strength /= 10) {
+    for (int power = 0; power > -6; power--) {
+        const double strength = pow(10, power);
         struct vgg_fit_options options = {.team = teams[1], .strength = strength};
         struct vgg_fit_head head;
         double w;

@@ -8,7 +8,7 @@
 #include "model_maker.h"
 #include "vgg_train.h"
 
-enum { CLASSES = 3, PICTURES_MAX = 256, FEATURES = 24 };
+enum { CLASSES = 3, PICTURES_MAX = 320, FEATURES = 24 };
 
 static const char *const folders[CLASSES] = {"colour", "grey", "smooth"};
 static const char *const endings[CLASSES] = {"png", "png", "jpg"};
@@ -81,6 +81,7 @@ struct told {
     size_t plans, views, classes, pictures, validation, unknown, wrong, posteriors, refusals;
     size_t stop_after; /* calls of stop; 0: never */
     uint64_t room;     /* of memory; 0: any */
+    uint64_t asked;    /* the most that on_memory was asked for */
     double typicality[PICTURES_MAX];
     struct {
         char path[1100];
@@ -148,10 +149,49 @@ static inline enum vgg_status on_memory(void *user, uint64_t bytes, struct vgg_e
 {
     struct told *told = user;
 
+    told->asked = bytes > told->asked ? bytes : told->asked;
     if (told->room == 0 || bytes <= told->room)
         return VGG_OK;
     told->refusals++;
     return vgg_fail(error, VGG_NO_MEMORY, "too little");
+}
+
+/* What every training on the base is asked with; `told` is emptied. */
+static inline struct vgg_train_options on_base(struct told *told)
+{
+    *told = (struct told){.plans = 0};
+    return (struct vgg_train_options){.base = base,
+                                      .output = output,
+                                      .cache_bytes = 1 << 30,
+                                      .threads = 2,
+                                      .on_plan = on_plan,
+                                      .on_features = on_features,
+                                      .on_classes = on_classes,
+                                      .on_picture = on_picture,
+                                      .stop = is_stopped,
+                                      .on_memory = on_memory,
+                                      .user = told};
+}
+
+static inline struct vgg_train_result train(const struct vgg_train_options *options)
+{
+    struct vgg_train_result result;
+    struct vgg_error error = {0};
+
+    if (vgg_train(photos, options, &result, &error) != VGG_OK)
+        fail_msg("%s", error.text);
+    return result;
+}
+
+static inline void refused(const struct vgg_train_options *options, enum vgg_status status,
+                           const char *text)
+{
+    struct vgg_train_result result;
+    struct vgg_error error = {0};
+
+    assert_int_equal(vgg_train(photos, options, &result, &error), status);
+    if (strstr(error.text, text) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", error.text, text);
 }
 
 /* ---------------------------------------------------------------- the file ------------------- */

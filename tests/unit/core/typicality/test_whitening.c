@@ -11,9 +11,9 @@
 
 enum { DIMS = 11, N_MAX = 60, CLASSES = 2 };
 
-static double residuals[DIMS][N_MAX];
+static double residuals[DIMS * N_MAX]; /* [DIMS][n] */
 
-/* Rows [DIMS][n]; later dimensions vary less. */
+/* Later dimensions vary less. */
 static void draw(size_t n)
 {
     struct vgg_random random;
@@ -21,7 +21,7 @@ static void draw(size_t n)
     vgg_random_init(&random, n);
     for (size_t d = 0; d < DIMS; d++)
         for (size_t i = 0; i < n; i++)
-            residuals[0][d * n + i] = vgg_random_normal(&random) / (double)(1 + d);
+            residuals[d * n + i] = vgg_random_normal(&random) / (double)(1 + d);
 }
 
 static double product(size_t n, size_t d, size_t e)
@@ -29,7 +29,7 @@ static double product(size_t n, size_t d, size_t e)
     double sum = 0;
 
     for (size_t i = 0; i < n; i++)
-        sum += residuals[0][d * n + i] * residuals[0][e * n + i];
+        sum += residuals[d * n + i] * residuals[e * n + i];
     return sum;
 }
 
@@ -46,8 +46,8 @@ static double shrinkage(size_t n)
 
             apart += pow(entry - (d == e ? mean : 0), 2);
             for (size_t i = 0; i < n; i++)
-                noise += pow(residuals[0][d * n + i] * residuals[0][e * n + i] - entry, 2) /
-                         (double)(n * n);
+                noise +=
+                    pow(residuals[d * n + i] * residuals[e * n + i] - entry, 2) / (double)(n * n);
         }
     return noise < apart ? noise / apart : 1;
 }
@@ -58,8 +58,7 @@ static void check(size_t n, unsigned threads)
     struct vgg_whitening whitening;
 
     assert_int_equal(
-        vgg_whitening_fit(residuals[0], n, DIMS, CLASSES, teams[threads], &whitening, NULL),
-        VGG_OK);
+        vgg_whitening_fit(residuals, n, DIMS, CLASSES, teams[threads], &whitening, NULL), VGG_OK);
     assert_true(fabs(whitening.weight - (1 - shrink) / freedom) < 1e-12);
     for (size_t d = 0; d < DIMS; d++)
         mean += product(n, d, d) / freedom / DIMS;
@@ -95,7 +94,7 @@ static void nothing_differs(void **state)
 
     (void)state;
     memset(residuals, 0, sizeof residuals);
-    assert_int_equal(vgg_whitening_fit(residuals[0], 9, DIMS, CLASSES, teams[1], &whitening, NULL),
+    assert_int_equal(vgg_whitening_fit(residuals, 9, DIMS, CLASSES, teams[1], &whitening, NULL),
                      VGG_OK);
     assert_null(whitening.matrix);
 }

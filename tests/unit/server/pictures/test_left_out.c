@@ -62,8 +62,7 @@ static void pictures(void **state)
             assert_string_equal(err.text, "vgg: p0?.jpg: left out: bad?reason\n");
         assert_int_equal(err.text[0] != '\0', i < LEFT_OUT_LOST);
     }
-    expect(&left_out,
-           "vgg: 23 pictures or directories left out, the first of which are named above\n");
+    expect(&left_out, "vgg: 23 left out (cannot be read): the first are named above\n");
 }
 
 /* More reasons than there is room for have lines of their own. */

@@ -71,10 +71,80 @@ static void a_good_result(void **state)
     assert_string_equal(err.text, "");
     expect(&out, "4 of 60 pictures wrong when left out: 6.7 % (2.6 to 15.9 with 95 % certainty; "
                  "always naming the largest class: 66.7)");
-    expect(&out, "3.2 %");
-    expect(&out, "\"known\" is false below a typicality of 0.0328 (from 60 pictures)");
+    expect(&out, "on average a score is 3.2 points of 100 away from how often it is right (5.1 "
+                 "before scores were calibrated; of 60 pictures chance alone makes that 5.7)");
+    assert_null(strstr(out.text, "--freeze 4")); /* the embedded base does not carry that far */
+    expect(&out, "\"known\" is false: below a typicality of 0.0328 (from 60 pictures)");
+    expect(&out, "a folder _unknown with pictures of other things shows it");
     expect(&out, "MODEL=x.safetensors"); /* the tests run in a checkout */
     expect(&out, "curl -H 'Content-Type: application/json' -d '{\"model\":\"");
+}
+
+/* Of what calibrating has not changed nothing is said. */
+static void a_temperature_of_one(void **state)
+{
+    struct vgg_train_result result = result_of(0);
+    struct capture out, err;
+
+    (void)state;
+    result.temperature = 0.96;
+    tell(&result, &out, &err);
+    expect(&out, "how often it is right (of 60 pictures chance alone makes that 5.7)");
+}
+
+/* What else may help, and what that costs. */
+static void a_hint_for_fewer_errors(void **state)
+{
+    struct vgg_train_result result = result_of(0.1);
+    struct capture out, err;
+
+    (void)state;
+    base.kind = BASE_PUBLISHED;
+    facts.plan.pictures = 499;
+    tell(&result, &out, &err);
+    expect(&out, "the same with --freeze 4, which trains more layers and takes longer\n");
+    expect(&out, "of fewer than about 500 photographs its error can hardly be told, and it has no "
+                 "\"known\"");
+    facts.plan.validation = 1;
+    tell(&result, &out, &err);
+    expect(&out, "takes longer\n");
+    assert_null(strstr(out.text, "500"));
+}
+
+/* All is told but what needs the file. */
+static void no_file(void **state)
+{
+    struct vgg_train_result result = result_of(25.0 / 60);
+    struct capture out, err;
+
+    (void)state;
+    facts.output = NULL;
+    facts.report = "r.html";
+    tell(&result, &out, &err);
+    expect(&out, "25 of 60 pictures wrong");
+    expect(&out, "below a typicality of 0.0328");
+    assert_null(strstr(out.text, "is written"));
+    assert_null(strstr(out.text, "r.html"));
+    assert_null(strstr(out.text, "serve"));
+    assert_string_equal(err.text, "");
+}
+
+static void copies_are_named(void **state)
+{
+    static const char *const classes[] = {"glass", "metal"};
+    struct vgg_train_result result = result_of(0);
+    struct capture out, err;
+
+    (void)state;
+    copies_classes(&facts.copies, classes, 2);
+    copies_add(&facts.copies, &(struct vgg_train_picture){.path = "p/glass/a.jpg"});
+    copies_add(&facts.copies,
+               &(struct vgg_train_picture){.path = "p/metal/b.jpg", .label = 1, .copy = true});
+    tell(&result, &out, &err);
+    copies_fini(&facts.copies);
+    expect(&out,
+           "likely in a wrong folder: a.jpg in glass and b.jpg in metal are the same picture\n");
+    assert_null(strstr(out.text, "trained on"));
 }
 
 /* The last line is the command that mends it. */
@@ -110,6 +180,35 @@ static void what_is_poor(void **state)
     assert_true(facts_poor(&facts, &result));
     result.measured = 0;
     assert_false(facts_poor(&facts, &result));
+}
+
+static void of_unknown_pictures(void **state)
+{
+    struct vgg_train_result result = result_of(0);
+    struct capture out, err;
+
+    (void)state;
+    result.unknown = 20;
+    result.unknown_caught = 0.25;
+    result.unknown_auroc = 0.936;
+    tell(&result, &out, &err);
+    expect(&out, "finds 25 % of the 20 pictures in _unknown (AUROC 0.936)");
+    assert_null(strstr(out.text, "shows it"));
+}
+
+/* The report is named where it is there. */
+static void a_report_is_named(void **state)
+{
+    struct vgg_train_result result = result_of(0);
+    struct capture out, err;
+
+    (void)state;
+    facts.report = "r.html";
+    tell(&result, &out, &err);
+    expect(&out, "r.html shows the mistakes");
+    facts.unreported = true;
+    tell(&result, &out, &err);
+    assert_null(strstr(out.text, "r.html"));
 }
 
 static void no_typicality(void **state)
@@ -157,8 +256,16 @@ static void as_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_good_result, setup), cmocka_unit_test_setup(a_poor_result, setup),
-        cmocka_unit_test_setup(what_is_poor, setup),  cmocka_unit_test_setup(no_typicality, setup),
+        cmocka_unit_test_setup(a_good_result, setup),
+        cmocka_unit_test_setup(a_temperature_of_one, setup),
+        cmocka_unit_test_setup(a_hint_for_fewer_errors, setup),
+        cmocka_unit_test_setup(no_file, setup),
+        cmocka_unit_test_setup(copies_are_named, setup),
+        cmocka_unit_test_setup(a_poor_result, setup),
+        cmocka_unit_test_setup(what_is_poor, setup),
+        cmocka_unit_test_setup(of_unknown_pictures, setup),
+        cmocka_unit_test_setup(a_report_is_named, setup),
+        cmocka_unit_test_setup(no_typicality, setup),
         cmocka_unit_test_setup(as_json, setup),
     };
 
