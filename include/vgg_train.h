@@ -116,6 +116,7 @@ struct vgg_train_options {
     bool no_mirror;
     bool turn;      /* crops are turned too, by any multiple of 90 degrees */
     double squeeze; /* one side of a picture loses up to this part, before the crop; 0: none */
+    double mixup;   /* crops are mixed in pairs, by shares of Beta(mixup, mixup); 0: none, to 1 */
     double erase;   /* probability that a rectangle of a crop is erased; 0: none */
     bool balance;   /* weigh classes by their rarity */
     uint64_t cache_bytes; /* of decoded pictures to keep in memory */

@@ -86,6 +86,29 @@ static struct draw draw_sample(const struct vgg_dataset *dataset,
     return draw;
 }
 
+static uint32_t scale_side(uint32_t value, uint32_t side, uint32_t crop)
+{
+    return (uint32_t)(((uint64_t)value * side + crop / 2) / crop);
+}
+
+/* The same crop of the same picture, at another size; it still lies within. */
+static void resize(struct draw *draw, uint32_t side)
+{
+    uint32_t crop = draw->crop.width;
+    uint32_t right = draw->width - crop - draw->crop.x, below = draw->height - crop - draw->crop.y;
+    struct vgg_rect *erased = &draw->erased;
+
+    draw->crop.x = scale_side(draw->crop.x, side, crop);
+    draw->crop.y = scale_side(draw->crop.y, side, crop);
+    draw->crop.width = draw->crop.height = side;
+    draw->width = draw->crop.x + side + scale_side(right, side, crop);
+    draw->height = draw->crop.y + side + scale_side(below, side, crop);
+    erased->x = (uint32_t)((uint64_t)erased->x * side / crop);
+    erased->y = (uint32_t)((uint64_t)erased->y * side / crop);
+    erased->width = (uint32_t)((uint64_t)erased->width * side / crop);
+    erased->height = (uint32_t)((uint64_t)erased->height * side / crop);
+}
+
 /* What each value of a channel becomes. */
 static void make_table(const struct vgg_dataset *dataset, const struct draw *draw, unsigned channel,
                        float table[256])
@@ -162,7 +185,9 @@ enum vgg_status vgg_sample(const struct vgg_dataset *dataset, const struct vgg_s
     vgg_random_init_keyed(
         &beyond, (uint64_t[]){sampling->seed, VGG_STREAM_BEYOND, epoch, (uint64_t)index}, 4);
     draw = draw_sample(dataset, sampling, example, &random, &beyond);
-    pixels = vgg_alloc((size_t)sampling->crop * sampling->crop, 3);
+    if (sampling->side != 0 && sampling->side != sampling->crop)
+        resize(&draw, sampling->side);
+    pixels = vgg_alloc((size_t)draw.crop.width * draw.crop.width, 3);
     if (pixels == NULL)
         return vgg_fail_memory(error);
     if (image == NULL)

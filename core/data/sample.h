@@ -12,6 +12,7 @@
 struct vgg_sampling {
     uint64_t seed;
     uint32_t crop;                 /* side, pixels; at most scale_min */
+    uint32_t side;                 /* that the same crop is shown at, pixels; 0: crop */
     uint32_t scale_min, scale_max; /* the shorter side is drawn from these, both included */
     bool mirror;
     double colour;  /* deviation of the colour shift along each component (paper: 0.1); 0: none */
@@ -21,7 +22,7 @@ struct vgg_sampling {
 };
 
 /*
- * out[3][crop][crop]: example `index` of the set as it is in `epoch`, RGB, normalised by the set's
+ * out[3][side][side]: example `index` of the set as it is in `epoch`, RGB, normalised by the set's
  * mean and std. The same bits for the same arguments. Errors: IO, BAD_IMAGE and so on where a file
  * that was not kept has vanished or changed since (the text names it), NO_MEMORY. Thread-safe.
  */

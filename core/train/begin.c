@@ -122,7 +122,12 @@ static enum vgg_status measure(struct vgg_training *training, struct vgg_error *
     struct vgg_network_examples batch;
     uint64_t begun_ns;
     enum vgg_status status =
-        vgg_examples_init(&training->examples, &training->sets.train, network, settings, error);
+        vgg_examples_init(&training->examples, &training->sets.train, network, settings,
+                          settings->teacher != NULL ? &training->teacher : NULL, error);
+
+    if (status == VGG_OK && settings->teacher != NULL && training->examples.crops)
+        status = vgg_teacher_attend(&training->teacher, training->engine, &training->sets.train,
+                                    &training->examples.sampling, network->batch, error);
 
     if (status != VGG_OK || settings->on_plan == NULL)
         return status;
@@ -246,6 +251,8 @@ static enum vgg_status open_all(struct vgg_training *training, const char *dir,
         status = vgg_engine_create(&engine, &training->engine, error);
     if (status == VGG_OK)
         status = open_data(training, dir, base, error);
+    if (status == VGG_OK && settings->teacher != NULL)
+        status = vgg_teacher_open(&training->teacher, &training->sets.train, settings, error);
     return status == VGG_OK ? make_network(training, base, error) : status;
 }
 
@@ -291,24 +298,23 @@ static enum vgg_status tell_plan(const struct vgg_training *training, double sec
                           (double)((uint64_t)settings->epochs * training->examples.steps - steps),
         .bytes = predict(training, training->network.net.kernels, (uint32_t)sets->train.classes_n,
                          training->network.batch) +
-                 vgg_sets_bytes(sets) + training->maps.bytes,
+                 vgg_sets_bytes(sets) + training->maps.bytes +
+                 vgg_teacher_bytes(&training->teacher, training->network.batch, settings->threads),
     };
 
     return settings->on_plan != NULL ? settings->on_plan(settings->user, &plan, error) : VGG_OK;
 }
 
-/* Then the work begins: with the teacher's, if there is one. */
+/* Then the work begins: with the teacher's, if it is shown whole pictures. */
 static enum vgg_status set_out(struct vgg_training *training, double seconds,
                                struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
     enum vgg_status status = tell_plan(training, seconds, error);
 
-    if (status != VGG_OK || settings->teacher == NULL)
+    if (status != VGG_OK || settings->teacher == NULL || training->examples.crops)
         return status;
-    status = vgg_teacher_ask(&training->teacher, &training->sets.train, settings, error);
-    training->examples.taught = training->teacher.targets;
-    return status;
+    return vgg_teacher_ask(&training->teacher, &training->sets.train, settings, error);
 }
 
 /* The frozen layers of all pictures, then the last layer on what they give. */
@@ -347,8 +353,6 @@ enum vgg_status vgg_training_begin(struct vgg_training *training, const char *di
         status = vgg_settings_complete(options, base.model, settings, error);
     if (status == VGG_OK)
         status = open_all(training, dir, &base, error);
-    if (status == VGG_OK && settings->teacher != NULL)
-        status = vgg_teacher_open(&training->teacher, &training->sets.train, settings, error);
     if (status == VGG_OK)
         vgg_settings_format(settings, base.model,
                             settings->teacher != NULL ? training->teacher.model : NULL,

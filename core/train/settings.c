@@ -181,8 +181,10 @@ enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
             "dropout, momentum, decay and validation fraction must be below 1, rate and "
             "colour below 1000");
     if (!(settings->squeeze >= 0 && settings->squeeze < 1) ||
-        !(settings->erase >= 0 && settings->erase <= 1))
-        return vgg_fail(error, VGG_BAD_ARGUMENT, "squeeze must be from 0 to below 1, erase to 1");
+        !(settings->erase >= 0 && settings->erase <= 1) ||
+        !(settings->mixup >= 0 && settings->mixup <= 1))
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "squeeze must be from 0 to below 1, erase and mixup from 0 to 1");
     follow_scales(settings);
     if (!(settings->rate > 0) || !(settings->validation_fraction > 0))
         return vgg_fail(error, VGG_BAD_ARGUMENT, "rate and validation fraction must be above 0");
@@ -252,6 +254,9 @@ void vgg_settings_format(const struct vgg_train_options *settings, const struct 
     if (settings->erase != 0)
         used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " erase=%g",
                                  settings->erase);
+    if (settings->mixup != 0)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " mixup=%g",
+                                 settings->mixup);
     if (teacher != NULL)
         used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " teacher=%s",
                                  teacher->version);

@@ -57,6 +57,8 @@ static const struct option options[] = {
      "part that one side of a picture loses at most, before the crop [none]"},
     {"erase", "P", OPTION_REAL, FIELD(train.erase), 0, 0, NULL,
      "probability that a part of a crop is erased [0]"},
+    {"mixup", "X", OPTION_REAL, FIELD(train.mixup), 0, 0, NULL,
+     "mix crops in pairs, by shares drawn from Beta(X, X); at most 1 [not]"},
     {"balance", NULL, OPTION_FLAG, FIELD(train.balance), 0, 0, NULL,
      "let pictures of rare classes count for more [alike]"},
     {"validation", "DIR", OPTION_STRING, FIELD(train.validation), 0, 0, NULL,

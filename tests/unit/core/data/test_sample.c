@@ -306,6 +306,45 @@ static void erases(void **state)
     vgg_image_destroy(example.image);
 }
 
+/* The same crop at twice the size: its levels, in fours, are those of the small one. */
+static void other_sizes(void **state)
+{
+    enum { EPOCHS = 200, RAMP = 200, TWICE = 2 * SIDE };
+    struct vgg_sampling sampling = {.seed = 1,
+                                    .crop = SIDE,
+                                    .scale_min = 100,
+                                    .scale_max = RAMP,
+                                    .mirror = true,
+                                    .squeeze = 0.25,
+                                    .turn = true,
+                                    .erase = 0.3};
+    static float large[3 * TWICE * TWICE];
+
+    (void)state;
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        struct vgg_example example = make_ramp(RAMP, epoch % 2 == 0);
+        struct vgg_dataset dataset = plain;
+        float small[FLOATS];
+        unsigned off = 0;
+
+        dataset.examples = &example;
+        dataset.examples_n = 1;
+        sampling.side = 0;
+        sample(&dataset, &sampling, 0, epoch, small);
+        sampling.side = TWICE;
+        sample(&dataset, &sampling, 0, epoch, large);
+        for (uint32_t y = 0; y < SIDE; y++)
+            for (uint32_t x = 0; x < SIDE; x++) {
+                const float *four = large + 2 * y * TWICE + 2 * x;
+                float mean = (four[0] + four[1] + four[TWICE] + four[TWICE + 1]) / 4;
+
+                off += fabsf(mean - small[y * SIDE + x]) > 2;
+            }
+        assert_in_range(off, 0, 2 * SIDE); /* where what was erased begins and ends */
+        vgg_image_destroy(example.image);
+    }
+}
+
 /* ---------------------------------------------------------------- colours -------------------- */
 
 static void normalised(void **state)
@@ -567,6 +606,7 @@ int main(void)
         cmocka_unit_test(turns),
         cmocka_unit_test(squeezes),
         cmocka_unit_test(erases),
+        cmocka_unit_test(other_sizes),
         cmocka_unit_test(normalised),
         cmocka_unit_test(colours_shift),
         cmocka_unit_test_setup_teardown(threads_and_cache, album_start, album_stop),

@@ -142,9 +142,11 @@ static const struct refusal {
     {{.squeeze = 1}, "squeeze must be from 0 to below 1"},
     {{.squeeze = -0.1}, "squeeze must be from 0 to below 1"},
     {{.squeeze = NAN}, "squeeze must be from 0 to below 1"},
-    {{.erase = 1.1}, "erase to 1"},
-    {{.erase = -0.1}, "erase to 1"},
-    {{.erase = NAN}, "erase to 1"},
+    {{.erase = 1.1}, "erase and mixup"},
+    {{.erase = -0.1}, "erase and mixup"},
+    {{.erase = NAN}, "erase and mixup"},
+    {{.mixup = 1.1}, "erase and mixup"},
+    {{.mixup = NAN}, "erase and mixup"},
     {{.dropout = NAN}, "below 1"},
     {{.momentum = NAN}, "below 1"},
     {{.decay = NAN}, "below 1"},
@@ -216,8 +218,9 @@ static void the_text_names_every_setting(void **state)
     settings.turn = true;
     settings.squeeze = 0.2;
     settings.erase = 0.5;
+    settings.mixup = 0.25;
     vgg_settings_format(&settings, NULL, NULL, 6, text);
-    assert_non_null(strstr(text, " seed=5 turn=on squeeze=0.2 erase=0.5"));
+    assert_non_null(strstr(text, " seed=5 turn=on squeeze=0.2 erase=0.5 mixup=0.25"));
 }
 
 /* At its longest it is not cut. */
@@ -244,13 +247,14 @@ static void the_text_has_room(void **state)
                                          .seed = UINT64_MAX,
                                          .turn = true,
                                          .squeeze = longest,
-                                         .erase = longest};
+                                         .erase = longest,
+                                         .mixup = longest};
     char text[VGG_SETTINGS_TEXT_BYTES];
 
     (void)state;
     vgg_settings_format(&settings, NULL, NULL, most, text);
     assert_non_null(strstr(text, " seed=18446744073709551615 turn=on squeeze=-1.23456e-300 "
-                                 "erase=-1.23456e-300"));
+                                 "erase=-1.23456e-300 mixup=-1.23456e-300"));
 }
 
 /* Texts of two settings that differ in one. */
