@@ -59,14 +59,15 @@ struct vgg_train_progress {
     uint32_t step, steps;   /* of this epoch */
     double loss;            /* mean of the epoch so far */
     double images_per_second;
-    double best_error; /* of an earlier epoch on the validation set; below 0: none yet */
+    double best_error; /* of an earlier epoch, or the start, in validation; below 0: none yet */
 };
 
-/* An epoch is done. */
+/* An epoch is done, or, of frozen layers, their last layer is fitted: epoch 0. */
 struct vgg_train_epoch {
     uint32_t epoch;
-    double rate;
-    double loss, error;                       /* on the crops trained on: mean loss, top-1 error */
+    double rate;                              /* 0 of epoch 0 */
+    double loss, error;                       /* on the crops trained on: mean loss, top-1 error;
+                                                 NaN of epoch 0 */
     double validation_loss, validation_error; /* dense evaluation at one scale */
     bool best;                                /* it became the model file */
     double seconds;
@@ -145,7 +146,8 @@ struct vgg_train_options {
     const char *checkpoint;      /* the state, on a stop and after each epoch, with frozen layers
                                     after the best so far; gone when all is done */
     const char *log;             /* a line of JSON for each epoch, or NULL */
-    const char *validation_list; /* the paths of the validation pictures, a line each, or NULL */
+    const char *validation_list; /* the paths of the validation pictures, a line each, or NULL;
+                                    refused where pictures are left out in turn */
     bool resume;      /* go on from the checkpoint, which must be of these options and data */
     bool half;        /* weights of the model file in F16 */
     const char *name; /* of the model ["D-64", by configuration and width] */
@@ -169,7 +171,8 @@ struct vgg_train_options {
     void (*on_picture)(void *user, const struct vgg_train_picture *picture);
     void (*on_step)(void *user, const struct vgg_train_progress *progress);
     void (*on_epoch)(void *user, const struct vgg_train_epoch *epoch);
-    bool (*stop)(void *user); /* asked after each step: true saves the state and ends */
+    bool (*stop)(void *user); /* asked after each step: true saves the state and ends; also while
+                                 pictures are read, and compared, and go through the base */
     /*
      * Asked before anything else, of a single crop, and before the network is made, of the batch:
      * training will take so many bytes beside the pictures. A failure ends it.
@@ -180,9 +183,9 @@ struct vgg_train_options {
 
 /* How it ended. */
 struct vgg_train_result {
-    uint32_t epochs;     /* done */
-    uint32_t best_epoch; /* 0: none */
-    double best_error, best_loss;
+    uint32_t epochs; /* done */
+    uint32_t best_epoch; /* that the file holds; 0: what was begun with, its last layer fitted */
+    double best_error, best_loss; /* its validation; best_error below 0: there was none */
     /* Of left-out posteriors as they are served; below 0: not measured. */
     size_t measured;                  /* pictures */
     double error;                     /* top-1 */

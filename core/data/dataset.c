@@ -88,24 +88,28 @@ static bool settle(struct opening *opening, size_t item, size_t *kept)
 static enum vgg_status read_pictures(struct opening *opening, struct vgg_dataset *dataset,
                                      struct vgg_team *team, struct vgg_error *error)
 {
+    const struct vgg_dataset_options *options = opening->options;
     size_t block = BLOCK_PER_THREAD * vgg_team_threads(team), kept = 0;
     size_t n = dataset->examples_n;
-    bool fits;
+    bool fits, stopped = false;
 
     opening->dataset = dataset;
     opening->first = 0;
     opening->reasons = vgg_alloc(block, sizeof *opening->reasons);
     fits = opening->reasons != NULL;
-    for (; opening->first < n && fits; opening->first += block) {
+    for (; opening->first < n && fits && !stopped; opening->first += block) {
         size_t items = n - opening->first < block ? n - opening->first : block;
 
         vgg_team_run(team, read_one, opening, items);
         for (size_t i = 0; i < items && fits; i++)
             fits = settle(opening, i, &kept);
+        stopped = options->stop != NULL && options->stop(options->user);
     }
     free(opening->reasons);
     if (!fits)
         return vgg_fail_memory(error);
+    if (stopped)
+        return vgg_fail(error, VGG_CANCELLED, "stopped while pictures were read");
     dataset->examples_n = kept;
     return VGG_OK;
 }

@@ -24,8 +24,8 @@ struct search {
     const struct vgg_example **pictures; /* [n] */
     uint64_t *hashes;                    /* [n] */
     size_t n, first;                     /* picture of the block */
-    size_t *group; /* [n]: on the way, a member before each, its own index at the first one */
-    bool *copy;    /* [n], or NULL */
+    size_t *group;    /* [n]: on the way, a member before each, its own index at the first one */
+    size_t *original; /* [n], or NULL */
     bool *near; /* [BLOCK][n]: the picture of the block coincides with this group, by its first */
 };
 
@@ -102,8 +102,8 @@ static void search_one(void *context, size_t item, unsigned thread)
             continue;
         if (is_copy(search->pictures[j], search->pictures[i])) {
             near[first] = true;
-            if (search->copy != NULL)
-                search->copy[i] = true;
+            if (search->original != NULL)
+                search->original[i] = j;
             return;
         }
         if (!near[first] && coincide(search->pictures[j], search->pictures[i]))
@@ -143,17 +143,29 @@ static void collect(struct search *search, const struct vgg_dataset *const *sets
             search->pictures[n] = &sets[set]->examples[i];
             search->hashes[n] = search->pictures[n]->fingerprint.hash;
             search->group[n] = n;
-            if (search->copy != NULL)
-                search->copy[n] = false;
+            if (search->original != NULL)
+                search->original[n] = n;
         }
 }
 
-enum vgg_status vgg_duplicates_find(const struct vgg_dataset *const *sets, size_t sets_n,
-                                    struct vgg_team *team, size_t *group, bool *copy,
-                                    struct vgg_error *error)
+/* All blocks. */
+static enum vgg_status run(struct search *search, const struct vgg_duplicates_options *options,
+                           struct vgg_error *error)
 {
-    struct search search = {.group = group, .copy = copy};
-    enum vgg_status status = VGG_OK;
+    for (; search->first < search->n; search->first += BLOCK) {
+        if (options->stop != NULL && options->stop(options->user))
+            return vgg_fail(error, VGG_CANCELLED, "stopped while pictures were compared");
+        search_block(search, options->team);
+    }
+    return VGG_OK;
+}
+
+enum vgg_status vgg_duplicates_find(const struct vgg_dataset *const *sets, size_t sets_n,
+                                    const struct vgg_duplicates_options *options, size_t *group,
+                                    size_t *original, struct vgg_error *error)
+{
+    struct search search = {.group = group, .original = original};
+    enum vgg_status status;
 
     for (size_t i = 0; i < sets_n; i++)
         search.n += sets[i]->examples_n;
@@ -162,13 +174,33 @@ enum vgg_status vgg_duplicates_find(const struct vgg_dataset *const *sets, size_
     search.near = vgg_alloc(search.n, BLOCK * sizeof *search.near);
     if (search.pictures != NULL && search.hashes != NULL && search.near != NULL) {
         collect(&search, sets, sets_n);
-        for (; search.first < search.n; search.first += BLOCK)
-            search_block(&search, team);
+        status = run(&search, options, error);
     } else {
         status = vgg_fail_memory(error);
     }
     free(search.pictures);
     free(search.hashes);
     free(search.near);
+    return status;
+}
+
+enum vgg_status vgg_duplicates_renumber(const size_t *place, size_t n, size_t *first,
+                                        struct vgg_error *error)
+{
+    size_t *least = vgg_alloc(n, sizeof *least); /* new number of a first picture's company */
+    size_t *old = vgg_alloc(n, sizeof *old);
+    enum vgg_status status = least != NULL && old != NULL ? VGG_OK : vgg_fail_memory(error);
+
+    for (size_t i = 0; i < n && status == VGG_OK; i++) {
+        old[i] = first[i];
+        least[i] = SIZE_MAX;
+    }
+    for (size_t i = 0; i < n && status == VGG_OK; i++)
+        if (place[i] < least[old[i]])
+            least[old[i]] = place[i];
+    for (size_t i = 0; i < n && status == VGG_OK; i++)
+        first[place[i]] = least[old[i]];
+    free(least);
+    free(old);
     return status;
 }

@@ -28,6 +28,7 @@ struct vgg_dataset_options {
      */
     void (*on_skip)(void *user, const char *path, const char *reason);
     void (*on_ignore)(void *user, const char *path, const char *reason);
+    bool (*stop)(void *user); /* asked while pictures are read; NULL: never */
     void *user;
 };
 

@@ -35,20 +35,23 @@ static bool wants_folds(const struct vgg_sets *sets, double fraction)
            fraction * (double)sets->train.examples_n < PART_MIN;
 }
 
-/* Of all pictures that there are in the sets. */
-static enum vgg_status find_duplicates(struct vgg_sets *sets, struct vgg_team *team,
-                                       struct vgg_error *error)
+static size_t count(const struct vgg_sets *sets)
+{
+    return sets->train.examples_n + sets->validation.examples_n + sets->unknown.examples_n;
+}
+
+static enum vgg_status find_duplicates(struct vgg_sets *sets,
+                                       const struct vgg_train_options *settings,
+                                       struct vgg_team *team, struct vgg_error *error)
 {
     const struct vgg_dataset *const all[] = {&sets->train, &sets->validation, &sets->unknown};
-    size_t n = sets->train.examples_n + sets->validation.examples_n + sets->unknown.examples_n;
+    const struct vgg_duplicates_options options = {team, settings->stop, settings->user};
 
-    free(sets->group);
-    free(sets->copy);
-    sets->group = vgg_alloc(n, sizeof *sets->group);
-    sets->copy = vgg_alloc(n, sizeof *sets->copy);
-    if (sets->group == NULL || sets->copy == NULL)
+    sets->group = vgg_alloc(count(sets), sizeof *sets->group);
+    sets->original = vgg_alloc(count(sets), sizeof *sets->original);
+    if (sets->group == NULL || sets->original == NULL)
         return vgg_fail_memory(error);
-    return vgg_duplicates_find(all, 3, team, sets->group, sets->copy, error);
+    return vgg_duplicates_find(all, 3, &options, sets->group, sets->original, error);
 }
 
 /* A group's first picture comes before the others, so those of train name none of another set. */
@@ -63,15 +66,44 @@ static enum vgg_status make_folds(struct vgg_sets *sets, const struct vgg_train_
                              error);
 }
 
-/* Those set aside are numbered after the others, so duplicates are found once more. */
-static enum vgg_status set_aside(struct vgg_sets *sets, const struct vgg_train_options *settings,
-                                 struct vgg_team *team, struct vgg_error *error)
+/* Both parts keep their order, and paths are where they were: place[i] is that of paths[i]. */
+static void find_places(const struct vgg_sets *sets, const char *const *paths, size_t *place)
 {
-    enum vgg_status status =
-        vgg_dataset_split(&sets->train, settings->validation_fraction, settings->seed, sets->group,
-                          &sets->validation, error);
+    const struct vgg_dataset *train = &sets->train;
+    size_t next = 0, aside = train->examples_n, n = aside + sets->validation.examples_n;
 
-    return status == VGG_OK ? find_duplicates(sets, team, error) : status;
+    for (size_t i = 0; i < n; i++)
+        if (next < train->examples_n && train->examples[next].path == paths[i])
+            place[i] = next++;
+        else
+            place[i] = aside++;
+    for (size_t i = n; i < count(sets); i++)
+        place[i] = i;
+}
+
+/* Those set aside are numbered after the others, and so are groups and originals. */
+static enum vgg_status set_aside(struct vgg_sets *sets, const struct vgg_train_options *settings,
+                                 struct vgg_error *error)
+{
+    size_t n = count(sets);
+    size_t *place = vgg_alloc(n, sizeof *place);
+    const char **paths = vgg_alloc(sets->train.examples_n, sizeof *paths);
+    enum vgg_status status = place != NULL && paths != NULL ? VGG_OK : vgg_fail_memory(error);
+
+    for (size_t i = 0; i < sets->train.examples_n && status == VGG_OK; i++)
+        paths[i] = sets->train.examples[i].path;
+    if (status == VGG_OK)
+        status = vgg_dataset_split(&sets->train, settings->validation_fraction, settings->seed,
+                                   sets->group, &sets->validation, error);
+    if (status == VGG_OK) {
+        find_places(sets, paths, place);
+        status = vgg_duplicates_renumber(place, n, sets->group, error);
+    }
+    if (status == VGG_OK)
+        status = vgg_duplicates_renumber(place, n, sets->original, error);
+    free(place);
+    free(paths);
+    return status;
 }
 
 /* What is unknown there joins the others. */
@@ -102,6 +134,7 @@ enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
                                           .unknown = &sets->unknown,
                                           .on_skip = settings->on_skip,
                                           .on_ignore = settings->on_ignore,
+                                          .stop = settings->stop,
                                           .user = settings->user};
     enum vgg_status status = vgg_dataset_open(dir, &options, team, &sets->train, error);
 
@@ -111,12 +144,12 @@ enum vgg_status vgg_sets_open(struct vgg_sets *sets, const char *dir,
     if (settings->validation != NULL)
         status = open_validation(sets, settings, &options, team, error);
     if (status == VGG_OK)
-        status = find_duplicates(sets, team, error);
+        status = find_duplicates(sets, settings, team, error);
     if (status != VGG_OK || settings->validation != NULL)
         return status;
     return folds && wants_folds(sets, settings->validation_fraction)
                ? make_folds(sets, settings, error)
-               : set_aside(sets, settings, team, error);
+               : set_aside(sets, settings, error);
 }
 
 uint64_t vgg_sets_bytes(const struct vgg_sets *sets)
@@ -131,7 +164,7 @@ void vgg_sets_fini(struct vgg_sets *sets)
     vgg_dataset_fini(&sets->validation);
     vgg_dataset_fini(&sets->unknown);
     free(sets->group);
-    free(sets->copy);
+    free(sets->original);
     free(sets->fold);
     *sets = (struct vgg_sets){0};
 }

@@ -65,6 +65,16 @@ static size_t list_parts(const struct vgg_train_options *settings,
     return n;
 }
 
+size_t vgg_maps_views(const struct vgg_train_options *settings)
+{
+    struct vgg_frozen_part parts[VGG_SCALES_MAX];
+    size_t views = 0;
+
+    for (size_t i = list_parts(settings, parts); i-- > 0;)
+        views += vgg_part_views(&parts[i]);
+    return views;
+}
+
 static void show_views(void *user, size_t done, size_t views)
 {
     const struct vgg_maps *maps = user;
@@ -92,39 +102,49 @@ static void show_unwritten(void *user, const char *reason)
 
 /* ---------------------------------------------------------------- memory --------------------- */
 
+/* What maps take beside a network at a time: while they are computed, or then, without the base. */
+static uint64_t predict(const struct vgg_maps *maps, const struct vgg_frozen_options *options,
+                        size_t pictures, uint64_t then)
+{
+    const struct vgg_net *net = &options->model->net;
+    uint64_t held,
+        making = vgg_net_bytes(net) +
+                 vgg_frozen_bytes(net, options, vgg_engine_complete(NULL).view_pixels_max,
+                                  maps->settings->threads, maps->pictures, pictures, &held);
+
+    return making > held + then ? making : held + then;
+}
+
 /* In memory if there is room, else in files if there is a directory for them. */
 static enum vgg_status find_room(struct vgg_maps *maps, struct vgg_frozen_options *options,
-                                 uint64_t bytes, size_t pictures, struct vgg_error *error)
+                                 size_t pictures, const struct vgg_maps_beside *beside,
+                                 struct vgg_error *error)
 {
     const struct vgg_train_options *settings = maps->settings;
-    const uint64_t pixels = vgg_engine_complete(NULL).view_pixels_max;
-    const struct vgg_net *net = &options->model->net;
+    const uint64_t base = vgg_net_bytes(&options->model->net); /* it is there already */
     struct vgg_error reason = {0};
-    uint64_t all = vgg_frozen_bytes(net, options, pixels, settings->threads, maps->pictures,
-                                    pictures),
-             fewer;
+    uint64_t all;
 
-    maps->bytes = all + vgg_net_bytes(net);
+    maps->bytes = all = predict(maps, options, pictures, beside->then);
     if (settings->on_memory == NULL ||
-        settings->on_memory(settings->user, bytes + all, &reason) == VGG_OK)
+        settings->on_memory(settings->user, beside->network + all - base, &reason) == VGG_OK)
         return VGG_OK;
     options->in_files = true;
-    fewer = vgg_frozen_bytes(net, options, pixels, settings->threads, maps->pictures, pictures);
-    maps->bytes = fewer + vgg_net_bytes(net);
+    maps->bytes = predict(maps, options, pictures, beside->then);
     if (settings->features_cache != NULL)
-        return settings->on_memory(settings->user, bytes + fewer, error);
+        return settings->on_memory(settings->user, beside->network + maps->bytes - base, error);
     return vgg_fail(error, VGG_NO_MEMORY,
                     "%s, of which %" PRIu64 " MiB are maps of %zu pictures; with a features cache "
                     "they would be in files",
-                    reason.text, (all - fewer) >> 20, pictures);
+                    reason.text, (all - maps->bytes) >> 20, pictures);
 }
 
 /* ---------------------------------------------------------------- all of them ---------------- */
 
 enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
                               const struct vgg_sets *sets, const struct vgg_train_options *settings,
-                              struct vgg_team *team, uint64_t bytes, double *seconds,
-                              struct vgg_error *error)
+                              struct vgg_team *team, const struct vgg_maps_beside *beside,
+                              double *seconds, struct vgg_error *error)
 {
     struct vgg_frozen_part parts[VGG_SCALES_MAX];
     struct vgg_frozen_options options = {.team = team,
@@ -150,7 +170,7 @@ enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
     options.model = base->model;
     options.engine = maps->engine;
     if (status == VGG_OK)
-        status = find_room(maps, &options, bytes, pictures, error);
+        status = find_room(maps, &options, pictures, beside, error);
     if (status == VGG_OK)
         status = vgg_frozen_init(&maps->frozen, &options, maps->pictures, pictures, error);
     if (status != VGG_OK)

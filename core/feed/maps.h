@@ -16,27 +16,36 @@ struct vgg_maps {
     size_t train_n;
     struct vgg_engine *engine;
     struct vgg_frozen frozen;
-    uint64_t bytes; /* that computing the maps takes, the base and what is kept among them */
+    uint64_t bytes; /* that maps take at a time, the base and what is made of them among that */
     bool planned;   /* it has been told what it will take */
 };
 
 /* Blocks of convolutions that settings freeze: 0 .. VGG_STAGES. */
 unsigned vgg_maps_blocks(const struct vgg_train_options *settings);
 
+/* Views of a picture. */
+size_t vgg_maps_views(const struct vgg_train_options *settings);
+
 /* The convolutions of these. */
 size_t vgg_maps_convs(const struct vgg_arch *arch, const struct vgg_train_options *settings);
 
+/* What is there beside maps, in bytes. */
+struct vgg_maps_beside {
+    uint64_t network;
+    uint64_t then; /* once they are computed and the base is let go (vgg_probe_bytes) */
+};
+
 /*
  * Load the base, as far as it is frozen, and find which maps have to be computed. If there is room
- * for them beside `bytes` of a network (on_memory), they are kept in memory in half precision, else
- * in the files of a cache. The sets and settings must stay. *seconds is what computing will take,
+ * for them (on_memory), they are kept in memory in half precision, else in the files of a cache.
+ * The sets and settings must stay. *seconds is what computing will take,
  * by the first pictures. Errors: NO_MEMORY (the text tells what would fit), those of vgg_base_load
  * and vgg_frozen_compute.
  */
 enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
                               const struct vgg_sets *sets, const struct vgg_train_options *settings,
-                              struct vgg_team *team, uint64_t bytes, double *seconds,
-                              struct vgg_error *error);
+                              struct vgg_team *team, const struct vgg_maps_beside *beside,
+                              double *seconds, struct vgg_error *error);
 
 /* Compute them all, and let the base go. Errors: those of vgg_frozen_compute. */
 enum vgg_status vgg_maps_compute(struct vgg_maps *maps, struct vgg_base *base,

@@ -107,6 +107,24 @@ static enum vgg_status fit(struct vgg_network *network, struct vgg_team *team,
     return VGG_OK;
 }
 
+uint64_t vgg_probe_bytes(const struct vgg_network *network, size_t train, size_t validation,
+                         size_t views)
+{
+    const struct vgg_shape *map = &network->in;
+    size_t pictures = train + validation;
+    struct vgg_fit_set set = {.pictures = train,
+                              .views = views,
+                              .dims = vgg_net_features(&network->net),
+                              .classes = network->net.classes};
+    const struct vgg_fit_set measured = {.pictures = validation, .views = views};
+    const struct vgg_fit_options options = {.validation = &measured};
+    uint64_t inputs = (uint64_t)network->batch * map->c * map->h * map->w * sizeof(float);
+    uint64_t fitting = vgg_fit_bytes(&set, &options);
+
+    return pictures * (views * set.dims * sizeof(float) + sizeof(uint32_t) + sizeof(double)) +
+           (inputs > fitting ? inputs : fitting);
+}
+
 enum vgg_status vgg_probe(struct vgg_network *network, struct vgg_team *team,
                           const struct vgg_maps *maps, const double *class_weights,
                           struct vgg_error *error)

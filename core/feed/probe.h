@@ -8,6 +8,10 @@
 #include "backprop/network.h"
 #include "feed/maps.h"
 
+/* Bytes that it takes of so many pictures, beside the network and the maps. */
+uint64_t vgg_probe_bytes(const struct vgg_network *network, size_t train, size_t validation,
+                         size_t views);
+
 /*
  * Fit the network's last layer on all views of the training pictures. Errors: those of vgg_fit_head
  * and vgg_frozen_view.

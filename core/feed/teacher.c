@@ -118,6 +118,23 @@ enum vgg_status vgg_teacher_ask(struct vgg_teacher *teacher, const struct vgg_da
     return status;
 }
 
+double vgg_teacher_macs(const struct vgg_teacher *teacher, const struct vgg_dataset *dataset)
+{
+    const struct vgg_model_info *info = &teacher->model->info;
+    double macs = 0;
+
+    for (size_t i = 0; i < dataset->examples_n; i++)
+        for (size_t s = 0; s < info->scales_n; s++) {
+            uint64_t width, height;
+
+            vgg_image_scaled_size(dataset->examples[i].width, dataset->examples[i].height,
+                                  info->scales[s], &width, &height);
+            macs +=
+                2 * (double)vgg_net_macs(&teacher->model->net, (uint32_t)height, (uint32_t)width);
+        }
+    return macs;
+}
+
 /* ---------------------------------------------------------------- of crops ------------------- */
 
 static bool is_bgr(const struct vgg_teacher *teacher)

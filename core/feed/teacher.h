@@ -44,6 +44,9 @@ enum vgg_status vgg_teacher_open(struct vgg_teacher *teacher, const struct vgg_d
 enum vgg_status vgg_teacher_ask(struct vgg_teacher *teacher, const struct vgg_dataset *dataset,
                                 const struct vgg_train_options *settings, struct vgg_error *error);
 
+/* Multiply-adds of that. Pure. */
+double vgg_teacher_macs(const struct vgg_teacher *teacher, const struct vgg_dataset *dataset);
+
 /*
  * Or have it look at the crops that are trained on, at its own crop's size where that is larger
  * (Beyer et al.: Knowledge distillation: a good teacher is patient and consistent, 2022), in

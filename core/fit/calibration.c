@@ -6,12 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/random.h"
-
-enum {
-    BINS = 15,   /* of confidence, as is usual */
-    ROUNDS = 400 /* for the noise: its standard error is a twentieth of one set's */
-};
+#include "fit/reliability.h"
 
 static const double LEAST = 1e-30; /* posterior whose logarithm is taken */
 
@@ -177,27 +172,6 @@ enum vgg_status vgg_temperature_fit(const struct vgg_logits *logits, struct vgg_
 
 /* ---------------------------------------------------------------- calibration ---------------- */
 
-/* Sums over pictures by their confidence: of what is right less what was claimed. */
-struct bins {
-    double excess[BINS];
-};
-
-static void count(struct bins *bins, double confidence, bool right)
-{
-    size_t bin = (size_t)(confidence * BINS);
-
-    bins->excess[bin < BINS ? bin : BINS - 1] += right - confidence;
-}
-
-static double calibration_error(const struct bins *bins, size_t n)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < BINS; i++)
-        sum += fabs(bins->excess[i]);
-    return sum / (double)n;
-}
-
 static size_t best_of(const double *posterior, size_t classes)
 {
     size_t best = 0;
@@ -206,26 +180,6 @@ static size_t best_of(const double *posterior, size_t classes)
         if (posterior[c] > posterior[best])
             best = c;
     return best;
-}
-
-/* The mean over sets of which each picture is right as often as it claims. */
-static double noise_of(const double *posteriors, size_t pictures, size_t classes)
-{
-    struct bins rounds[ROUNDS] = {{{0}}};
-    struct vgg_random random;
-    double sum = 0;
-
-    vgg_random_init(&random, 0);
-    for (size_t i = 0; i < pictures; i++) {
-        const double *posterior = posteriors + i * classes;
-        double confidence = posterior[best_of(posterior, classes)];
-
-        for (size_t round = 0; round < ROUNDS; round++)
-            count(&rounds[round], confidence, vgg_random_uniform(&random) < confidence);
-    }
-    for (size_t round = 0; round < ROUNDS; round++)
-        sum += calibration_error(&rounds[round], pictures);
-    return sum / ROUNDS;
 }
 
 double vgg_log_loss(const double *posteriors, size_t pictures, size_t classes,
@@ -245,18 +199,20 @@ double vgg_log_loss(const double *posteriors, size_t pictures, size_t classes,
 struct vgg_calibration vgg_calibration_of(const double *posteriors, size_t pictures, size_t classes,
                                           const uint32_t *labels)
 {
-    struct vgg_calibration out = {.noise = noise_of(posteriors, pictures, classes)};
-    struct bins bins = {{0}};
+    struct vgg_calibration out = {0};
+    struct vgg_reliability reliability;
 
+    vgg_reliability_init(&reliability);
     for (size_t i = 0; i < pictures; i++) {
         const double *posterior = posteriors + i * classes;
         size_t best = best_of(posterior, classes);
 
-        count(&bins, posterior[best], best == labels[i]);
+        vgg_reliability_add(&reliability, posterior[best], best == labels[i]);
         out.error += best != labels[i];
     }
     out.error /= (double)pictures;
     out.nll = vgg_log_loss(posteriors, pictures, classes, labels, NULL);
-    out.ece = calibration_error(&bins, pictures);
+    out.ece = vgg_reliability_error(&reliability);
+    out.noise = vgg_reliability_noise(&reliability);
     return out;
 }

@@ -42,9 +42,8 @@ double vgg_log_loss(const double *posteriors, size_t pictures, size_t classes,
 struct vgg_calibration {
     double error; /* top-1: part of the pictures, 0..1 */
     double nll;   /* vgg_log_loss */
-    double ece;   /* expected calibration error: mean distance, over 15 bins of confidence, between
-                     confidence and the part that is right */
-    double noise; /* the ece that is to be expected of posteriors that mean what they say */
+    double ece;   /* expected calibration error (reliability.h) */
+    double noise; /* that of posteriors that mean what they say */
 };
 
 /* posteriors[pictures][classes], labels[pictures]; pictures >= 1. */

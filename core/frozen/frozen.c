@@ -31,23 +31,24 @@ static size_t first_view(const struct vgg_frozen *frozen, size_t part)
 
 uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_options *options,
                           uint64_t pixels_max, unsigned threads,
-                          const struct vgg_example *const *pictures, size_t n)
+                          const struct vgg_example *const *pictures, size_t n, uint64_t *held)
 {
-    uint64_t views = 0;
+    uint64_t picture = 0;
 
     for (size_t part = 0; part < options->parts_n; part++)
-        views += vgg_part_views(&options->parts[part]);
-    return (options->in_files ? 2 * BLOCK : n) * views * vgg_part_floats(net, options->parts) *
-               (options->half ? sizeof(uint16_t) : sizeof(float)) +
+        picture += vgg_part_views(&options->parts[part]) * vgg_part_floats(net, options->parts) *
+                   (options->half ? sizeof(uint16_t) : sizeof(float));
+    *held = options->in_files ? 0 : n * picture;
+    return (options->in_files ? 2 * BLOCK : n) * picture +
            vgg_parts_bytes(net, options->parts, options->parts_n, pixels_max, threads, 2 * BLOCK,
                            pictures, n);
 }
 
 /* ---------------------------------------------------------------- the cache ------------------ */
 
-/* Everything that the values of a part depend on. */
-static void format_key(const struct vgg_frozen *frozen, size_t picture, size_t index,
-                       char key[VGG_CACHE_KEY_BYTES])
+/* The values of a part, with everything that they depend on in the key. */
+static struct vgg_cache_entry entry_of(const struct vgg_frozen *frozen, size_t picture,
+                                       size_t index, char key[VGG_CACHE_KEY_BYTES])
 {
     const struct vgg_frozen_part *part = &frozen->parts[index];
     const struct vgg_net *net = &frozen->options.model->net;
@@ -60,6 +61,7 @@ static void format_key(const struct vgg_frozen *frozen, size_t picture, size_t i
 
     assert(length < VGG_CACHE_KEY_BYTES);
     (void)length;
+    return (struct vgg_cache_entry){key, vgg_part_views(part), frozen->floats};
 }
 
 static float *values_of(const struct vgg_frozen *frozen, size_t picture, size_t part)
@@ -95,13 +97,12 @@ static void look_up(void *context, size_t item, unsigned thread)
     char key[VGG_CACHE_KEY_BYTES];
 
     for (size_t part = 0; part < frozen->options.parts_n; part++) {
-        size_t floats = vgg_part_views(&frozen->parts[part]) * frozen->floats;
+        const struct vgg_cache_entry entry = entry_of(frozen, item, part, key);
         float *values = lookup->scratch != NULL
                             ? lookup->scratch + thread * frozen->views * frozen->floats
                             : values_of(frozen, item, part);
 
-        format_key(frozen, item, part, key);
-        if (!vgg_cache_get(frozen->options.cache, key, values, floats))
+        if (!vgg_cache_get(frozen->options.cache, &entry, 0, entry.views, values))
             continue;
         frozen->absent[item] &= (uint8_t) ~(1U << part);
         if (lookup->scratch != NULL)
@@ -132,12 +133,12 @@ static enum vgg_status keep(struct vgg_frozen *frozen, size_t picture, size_t pa
 {
     struct vgg_error reason = {0};
     char key[VGG_CACHE_KEY_BYTES];
+    struct vgg_cache_entry entry;
 
     if (frozen->options.cache == NULL || frozen->unwritten)
         return VGG_OK;
-    format_key(frozen, picture, part, key);
-    if (vgg_cache_put(frozen->options.cache, key, values,
-                      vgg_part_views(&frozen->parts[part]) * frozen->floats, &reason) == VGG_OK)
+    entry = entry_of(frozen, picture, part, key);
+    if (vgg_cache_put(frozen->options.cache, &entry, values, &reason) == VGG_OK)
         return VGG_OK;
     if (frozen->options.in_files)
         return vgg_fail(error, reason.status, "%s", reason.text);
@@ -416,34 +417,24 @@ void vgg_frozen_mean(const struct vgg_frozen *frozen, size_t picture, float *out
     }
 }
 
-/* From a file, with the others of its part. */
 static enum vgg_status read_view(const struct vgg_frozen *frozen, size_t picture, size_t view,
                                  float *out, struct vgg_error *error)
 {
-    size_t part = 0, floats;
     char key[VGG_CACHE_KEY_BYTES];
-    float *values;
-    bool there;
+    struct vgg_cache_entry entry;
+    size_t part = 0;
 
-    while (view >= first_view(frozen, part) + vgg_part_views(&frozen->parts[part]))
+    while (view >= first_view(frozen, part + 1))
         part++;
-    floats = vgg_part_views(&frozen->parts[part]) * frozen->floats;
-    values = vgg_alloc(floats, sizeof *values);
-    if (values == NULL)
-        return vgg_fail_memory(error);
-    format_key(frozen, picture, part, key);
-    there = vgg_cache_get(frozen->options.cache, key, values, floats);
-    if (there)
-        memcpy(out, values + (view - first_view(frozen, part)) * frozen->floats,
-               frozen->floats * sizeof *out);
+    entry = entry_of(frozen, picture, part, key);
+    if (!vgg_cache_get(frozen->options.cache, &entry, view - first_view(frozen, part), 1, out))
+        return vgg_fail(error, VGG_IO,
+                        "features cache %s: what was computed of %s is not there any more",
+                        frozen->options.cache, frozen->pictures[picture]->path);
     /* Room in memory, or none, changes no bit. */
     for (size_t i = 0; i < frozen->floats && frozen->options.half; i++)
         out[i] = vgg_half_to_float(half_of(out[i]));
-    free(values);
-    return there ? VGG_OK
-                 : vgg_fail(error, VGG_IO,
-                            "features cache %s: what was computed of %s is not there any more",
-                            frozen->options.cache, frozen->pictures[picture]->path);
+    return VGG_OK;
 }
 
 enum vgg_status vgg_frozen_view(const struct vgg_frozen *frozen, size_t picture, size_t view,

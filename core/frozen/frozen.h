@@ -50,11 +50,11 @@ struct vgg_frozen {
 
 /*
  * Bytes that init and compute take at most: values, pictures under way, and what the engine grows
- * by on `net` with this limit of pixels.
+ * by on `net` with this limit of pixels; of these *held afterwards.
  */
 uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_options *options,
                           uint64_t pixels_max, unsigned threads,
-                          const struct vgg_example *const *pictures, size_t n);
+                          const struct vgg_example *const *pictures, size_t n, uint64_t *held);
 
 /*
  * Make room, and find what is in the cache. `pictures` must outlive *frozen. Errors: NO_MEMORY;
@@ -78,7 +78,7 @@ void vgg_frozen_mean(const struct vgg_frozen *frozen, size_t picture, float *out
 
 /*
  * One view of a picture, wherever it is kept: out[floats]. Errors: IO (in files: not there, or
- * damaged since), NO_MEMORY. Thread-safe.
+ * damaged since). Thread-safe.
  */
 enum vgg_status vgg_frozen_view(const struct vgg_frozen *frozen, size_t picture, size_t view,
                                 float *out, struct vgg_error *error);

@@ -99,12 +99,28 @@ static enum vgg_status list_pictures(struct finish *finish, struct vgg_error *er
     return VGG_OK;
 }
 
+static void list_parts(const uint32_t *scales, size_t n,
+                       struct vgg_frozen_part parts[VGG_SCALES_MAX])
+{
+    for (size_t i = 0; i < n; i++)
+        parts[i] = (struct vgg_frozen_part){.scale = scales[i]};
+}
+
+/* Of a pass: the largest view has to fit. */
+static uint64_t pass_pixels(const struct finish *finish, const struct vgg_frozen_part *parts,
+                            size_t n)
+{
+    const uint64_t usual = vgg_engine_complete(NULL).view_pixels_max;
+    uint64_t largest = vgg_frozen_pixels(parts, n, finish->pictures, finish->pictures_n);
+
+    return largest > usual ? largest : usual;
+}
+
 /* Their features, as the file is served. */
 static enum vgg_status compute(struct finish *finish, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &finish->training->settings;
     const struct vgg_model_info *info = &finish->written.model->info;
-    const uint64_t usual = vgg_engine_complete(NULL).view_pixels_max;
     struct vgg_frozen_part parts[VGG_SCALES_MAX];
     struct vgg_frozen_options options = {.model = finish->written.model,
                                          .team = finish->training->team,
@@ -113,12 +129,8 @@ static enum vgg_status compute(struct finish *finish, struct vgg_error *error)
     struct vgg_engine_options engine = {.threads = settings->threads};
     enum vgg_status status;
 
-    for (size_t i = 0; i < info->scales_n; i++)
-        parts[i] = (struct vgg_frozen_part){.scale = info->scales[i]};
-    engine.view_pixels_max =
-        vgg_frozen_pixels(parts, info->scales_n, finish->pictures, finish->pictures_n);
-    if (engine.view_pixels_max < usual)
-        engine.view_pixels_max = usual;
+    list_parts(info->scales, info->scales_n, parts);
+    engine.view_pixels_max = pass_pixels(finish, parts, info->scales_n);
     status = vgg_engine_create(&engine, &options.engine, error);
     if (status == VGG_OK)
         status =
@@ -259,7 +271,7 @@ static void report_picture(const struct finish *finish, const struct vgg_example
         .validation = !seen && known,
         .typicality = -1,
         .group = sets->group[index],
-        .copy = sets->copy[index],
+        .copy = sets->original[index] != index,
     };
 
     typical = !seen && finish->typicality.known_n != 0;
@@ -329,6 +341,47 @@ static void fini(struct finish *finish)
     free(finish->labels);
     free(finish->posteriors);
     free(finish);
+}
+
+/* The model, the pictures' features of all views and of their means, scores of views, posteriors.
+ */
+static struct vgg_finish_need need_of(const struct finish *finish)
+{
+    const struct vgg_train_options *settings = &finish->training->settings;
+    const struct vgg_net *net = &finish->training->network.net;
+    struct vgg_frozen_part parts[VGG_SCALES_MAX];
+    const struct vgg_frozen_options options = {.parts = parts, .parts_n = settings->scales_n};
+    const size_t views = 2 * settings->scales_n;
+    struct vgg_finish_need need = {.macs = 0};
+    uint64_t held;
+
+    list_parts(settings->scales, settings->scales_n, parts);
+    need.bytes = vgg_net_bytes(net) +
+                 vgg_frozen_bytes(net, &options, pass_pixels(finish, parts, settings->scales_n),
+                                  settings->threads, finish->pictures, finish->pictures_n, &held) +
+                 finish->pictures_n * vgg_net_features(net) * sizeof *finish->means +
+                 finish->known_n * net->classes *
+                     (views * sizeof *finish->logits + sizeof *finish->posteriors);
+    for (size_t i = 0; i < finish->pictures_n; i++)
+        for (size_t part = 0; part < settings->scales_n; part++)
+            need.macs += vgg_part_macs(net, &parts[part], finish->pictures[i]);
+    return need;
+}
+
+enum vgg_status vgg_training_finish_need(const struct vgg_training *training,
+                                         struct vgg_finish_need *need, struct vgg_error *error)
+{
+    struct finish *finish = vgg_calloc(1, sizeof *finish);
+    enum vgg_status status;
+
+    if (finish == NULL)
+        return vgg_fail_memory(error);
+    finish->training = training;
+    status = list_pictures(finish, error);
+    if (status == VGG_OK)
+        *need = need_of(finish);
+    fini(finish);
+    return status;
 }
 
 enum vgg_status vgg_training_finish(const struct vgg_training *training,

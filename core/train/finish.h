@@ -8,6 +8,16 @@
 
 #include "train/training.h"
 
+/* What that takes beside the decoded pictures; the network is let go before. */
+struct vgg_finish_need {
+    uint64_t bytes;
+    uint64_t macs; /* of the engine */
+};
+
+/* It is known once there is a network. Errors: NO_MEMORY. */
+enum vgg_status vgg_training_finish_need(const struct vgg_training *training,
+                                         struct vgg_finish_need *need, struct vgg_error *error);
+
 /*
  * Evaluate settings->output on the pictures that nothing was trained on, at its test scales with
  * mirrors, and write it anew: the last layer divided by the temperature, with typicality where

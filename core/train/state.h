@@ -5,17 +5,17 @@
 #include "backprop/network.h"
 #include "vgg_train.h"
 
-/* Zero-initialise. The random numbers need no state: see base/random.h. */
+/* Zero-initialise, but for best_error. The random numbers need no state: see base/random.h. */
 struct vgg_train_state {
-    uint32_t epoch, step; /* epochs done; steps done of the one under way */
-    uint32_t drops;       /* divisions of the rate by 10 */
-    uint32_t since;       /* epochs since the best, or since the rate dropped */
-    uint32_t best_epoch;  /* from 1; 0: none yet */
-    double best_error, best_loss;
-    double loss;    /* sum over the examples of the epoch under way */
-    uint64_t wrong; /* of them */
-    double seconds; /* of the epoch under way */
-    char *history;  /* a line of JSON for each epoch done, owned; may be NULL */
+    uint32_t epoch, step;         /* epochs done; steps done of the one under way */
+    uint32_t drops;               /* divisions of the rate by 10 */
+    uint32_t since;               /* epochs since the best, or since the rate dropped */
+    uint32_t best_epoch;          /* from 1; 0: the fitted start, before any */
+    double best_error, best_loss; /* best_error below 0: there is none yet */
+    double loss;                  /* sum over the examples of the epoch under way */
+    uint64_t wrong;               /* of them */
+    double seconds;               /* of the epoch under way */
+    char *history;                /* a line of JSON for each epoch done, owned; may be NULL */
 };
 
 void vgg_train_state_fini(struct vgg_train_state *state);

@@ -83,7 +83,7 @@ static void report_step(const struct vgg_training *training)
         .steps = training->examples.steps,
         .loss = state->loss / images,
         .images_per_second = state->seconds > 0 ? images / state->seconds : 0,
-        .best_error = state->best_epoch != 0 ? state->best_error : -1,
+        .best_error = state->best_error,
     };
 
     if (settings->on_step != NULL)
@@ -144,17 +144,18 @@ static enum vgg_status validate(struct vgg_training *training, struct vgg_valida
 }
 
 /* Has this epoch the best validation so far? If not for long, the rate drops. */
-static bool judge(struct vgg_training *training, const struct vgg_validation *validation)
+static bool judge(struct vgg_training *training, const struct vgg_train_epoch *epoch)
 {
     struct vgg_train_state *state = &training->state;
-    bool best = state->best_epoch == 0 || validation->error < state->best_error ||
-                (validation->error <= state->best_error && validation->loss < state->best_loss);
+    double error = epoch->validation_error, loss = epoch->validation_loss;
+    bool best = state->best_error < 0 || error < state->best_error ||
+                (error <= state->best_error && loss < state->best_loss);
 
     state->since++;
     if (best) {
-        state->best_epoch = state->epoch + 1;
-        state->best_error = validation->error;
-        state->best_loss = validation->loss;
+        state->best_epoch = epoch->epoch;
+        state->best_error = error;
+        state->best_loss = loss;
         state->since = 0;
     } else if (state->since >= training->settings.patience) {
         state->since = 0;
@@ -165,11 +166,15 @@ static bool judge(struct vgg_training *training, const struct vgg_validation *va
 
 static void format_epoch(const struct vgg_train_epoch *epoch, char line[LINE_BYTES])
 {
+    char trained[LINE_BYTES / 4] = "null,\"error\":null"; /* nothing was */
+
+    if (epoch->epoch != 0)
+        snprintf(trained, sizeof trained, "%.6f,\"error\":%.6f", epoch->loss, epoch->error);
     snprintf(line, LINE_BYTES,
-             "{\"epoch\":%" PRIu32 ",\"rate\":%g,\"loss\":%.6f,\"error\":%.6f,"
-             "\"validation_loss\":%.6f,\"validation_error\":%.6f,\"best\":%s,\"seconds\":%.1f}\n",
-             epoch->epoch, epoch->rate, epoch->loss, epoch->error, epoch->validation_loss,
-             epoch->validation_error, epoch->best ? "true" : "false", epoch->seconds);
+             "{\"epoch\":%" PRIu32 ",\"rate\":%g,\"loss\":%s,\"validation_loss\":%.6f,"
+             "\"validation_error\":%.6f,\"best\":%s,\"seconds\":%.1f}\n",
+             epoch->epoch, epoch->rate, trained, epoch->validation_loss, epoch->validation_error,
+             epoch->best ? "true" : "false", epoch->seconds);
 }
 
 static enum vgg_status log_epoch(struct vgg_training *training, const char *line,
@@ -183,17 +188,21 @@ static enum vgg_status log_epoch(struct vgg_training *training, const char *line
     return vgg_output_log(path, training->state.history, error);
 }
 
-/* After the steps: validation, the model file, the log, the checkpoint. */
-static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error *error)
+/* To the next epoch. */
+static void go_on(struct vgg_train_state *state)
+{
+    state->epoch++;
+    state->step = 0;
+    state->loss = 0;
+    state->wrong = 0;
+    state->seconds = 0;
+}
+
+/* Validation, the model file, the log, the checkpoint. */
+static enum vgg_status conclude(struct vgg_training *training, struct vgg_train_epoch epoch,
+                                struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
-    struct vgg_train_state *state = &training->state;
-    double images = (double)training->sets.train.examples_n;
-    struct vgg_train_epoch epoch = {.epoch = state->epoch + 1,
-                                    .rate = rate_of(training, 0),
-                                    .loss = state->loss / images,
-                                    .error = (double)state->wrong / images,
-                                    .seconds = state->seconds};
     struct vgg_validation validation;
     char line[LINE_BYTES];
     enum vgg_status status = validate(training, &validation, error);
@@ -202,12 +211,9 @@ static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error
         return status;
     epoch.validation_loss = validation.loss;
     epoch.validation_error = validation.error;
-    epoch.best = judge(training, &validation);
-    state->epoch++;
-    state->step = 0;
-    state->loss = 0;
-    state->wrong = 0;
-    state->seconds = 0;
+    epoch.best = judge(training, &epoch);
+    if (epoch.epoch != 0)
+        go_on(&training->state);
     if (epoch.best)
         status =
             vgg_output_write(&training->network, &training->sets.train, &training->base, settings,
@@ -216,11 +222,36 @@ static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error
     epoch.json = line;
     if (status == VGG_OK)
         status = log_epoch(training, line, error);
-    if (status == VGG_OK && (epoch.best || vgg_maps_blocks(settings) == 0))
+    if (status == VGG_OK && epoch.epoch != 0 && (epoch.best || vgg_maps_blocks(settings) == 0))
         status = save_state(training, error);
     if (status == VGG_OK && settings->on_epoch != NULL)
         settings->on_epoch(settings->user, &epoch);
     return status;
+}
+
+/* After the steps. */
+static enum vgg_status end_epoch(struct vgg_training *training, struct vgg_error *error)
+{
+    const struct vgg_train_state *state = &training->state;
+    double images = (double)training->sets.train.examples_n;
+    struct vgg_train_epoch epoch = {.epoch = state->epoch + 1,
+                                    .rate = rate_of(training, 0),
+                                    .loss = state->loss / images,
+                                    .error = (double)state->wrong / images,
+                                    .seconds = state->seconds};
+
+    return conclude(training, epoch, error);
+}
+
+/* What a descent begins with, where its last layer is fitted, may be better than all epochs. */
+static enum vgg_status judge_start(struct vgg_training *training, struct vgg_error *error)
+{
+    const struct vgg_train_options *settings = &training->settings;
+    struct vgg_train_epoch start = {.loss = NAN, .error = NAN};
+
+    if (settings->resume || vgg_maps_blocks(settings) == 0)
+        return VGG_OK;
+    return conclude(training, start, error);
 }
 
 /* Whatever is not finite here, loss, weights or scores, is so because the descent went astray. */
@@ -244,7 +275,7 @@ static enum vgg_status run_epoch(struct vgg_training *training, struct vgg_error
 static enum vgg_status run(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
-    enum vgg_status status = VGG_OK;
+    enum vgg_status status = judge_start(training, error);
 
     while (status == VGG_OK && training->state.epoch < settings->epochs &&
            training->state.drops <= settings->drops)
@@ -273,7 +304,7 @@ enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *optio
     struct vgg_training *training;
     enum vgg_status status;
 
-    *result = (struct vgg_train_result){0};
+    *result = (struct vgg_train_result){.best_error = -1};
     if (options->freeze == VGG_FREEZE_FEATURES && dir != NULL && options->output != NULL)
         return vgg_train_features(dir, options, result, error);
     if (dir == NULL || options->output == NULL || options->checkpoint == NULL)
@@ -282,6 +313,7 @@ enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *optio
     training = vgg_calloc(1, sizeof *training);
     if (training == NULL)
         return vgg_fail_memory(error);
+    training->state.best_error = -1;
     status = vgg_training_begin(training, dir, options, error);
     if (status == VGG_OK)
         status = run(training, error);

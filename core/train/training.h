@@ -20,7 +20,8 @@ struct vgg_training {
     struct vgg_network network;
     struct vgg_maps maps; /* where convolutions are frozen */
     struct vgg_examples examples;
-    double step_seconds; /* of one, measured */
+    double step_seconds; /* of one, measured, and beside it the teacher's look at a batch: */
+    double look_seconds;
     struct vgg_teacher teacher;
     struct vgg_train_state state;
 };

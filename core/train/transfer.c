@@ -182,6 +182,20 @@ static enum vgg_status check_room(const struct vgg_transfer *transfer, struct vg
     return vgg_graft_room(transfer->settings.output, &graft, error);
 }
 
+/* Of a part that is set aside; folds are all of the pictures. */
+static enum vgg_status list_validation(const struct vgg_transfer *transfer, struct vgg_error *error)
+{
+    const char *path = transfer->settings.validation_list;
+
+    if (path == NULL)
+        return VGG_OK;
+    if (transfer->sets.fold != NULL)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "no list of validation pictures can be written: of so few none are set "
+                        "aside, but all are left out in turn");
+    return vgg_output_list(path, &transfer->sets.validation, error);
+}
+
 static enum vgg_status open_all(struct vgg_transfer *transfer, const char *dir,
                                 struct vgg_error *error)
 {
@@ -194,8 +208,8 @@ static enum vgg_status open_all(struct vgg_transfer *transfer, const char *dir,
         status = vgg_team_create(settings->threads, &transfer->team, error);
     if (status == VGG_OK)
         status = vgg_sets_open(&transfer->sets, dir, settings, true, transfer->team, error);
-    if (status == VGG_OK && settings->validation_list != NULL)
-        status = vgg_output_list(settings->validation_list, &transfer->sets.validation, error);
+    if (status == VGG_OK)
+        status = list_validation(transfer, error);
     if (status == VGG_OK)
         status = check_room(transfer, error);
     if (status == VGG_OK)
@@ -295,8 +309,7 @@ static void fill_result(const struct vgg_transfer *transfer, struct vgg_train_re
     const struct vgg_fit_head *head = &transfer->head;
 
     *result = (struct vgg_train_result){
-        .best_error = head->error,
-        .best_loss = head->nll[1],
+        .best_error = -1,
         .measured = sets->fold != NULL ? sets->train.examples_n : sets->validation.examples_n,
         .error = head->error,
         .nll = {head->nll[0], head->nll[1]},

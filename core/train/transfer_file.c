@@ -150,7 +150,7 @@ void vgg_transfer_report(const struct vgg_transfer *transfer)
                 posterior != NULL && find_posterior(transfer, i, posterior) ? posterior : NULL,
             .typicality = find_typicality(transfer, i),
             .group = sets->group[i],
-            .copy = sets->copy[i],
+            .copy = sets->original[i] != i,
         };
 
         settings->on_picture(settings->user, &picture);

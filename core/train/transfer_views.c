@@ -71,9 +71,11 @@ static uint64_t predict_bytes(const struct vgg_transfer *transfer,
     const struct vgg_fit_set validation = {.pictures = transfer->sets.validation.examples_n};
     const struct vgg_fit_options fit = {
         .folds = transfer->sets.fold, .folds_n = transfer->sets.folds_n, .validation = &validation};
+    uint64_t held;
 
     return vgg_frozen_bytes(&transfer->base.net, options, pass_pixels(transfer, options),
-                            transfer->settings.threads, transfer->pictures, transfer->pictures_n) +
+                            transfer->settings.threads, transfer->pictures, transfer->pictures_n,
+                            &held) +
            transfer->pictures_n * set.dims * sizeof *transfer->means + vgg_fit_bytes(&set, &fit);
 }
 

@@ -13,6 +13,7 @@ struct classify_options {
     struct flight_options flight;
     bool json, csv, views, map, features;
     uint32_t top_k;
+    double reject; /* 0: the model's */
 };
 
 #define FIELD(name) offsetof(struct classify_options, name)
@@ -22,6 +23,9 @@ static const struct option options[] = {
     {ROW_SCALES(FIELD(flight.scales), "shorter sides in pixels")},
     {ROW_FLIP(FIELD(flight.flip))},
     {ROW_TOP_K(FIELD(top_k), "classes to show")},
+    {"reject", "P", OPTION_LEVEL, FIELD(reject), 0, 0, NULL,
+     "typicality below which a picture is unknown, at least 2/(n + 1) of the model's n known "
+     "pictures [the model's]"},
     {ROW_FC_WEIGHTS(FIELD(flight.fc_half))},
     {ROW_THREADS(FIELD(flight.threads), "compute threads")},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object a line"},
@@ -65,19 +69,30 @@ static bool land(void *user, const struct flight *flight)
     return printed && !file.evaluation->failed;
 }
 
+/* A level that nothing will be held against. */
+static void warn_if_useless(const struct session *session)
+{
+    const char *objection = evaluation_objection(&session->params, session->flights.model);
+
+    if (session->params.reject != 0 && objection != NULL)
+        terminal_say("--reject does nothing: %s", objection);
+}
+
 /* The model, the engine and the checked parameters. */
 static bool open_session(struct session *session, const struct classify_options *given)
 {
     session->params = (struct evaluation_params){.top_k = given->top_k,
                                                  .views = given->views,
                                                  .map = given->map,
-                                                 .features = given->features};
+                                                 .features = given->features,
+                                                 .reject = given->reject};
     session->flights.ways[0] = &session->params;
     session->flights.ahead = FLIGHTS_MAX;
     session->flights.land = land;
     session->flights.user = session;
     if (!flights_open(&session->flights, &given->flight, &session->params))
         return false;
+    warn_if_useless(session);
     report_init(&session->report,
                 given->json  ? REPORT_JSON
                 : given->csv ? REPORT_CSV

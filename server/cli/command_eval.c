@@ -33,7 +33,7 @@ static const struct option options[] = {
     {ROW_THREADS(FIELD(flight.threads), "compute threads")},
     {"unknown", "DIR", OPTION_STRING, FIELD(unknown), 0, 0, NULL,
      "pictures of other things, in it and below: how well typicality tells them from those of the "
-     "model's classes [none]"},
+     "model's classes [DIR/_unknown, if there is one]"},
     {"errors", NULL, OPTION_FLAG, FIELD(errors), 0, 0, NULL,
      "also list misclassified files; the confusion matrix of up to 20 classes"},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object instead of tables"},
@@ -76,7 +76,8 @@ struct session {
     size_t skipped;
     struct left_out left_out;
     struct error_rates rates;
-    struct unknown unknown;     /* of --unknown */
+    const char *others;         /* directory of pictures of no class; NULL: none */
+    struct unknown unknown;     /* of these */
     struct html_report *report; /* or NULL */
     bool no_memory;             /* for an outcome */
 };
@@ -155,7 +156,7 @@ static bool land(void *user, const struct flight *flight)
 
         outcome->answer = error_rates_add(&session->rates, class, views);
         report_picture(session, flight, class);
-        if (session->options->unknown != NULL)
+        if (session->others != NULL)
             unknown_count(&session->unknown, &session->unknown.of_known, typicality_of(flight));
         return true;
     }
@@ -165,7 +166,7 @@ static bool land(void *user, const struct flight *flight)
     return false;
 }
 
-/* The same for one of --unknown. */
+/* The same for one of no class. */
 static bool land_unknown(void *user, const struct flight *flight)
 {
     struct session *session = user;
@@ -192,7 +193,7 @@ static bool measure(struct session *session)
     flights->land = land;
     flights->user = session;
     (void)flights_run(flights, &session->folders.pictures); /* skipped ones are counted */
-    if (session->options->unknown != NULL) {
+    if (session->others != NULL) {
         flights->ways[PROTOCOL_CROPS] = NULL;
         flights->land = land_unknown;
         (void)flights_run(flights, &session->unknown.pictures);
@@ -249,16 +250,39 @@ static bool open_session(struct session *session)
     return true;
 }
 
-/* Those of --unknown; false where typicality cannot tell them. */
+/* Why typicality cannot tell pictures of no class, or NULL. */
+static const char *objection_of(const struct session *session)
+{
+    if (session->options->protocol == PROTOCOL_CROPS)
+        return "typicality is of whole pictures, --protocol dense or both";
+    return evaluation_objection(&session->params[PROTOCOL_DENSE], session->flights.model);
+}
+
+/* Those of --unknown, else of the folder for them, if typicality can tell them. */
+static bool choose_others(struct session *session)
+{
+    const char *given = session->options->unknown, *own = session->folders.unknown;
+    const char *objection = objection_of(session);
+
+    session->others = given != NULL || objection != NULL ? given : own;
+    if (given != NULL && objection != NULL)
+        terminal_say("--unknown %s: %s", given, objection);
+    else if (own != NULL && given != NULL)
+        left_out_add(&session->left_out, own, "--unknown names another");
+    else if (own != NULL && objection != NULL)
+        left_out_add(&session->left_out, own, objection);
+    else if (own != NULL)
+        terminal_say("%s: typicality is tried on its pictures, of none of the classes", own);
+    return given == NULL || objection == NULL;
+}
+
 static bool open_unknown(struct session *session)
 {
-    if (session->options->protocol == PROTOCOL_CROPS) {
-        terminal_say("--unknown: typicality is of whole pictures, --protocol dense or both");
+    if (!choose_others(session))
         return false;
-    }
-    return unknown_open(&session->unknown, session->options->unknown, session->flights.model,
-                        &session->params[PROTOCOL_DENSE], session->folders.pictures.n,
-                        &session->left_out);
+    return session->others == NULL ||
+           unknown_open(&session->unknown, session->others, session->flights.model,
+                        session->folders.pictures.n, &session->left_out);
 }
 
 /* Its pictures, and room for what becomes of them. */
@@ -269,7 +293,7 @@ static bool open_pictures(struct session *session, const char *directory)
 
     if (!class_folders_open(&session->folders, directory, model, &session->left_out))
         return false;
-    if (session->options->unknown != NULL && !open_unknown(session))
+    if (!open_unknown(session))
         return false;
     session->outcomes = calloc(session->folders.pictures.n, sizeof *session->outcomes);
     if (session->outcomes != NULL &&
@@ -309,15 +333,15 @@ static bool write_report(const struct session *session, const char *directory)
 /* The exit status. */
 static int print_report(const struct session *session, const char *directory)
 {
-    const struct error_report report = {
-        .model = session->flights.model,
-        .request = &session->params[PROTOCOL_DENSE].request,
-        .folders = &session->folders,
-        .outcomes = session->outcomes,
-        .skipped = session->skipped,
-        .rates = &session->rates,
-        .unknown = session->options->unknown != NULL ? &session->unknown : NULL,
-        .errors = session->options->errors};
+    const struct error_report report = {.model = session->flights.model,
+                                        .request = &session->params[PROTOCOL_DENSE].request,
+                                        .folders = &session->folders,
+                                        .outcomes = session->outcomes,
+                                        .skipped = session->skipped,
+                                        .rates = &session->rates,
+                                        .unknown =
+                                            session->others != NULL ? &session->unknown : NULL,
+                                        .errors = session->options->errors};
     bool written = true;
 
     if (session->options->json)

@@ -207,9 +207,9 @@ static enum vgg_status choose_base(struct session *session, struct vgg_error *er
 static enum vgg_status check_descent(const struct session *session, struct vgg_error *error)
 {
     static const char *const names[] = {
-        "init",     "dropout", "scale",    "mirror", "colour",   "validation-scale",
-        "batch",    "epochs",  "rate",     "cosine", "patience", "drops",
-        "momentum", "decay",   "smoothing"};
+        "init",     "dropout", "scale",     "mirror",     "colour",   "validation-scale",
+        "batch",    "epochs",  "rate",      "cosine",     "patience", "drops",
+        "momentum", "decay",   "smoothing", "checkpoint", "resume"};
     struct text said = {0};
     enum vgg_status status = VGG_OK;
 
@@ -291,6 +291,7 @@ static enum vgg_status train(struct session *session, struct vgg_error *error)
     struct vgg_train_options *options = &session->given.train;
     struct facts *facts = &session->view.facts;
     const uint64_t room = memory_room_get("").free_bytes;
+    char best[FACTS_BEST_BYTES];
     struct vgg_train_result result;
     enum vgg_status status;
 
@@ -314,9 +315,9 @@ static enum vgg_status train(struct session *session, struct vgg_error *error)
     if (result.measured != 0)
         telling_result(facts, &result);
     fflush(stdout);
-    if (result.best_epoch != 0)
-        terminal_say("%s holds epoch %" PRIu32 ", validation error %.2f%%", options->output,
-                     result.best_epoch, 100 * result.best_error);
+    if (result.best_error >= 0)
+        terminal_say("%s holds %s, validation error %.2f%%", options->output,
+                     facts_best(&result, best), 100 * result.best_error);
     return status;
 }
 

@@ -66,7 +66,8 @@ static const struct option options[] = {
     {"validation-fraction", "P", OPTION_POSITIVE, FIELD(train.validation_fraction), 0, 0, "0.1",
      "that part, of each class"},
     {"validation-list", "FILE", OPTION_STRING, FIELD(train.validation_list), 0, 0, NULL,
-     "write the paths of the validation pictures, a line each [none]"},
+     "write the paths of the validation pictures, a line each; refused where none are set aside, "
+     "but all are left out in turn [none]"},
     {"validation-scale", "PIXELS", OPTION_COUNT, FIELD(train.validation_scale), 32, VGG_SCALE_MAX,
      NULL, "shorter side in validation [the middle of --scale]"},
     /* The descent. */
@@ -92,7 +93,7 @@ static const struct option options[] = {
      "decoded pictures kept in memory, at most a quarter of what is free"},
     /* The files. */
     {"checkpoint", "FILE", OPTION_STRING, FIELD(checkpoint), 0, 0, NULL,
-     "the state, to go on from [OUTPUT.checkpoint]"},
+     "the state, to go on from; --freeze features has none [OUTPUT.checkpoint]"},
     {"resume", NULL, OPTION_FLAG, FIELD(train.resume), 0, 0, NULL,
      "go on from the checkpoint, with the options that Ctrl-C has shown"},
     {"history", "FILE", OPTION_STRING, FIELD(train.log), 0, 0, NULL,

@@ -28,9 +28,11 @@ static void say_base(struct html_report *report, const struct vgg_train_options 
 
 static void say_result(struct html_report *report, const struct vgg_train_result *result)
 {
-    if (result->best_epoch != 0)
-        html_report_say(report, "The file holds epoch %u of %u, the one of least validation error.",
-                        result->best_epoch, result->epochs);
+    char best[FACTS_BEST_BYTES];
+
+    if (result->best_error >= 0)
+        html_report_say(report, "The file holds %s; of %u epochs none had less validation error.",
+                        facts_best(result, best), result->epochs);
     if (result->strength > 0)
         html_report_say(report,
                         "How firmly the weights of the last layer are held small was chosen by the "

@@ -104,9 +104,8 @@ static enum vgg_status meet_class(void *user, const char *path, const char *name
 
     opening->unknown = strcmp(name, VGG_UNKNOWN_FOLDER) == 0;
     if (opening->unknown)
-        left_out_add(opening->left_out, path, "its pictures are none of the classes: --unknown");
-    else
-        *known = class_find(opening->model, name, &opening->class, &problem);
+        return (opening->folders->unknown = strdup(path)) != NULL ? VGG_OK : VGG_NO_MEMORY;
+    *known = class_find(opening->model, name, &opening->class, &problem);
     if (!*known && opening->problem.detail[0] == '\0')
         opening->problem = problem;
     return VGG_OK;
@@ -156,5 +155,6 @@ void class_folders_fini(struct class_folders *folders)
 {
     pictures_fini(&folders->pictures);
     free(folders->classes);
+    free(folders->unknown);
     *folders = (struct class_folders){0};
 }

@@ -6,13 +6,13 @@
 #include "process/terminal.h"
 
 bool unknown_open(struct unknown *unknown, const char *directory, const struct vgg_model *model,
-                  const struct evaluation_params *params, size_t known_n, struct left_out *left_out)
+                  size_t known_n, struct left_out *left_out)
 {
-    const char *reason = evaluation_objection(params, model);
+    const char *reason = NULL;
 
-    if (reason == NULL && !pictures_is_directory(directory))
+    if (!pictures_is_directory(directory))
         reason = "not a directory";
-    if (reason == NULL && !pictures_add(&unknown->pictures, directory, left_out))
+    else if (!pictures_add(&unknown->pictures, directory, left_out))
         reason = "out of memory";
     if (reason == NULL) {
         unknown->level = vgg_reject_level(vgg_model_get_info(model), 0);

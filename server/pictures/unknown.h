@@ -1,4 +1,4 @@
-/* How well typicality tells the pictures of a model's classes from those of `vgg eval --unknown`.
+/* How well typicality tells the pictures of a model's classes from those of none, for `vgg eval`.
  */
 #ifndef UNKNOWN_H
 #define UNKNOWN_H
@@ -27,12 +27,11 @@ struct unknown {
 };
 
 /*
- * Find the pictures in and below `directory`, and room for `known_n` others. `params` must ask for
- * what the model's typicality is of. False: one line on standard error has said why.
+ * Find the pictures in and below `directory`, and room for `known_n` others, where evaluations have
+ * typicality (evaluation_objection). False: one line on standard error has said why.
  */
 bool unknown_open(struct unknown *unknown, const char *directory, const struct vgg_model *model,
-                  const struct evaluation_params *params, size_t known_n,
-                  struct left_out *left_out);
+                  size_t known_n, struct left_out *left_out);
 void unknown_fini(struct unknown *unknown);
 
 /* Count a picture of one of its kinds. */

@@ -251,6 +251,9 @@ static bool set_value(const struct option *option, const char *text, void *targe
         return parse_number(text, field, &suffix) && *suffix == '\0' &&
                (!positive || *(double *)field > 0);
     }
+    case OPTION_LEVEL:
+        snprintf(reason, OPTION_REASON_BYTES, "must be a number above 0, at most 1, as 0.05");
+        return level_parse(text, field);
     case OPTION_LOG:
         *(enum option_log *)field = strcmp(text, "json") == 0 ? LOG_JSON : LOG_TEXT;
         snprintf(reason, OPTION_REASON_BYTES, "must be json or text");

@@ -12,6 +12,7 @@ enum option_kind {
     OPTION_SEED,     /* uint64_t */
     OPTION_REAL,     /* double, not below 0 */
     OPTION_POSITIVE, /* double, above 0 */
+    OPTION_LEVEL,    /* double, above 0, at most 1 */
     OPTION_SIZE,     /* uint64_t; suffixes K, M, G are powers of 1024, "iB" and "B" may follow */
     OPTION_GMAC,     /* uint64_t MACs, above 0, written in units of 1e9 */
     OPTION_DURATION, /* uint64_t ns; suffixes ms, s (or none), m */
@@ -54,7 +55,7 @@ bool option_set(const struct option *option, const char *text, void *target,
 /* Parse "256,384,512": sorted, distinct. False with one line in reason[reason_size]. */
 bool scales_parse(const char *text, struct option_scales *scales, char *reason, size_t reason_size);
 
-/* Of a request: a number above 0, at most 1. */
+/* A number above 0, at most 1. */
 bool level_parse(const char *text, double *level);
 
 /* Requests spell a switch as flags do, as 1 and 0, or as JSON or Python does, in any case. */

@@ -116,7 +116,8 @@ void page_epochs(struct page *page)
 /* ---------------------------------------------------------------- calibration ---------------- */
 
 /* A dot at the mean score and the part that is right, and the interval of that. */
-static void print_bin(const struct chart *chart, const struct tally_bin *bin, size_t judged)
+static void print_bin(const struct chart *chart, const struct vgg_reliability_bin *bin,
+                      size_t judged)
 {
     double confidence = bin->confidence / (double)bin->n, interval[2];
 
@@ -145,15 +146,14 @@ static void say_calibration(struct page *page)
 {
     const struct vgg_train_result *training = page->subject->training;
     const struct tally *tally = page->tally;
-    double noise =
-        training != NULL && training->measured != 0 ? training->ece_noise : tally->ece_noise;
 
     markup_print(&page->text,
                  "<p>Of pictures that get a score of 70 %%, 70 %% should be right: a dot on the "
                  "line. On average they are off by <strong>%.3f</strong> (expected calibration "
                  "error); of %zu pictures, scores that mean just what they say come to "
                  "%.3f.",
-                 tally->ece, tally->judged, noise);
+                 vgg_reliability_error(&tally->reliability), tally->judged,
+                 vgg_reliability_noise(&tally->reliability));
     if (training != NULL && training->temperature > 0)
         say_temperature(page, training);
     text_print(&page->text, "</p>\n");
@@ -175,9 +175,9 @@ void page_calibration(struct page *page)
     say_calibration(page);
     chart_begin(&chart, parts, PARTS, parts, PARTS);
     chart_line(&chart, "ideal", (double[]){0, 0}, (double[]){1, 1});
-    for (int i = 0; i < CONFIDENCE_BINS; i++)
-        if (tally->bins[i].n != 0)
-            print_bin(&chart, &tally->bins[i], tally->judged);
+    for (int i = 0; i < VGG_RELIABILITY_BINS; i++)
+        if (tally->reliability.bins[i].n != 0)
+            print_bin(&chart, &tally->reliability.bins[i], tally->judged);
     chart_end(&chart);
     text_print(&page->text, "</section>\n");
 }

@@ -34,6 +34,8 @@ static void count_classes(struct tally *tally, const struct html_report *report)
         tally->judged_of[picture->label]++;
         tally->answered_of[picture->answer]++;
         tally->right_of[picture->label] += picture->answer == picture->label;
+        vgg_reliability_add(&tally->reliability, fmin(fmax((double)picture->score, 0), 1),
+                            !picture_is_wrong(picture));
         tally->wrong += picture->answer != picture->label;
     }
     for (uint32_t c = 0; c < report->classes_n; c++)
@@ -107,35 +109,6 @@ static void find_cells(struct tally *tally, const struct html_report *report)
     }
 }
 
-/* ---------------------------------------------------------------- confidence ----------------- */
-
-/*
- * The error is the mean distance, over bins, between the mean score and the part that is right. Of
- * scores that mean what they say, a bin's sum of (right - score) has the variance sum p (1 - p),
- * and, nearly normal, is sqrt(2 / pi) deviations away from 0 in the mean.
- */
-static void measure_confidence(struct tally *tally, const struct html_report *report)
-{
-    double variance[CONFIDENCE_BINS] = {0};
-
-    for (size_t i = 0; i < tally->judged; i++) {
-        const struct report_picture *picture = &report->pictures[tally->order[i]];
-        double score = fmin(fmax((double)picture->score, 0), 1);
-        int bin = (int)fmin(score * CONFIDENCE_BINS, CONFIDENCE_BINS - 1);
-
-        tally->bins[bin].n++;
-        tally->bins[bin].right += !picture_is_wrong(picture);
-        tally->bins[bin].confidence += score;
-        variance[bin] += score * (1 - score);
-    }
-    for (int bin = 0; bin < CONFIDENCE_BINS && tally->judged != 0; bin++) {
-        const struct tally_bin *b = &tally->bins[bin];
-
-        tally->ece += fabs(b->confidence - (double)b->right) / (double)tally->judged;
-        tally->ece_noise += sqrt(2 / M_PI * variance[bin]) / (double)tally->judged;
-    }
-}
-
 /* ---------------------------------------------------------------- typicality ----------------- */
 
 static int compare_typicality(const void *left, const void *right, void *pictures)
@@ -205,6 +178,7 @@ bool tally_init(struct tally *tally, const struct html_report *report, double re
     size_t classes = report->classes_n + 1, pictures = report->pictures_n + 1; /* never nothing */
 
     *tally = (struct tally){0};
+    vgg_reliability_init(&tally->reliability);
     tally->of_class = calloc(classes, sizeof *tally->of_class);
     tally->judged_of = calloc(classes, sizeof *tally->judged_of);
     tally->right_of = calloc(classes, sizeof *tally->right_of);
@@ -223,7 +197,6 @@ bool tally_init(struct tally *tally, const struct html_report *report, double re
     count_classes(tally, report);
     sort_pictures(tally, report);
     find_cells(tally, report);
-    measure_confidence(tally, report);
     return find_doubtful(tally, report, reject);
 }
 

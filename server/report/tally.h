@@ -2,20 +2,13 @@
 #ifndef HTML_REPORT_TALLY_H
 #define HTML_REPORT_TALLY_H
 
+#include "fit/reliability.h"
 #include "report/collected.h"
-
-enum { CONFIDENCE_BINS = 15 };
 
 /* Pictures of one class that were given one answer: order[first] to order[first + n - 1]. */
 struct tally_cell {
     uint32_t label, answer;
     size_t first, n;
-};
-
-/* Pictures by the score of their answer. */
-struct tally_bin {
-    size_t n, right;
-    double confidence; /* sum */
 };
 
 struct tally {
@@ -33,8 +26,7 @@ struct tally {
     size_t *refused, refused_n, *admitted, admitted_n;
     size_t known_typical, unknown_typical; /* that have a typicality */
     double auroc; /* of known against unknown; below 0: one of them is missing */
-    struct tally_bin bins[CONFIDENCE_BINS];
-    double ece, ece_noise; /* expected calibration error; what it would be without any */
+    struct vgg_reliability reliability; /* of the scores of answers, in the order of pictures */
 };
 
 /* `reject` is the level, or 0. False when out of memory; to be ended in any case. */

@@ -1,6 +1,9 @@
 /* What follows from a result. */
 #include "training/facts.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "fit/rates.h"
 #include "vgg_typicality.h"
 
@@ -20,6 +23,13 @@ const char *freeze_word(enum vgg_freeze freeze, uint32_t blocks)
     default:
         return "none";
     }
+}
+
+const char *facts_best(const struct vgg_train_result *result, char text[FACTS_BEST_BYTES])
+{
+    snprintf(text, FACTS_BEST_BYTES, "epoch %" PRIu32 "%s", result->best_epoch,
+             result->best_epoch == 0 ? ", the fitted start" : "");
+    return text;
 }
 
 bool facts_measured(const struct vgg_train_result *result)

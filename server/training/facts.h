@@ -6,6 +6,8 @@
 #include "training/census.h"
 #include "training/copies.h"
 
+enum { FACTS_BEST_BYTES = 40 };
+
 struct facts {
     bool json;
     const struct census *census;
@@ -29,6 +31,9 @@ struct facts {
 
 /* "features", "convs", "none", or the number of frozen blocks. */
 const char *freeze_word(enum vgg_freeze freeze, uint32_t blocks);
+
+/* "epoch 3", or what was begun with; in text. */
+const char *facts_best(const struct vgg_train_result *result, char text[FACTS_BEST_BYTES]);
 
 /* Was the error measured? Pictures that were wrong then, and what that is worth: 0..1, of 95 %. */
 bool facts_measured(const struct vgg_train_result *result);

@@ -1,6 +1,8 @@
 /* Trying paths. */
 #include "training/targets.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -38,6 +40,39 @@ static enum vgg_status try_file(const struct target *target, struct vgg_error *e
                : vgg_fail(error, status, "--%s %s: %s", target->option, target->path, reason.text);
 }
 
+/* What is written there: a name in a directory, however that is spelt. */
+struct place {
+    struct stat directory;
+    const char *name;
+    size_t length;
+};
+
+/* False where the directory cannot be found. */
+static bool find_place(const char *path, struct place *place)
+{
+    char directory[PATH_MAX];
+    const char *end = path + strlen(path);
+
+    while (end > path && end[-1] == '/')
+        end--;
+    place->name = end;
+    while (place->name > path && place->name[-1] != '/')
+        place->name--;
+    place->length = (size_t)(end - place->name);
+    return snprintf(directory, sizeof directory, "%.*s.", (int)(place->name - path), path) <
+               (int)sizeof directory &&
+           stat(directory, &place->directory) == 0;
+}
+
+static bool is_same(const char *path, const char *other)
+{
+    struct place a, b;
+
+    return find_place(path, &a) && find_place(other, &b) &&
+           a.directory.st_dev == b.directory.st_dev && a.directory.st_ino == b.directory.st_ino &&
+           a.length == b.length && memcmp(a.name, b.name, a.length) == 0;
+}
+
 enum vgg_status targets_try(const struct target *targets, size_t n, struct vgg_error *error)
 {
     for (size_t i = 0; i < n; i++) {
@@ -47,7 +82,7 @@ enum vgg_status targets_try(const struct target *targets, size_t n, struct vgg_e
         if (target->path == NULL)
             continue;
         for (size_t j = 0; j < i; j++)
-            if (targets[j].path != NULL && strcmp(targets[j].path, target->path) == 0)
+            if (targets[j].path != NULL && is_same(targets[j].path, target->path))
                 return vgg_fail(error, VGG_BAD_ARGUMENT, "--%s and --%s are the same file, %s",
                                 targets[j].option, target->option, target->path);
         status = target->directory ? try_directory(target, error) : try_file(target, error);

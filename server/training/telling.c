@@ -161,6 +161,11 @@ void telling_epoch(struct facts *facts, const struct vgg_train_epoch *epoch)
     if (!facts->headed)
         printf("epoch      rate      loss     error  val.loss val.error       time\n");
     facts->headed = true;
+    if (epoch->epoch == 0) {
+        printf("%5d %9s %9s %9s %9.4f %8.2f%%%s\n", 0, "-", "-", "-", epoch->validation_loss,
+               100 * epoch->validation_error, epoch->best ? " *" : "");
+        return;
+    }
     printf("%5" PRIu32 " %9g %9.4f %8.2f%% %9.4f %8.2f%%%s %8.1f s\n", epoch->epoch, epoch->rate,
            epoch->loss, 100 * epoch->error, epoch->validation_loss, 100 * epoch->validation_error,
            epoch->best ? " *" : "  ", epoch->seconds);
@@ -309,9 +314,11 @@ static void say_copies(struct facts *facts)
 
 static void say_files(const struct facts *facts, const struct vgg_train_result *result)
 {
-    if (result->best_epoch != 0)
-        say("%s holds epoch %" PRIu32 ", validation error %.2f%%", facts->output,
-            result->best_epoch, 100 * result->best_error);
+    char best[FACTS_BEST_BYTES];
+
+    if (result->best_error >= 0)
+        say("%s holds %s, validation error %.2f%%", facts->output, facts_best(result, best),
+            100 * result->best_error);
     else
         say("%s is written", facts->output);
     if (facts->report != NULL && !facts->unreported)
@@ -340,7 +347,8 @@ void telling_result(struct facts *facts, const struct vgg_train_result *result)
 
 void telling_resume(const struct facts *facts, const struct vgg_train_options *options)
 {
-    const bool saved = access(options->checkpoint, R_OK) == 0;
+    const bool saved =
+        options->freeze != VGG_FREEZE_FEATURES && access(options->checkpoint, R_OK) == 0;
     struct text text = {0}, more = {0};
 
     if (!saved && options->features_cache == NULL)

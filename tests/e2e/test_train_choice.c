@@ -182,6 +182,8 @@ static void refuses_what_cannot_be_meant(void **state)
         "default on a base, fits");
     refuse((const char *[]){"--base", base, "--freeze", "features", "--rate", "1", set, NULL},
            "--rate: used by --freeze 4, convs and none; --freeze features, which was said, ");
+    refuse((const char *[]){"--base", base, "--checkpoint", "x", "--resume", set, NULL},
+           "--checkpoint, --resume: used by --freeze 4, convs and none");
     refuse((const char *[]){"--recipe", "paper", "--base", base, set, NULL}, "leave --base out");
     refuse((const char *[]){"--base", "nowhere.safetensors", set, NULL}, "No such file");
     refuse((const char *[]){"-o", "set", "--base", base, set, NULL}, "a file is meant");

@@ -198,6 +198,48 @@ static void test_table(void **state)
     output_free(&output);
 }
 
+/* Without --unknown the folder _unknown is it, and is said to be; where it cannot be, why. */
+static void test_own_folder(void **state)
+{
+    static const struct {
+        const char *option, *value, *said;
+        bool tried;
+    } cases[] = {
+        {"--protocol", "dense", "/_unknown: typicality is tried on its pictures", true},
+        {"--protocol", "multicrop", "1 left out (typicality is of whole pictures", false},
+        {"--scales", "32,48", "1 left out (typicality is of the model's own scales", false},
+        {"--unknown", NULL, "1 left out (--unknown names another): ", true},
+    };
+    const char *directory = work_file("own");
+
+    (void)state;
+    make_set("set");
+    assert_int_equal(mkdir(directory, 0700), 0);
+    assert_int_equal(symlink(folder("set", "0"), folder("own", "0")), 0);
+    assert_int_equal(symlink(folder("set", "1"), folder("own", "_unknown")), 0);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *value = cases[i].value != NULL ? cases[i].value : folder("set", "1");
+        struct output output =
+            command_run((const char *[]){"eval", "--model", model_with(), "--json", cases[i].option,
+                                         value, directory, NULL},
+                        NULL, NULL);
+        json_t *eval = json_loads(output.out, 0, NULL), *unknown;
+
+        assert_int_equal(output.status, 0);
+        if (strstr(output.err, cases[i].said) == NULL)
+            fail_msg("\"%s\" is not in: %s", cases[i].said, output.err);
+        unknown = json_object_get(eval, "unknown");
+        assert_true((unknown != NULL) == cases[i].tried);
+        if (cases[i].tried) {
+            assert_int_equal(integer_member(unknown, "pictures"), 3);
+            check_number(unknown, "caught", 100);
+        }
+        assert_int_equal(integer_member(eval, "pictures"), 2);
+        json_decref(eval);
+        output_free(&output);
+    }
+}
+
 /* Lost ones are named, counted nowhere, and make the exit status 1. */
 static void test_unreadable(void **state)
 {
@@ -288,6 +330,41 @@ static void test_classify(void **state)
     output_free(&csv[1]);
 }
 
+/* --reject is the level, or the least that so few known pictures allow, as reject= of a server. */
+static void test_reject(void **state)
+{
+    static const struct {
+        const char *asked;
+        double level, typicality;
+        const char *class;
+    } cases[] = {{"0.005", 0.02, 0.01, "1"}, {"0.5", 0.5, 1, "0"}, {"1", 1, 0.01, "1"}};
+    struct output output;
+    char path[512];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        json_t *answer;
+
+        snprintf(path, sizeof path, "%s/%s.jpg", folder("set", cases[i].class),
+                 cases[i].class[0] == '0' ? "a" : "c");
+        answer = run_json((const char *[]){"classify", "--model", model_with(), "--reject",
+                                           cases[i].asked, "--json", path, NULL},
+                          0);
+        check_number(answer, "typicality", cases[i].typicality);
+        check_number(answer, "reject", cases[i].level);
+        assert_true(bool_member(answer, "known") == (cases[i].typicality >= cases[i].level));
+        json_decref(answer);
+    }
+    expect_refused((const char *[]){"classify", "--reject", "5", path, NULL},
+                   "must be a number above 0, at most 1");
+    output = command_run(
+        (const char *[]){"classify", "--model", model_without(), "--reject", "0.05", path, NULL},
+        NULL, NULL);
+    assert_int_equal(output.status, 0);
+    assert_non_null(strstr(output.err, "--reject does nothing: this model has no typicality"));
+    output_free(&output);
+}
+
 /* ---------------------------------------------------------------- serve ---------------------- */
 
 /* That of a result, at this level. */
@@ -371,8 +448,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates),      cmocka_unit_test(test_table),
-        cmocka_unit_test(test_unreadable), cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_inspect),    cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_own_folder), cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_refuses),    cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_classify),   cmocka_unit_test(test_reject),
         cmocka_unit_test(test_server),     cmocka_unit_test(test_reloads),
     };
 

@@ -1,15 +1,15 @@
 // The report that `vgg train` and `vgg eval` leave, opened from its file: check_report.mjs VGG MODULES.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { checkAccessible, done, drawPicture, finish, folder, looks, open, test, texts, vgg } from "./harness.mjs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { checkAccessible, done, drawPicture, finish, folder, looks, makeModel, open, test, texts, vgg } from "./harness.mjs";
 
 const names = ["<script>alert(1)", `"'&]]><img src=x onerror=alert(1)>`, "\u202egpj", "cup"];
 const photos = join(folder, "photos");
 const model = join(folder, "mine.safetensors");
-const pages = { train: join(folder, "train.html"), eval: join(folder, "eval.html") };
+const pages = Object.fromEntries(["train", "eval", "typicality"].map((name) => [name, join(folder, `${name}.html`)]));
 
 for (const [i, name] of names.entries()) {
   mkdirSync(join(photos, name), { recursive: true });
@@ -21,6 +21,16 @@ writeFileSync(join(photos, "cup", "torn.jpg"), "no picture");
 const run = (...args) => execFileSync(vgg, args, { stdio: "ignore" });
 run("train", "--arch", "A", "--width", "4", "--fc", "16", "--crop", "32", "--scale", "40", "--batch", "8", "--epochs", "3",
   "--validation-fraction", "0.4", "--report", pages.train, "-o", model, photos);
+// The same pictures on a base, with others: one like them, and photographs.
+const others = join(folder, "others");
+const data = fileURLToPath(new URL("../data", import.meta.url));
+const photographs = readdirSync(data).filter((name) => name.endsWith(".jpg")).slice(0, 4);
+cpSync(photos, others, { recursive: true });
+rmSync(join(others, "cup", "torn.jpg"));
+mkdirSync(join(others, "_unknown"));
+writeFileSync(join(others, "_unknown", "alike.jpg"), await drawPicture(61, 53, "image/jpeg"));
+for (const name of photographs) cpSync(join(data, name), join(others, "_unknown", name));
+run("train", "--base", makeModel(), "--scales", "48", "--report", pages.typicality, "-o", join(folder, "on.safetensors"), others);
 assert.throws(() => run("eval", "--model", model, "--scales", "48", "--report", pages.eval, photos)); // torn.jpg
 
 const address = (name) => String(pathToFileURL(pages[name]));
@@ -36,7 +46,7 @@ async function look(name, options) {
   return opened;
 }
 
-for (const name of ["train", "eval"])
+for (const name of Object.keys(pages))
   for (const [look_, options] of looks)
     await test(`a report of ${name}, ${look_}`, async () => {
       const opened = await look(name, options);
@@ -90,6 +100,36 @@ for (const javaScriptEnabled of [true, false])
     assert.equal(await page.locator(".cell:visible").count(), 0);
     await done(opened);
   });
+
+// What the sentence counts is shown: pictures by typicality, others that passed, own that did not.
+await test("typicality", async () => {
+  const opened = await look("typicality");
+  const section = opened.page.locator("#typicality");
+  const said = await section.locator("p").first().textContent();
+  const [, level, known, refused, unknown, caught, auroc] =
+    /below a typicality of ([\d.]+)\. Of (\d+) pictures of the classes that is so for (\d+); of (\d+) that are of none of them, for (\d+) \(AUROC ([\d.]+)\)/
+      .exec(said).map(Number);
+  const figures = async (title) => section.locator(`h3:has-text("${title}") + .figures figure`).count();
+
+  assert.ok(Math.abs(level - 2 / 26) < 1e-3, said); // of so few pictures no less
+  assert.equal(known, 25);
+  assert.equal(unknown, 1 + photographs.length);
+  assert.ok(auroc >= 0 && auroc <= 1, said);
+  assert.equal(await figures("Of none of the classes, and yet most typical"), unknown - caught);
+  assert.equal(await figures("Of the classes, and least typical"), refused);
+  assert.ok(refused > 0 || unknown > caught, said);
+  for (const bars of [".bar.trained", ".bar:not(.trained)"]) assert.ok((await section.locator(`svg ${bars}`).count()) > 0, bars);
+  assert.equal(await section.locator("svg .level").count(), 1);
+  assert.ok((await section.locator("svg").getAttribute("aria-label")).includes("typicality"));
+  await done(opened);
+});
+
+await test("no typicality, and why", async () => {
+  const opened = await look("train");
+
+  assert.match(await opened.page.textContent("#typicality"), /cannot tell what is none of its classes: .*50/);
+  await done(opened);
+});
 
 await test("a table sorts", async () => {
   const opened = await look("eval");

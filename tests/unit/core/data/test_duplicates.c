@@ -37,19 +37,22 @@ static void add(uint64_t seed, const struct pattern_view *view, uint32_t label)
     add_pattern(&pattern, view, label);
 }
 
-static void find(const struct vgg_dataset *const *sets, size_t sets_n, size_t *group, bool *copy)
+static void find(const struct vgg_dataset *const *sets, size_t sets_n, size_t *group,
+                 size_t *original)
 {
-    size_t again[PICTURES_MAX];
-    bool copy_again[PICTURES_MAX];
+    size_t again[PICTURES_MAX], original_again[PICTURES_MAX];
+    struct vgg_duplicates_options options = {.team = teams[1]};
     struct vgg_error error = {0};
 
-    if (vgg_duplicates_find(sets, sets_n, teams[1], group, copy, &error) != VGG_OK)
+    if (vgg_duplicates_find(sets, sets_n, &options, group, original, &error) != VGG_OK)
         fail_msg("%s", error.text);
-    assert_int_equal(vgg_duplicates_find(sets, sets_n, teams[3], again, copy_again, NULL), VGG_OK);
+    options.team = teams[3];
+    assert_int_equal(vgg_duplicates_find(sets, sets_n, &options, again, original_again, NULL),
+                     VGG_OK);
     for (size_t set_i = 0, i = 0; set_i < sets_n; set_i++)
         for (size_t j = 0; j < sets[set_i]->examples_n; j++, i++) {
             assert_int_equal(group[i], again[i]);
-            assert_int_equal(copy[i], copy_again[i]);
+            assert_int_equal(original[i], original_again[i]);
         }
 }
 
@@ -57,14 +60,13 @@ static void find(const struct vgg_dataset *const *sets, size_t sets_n, size_t *g
 static void expect(const int *expected, size_t n)
 {
     const struct vgg_dataset *const all[] = {&set};
-    size_t group[PICTURES_MAX];
-    bool copy[PICTURES_MAX];
+    size_t group[PICTURES_MAX], original[PICTURES_MAX];
 
     assert_int_equal(set.examples_n, n);
-    find(all, 1, group, copy);
+    find(all, 1, group, original);
     for (size_t i = 0; i < n; i++) {
-        if ((int)group[i] + (copy[i] ? COPY : 0) != expected[i])
-            fail_msg("picture %zu: group %zu%s", i, group[i], copy[i] ? ", a copy" : "");
+        if ((int)group[i] + (original[i] != i ? COPY : 0) != expected[i])
+            fail_msg("picture %zu: group %zu, the original is %zu", i, group[i], original[i]);
     }
 }
 
@@ -152,8 +154,8 @@ static void two_sets(void **state)
     struct vgg_dataset validation = {.examples = pictures + 5, .examples_n = 3};
     const struct vgg_dataset *const sets[] = {&train, &validation};
     struct pattern_view noisy = pattern_whole;
-    size_t group[8];
-    bool copy[8];
+    const struct vgg_duplicates_options options = {.team = teams[3]};
+    size_t group[8], original[8];
 
     (void)state;
     noisy.noise = 3;
@@ -165,20 +167,54 @@ static void two_sets(void **state)
     add(4, &pattern_whole, 0);
     add(1, &pattern_whole, 1); /* a leak, and another label */
     add(3, &noisy, 1);         /* a leak */
-    find(sets, 2, group, copy);
+    find(sets, 2, group, original);
     assert_int_equal(group[6], 0);
-    assert_true(copy[6]);
+    assert_int_equal(original[6], 0);
     assert_int_equal(group[7], 3);
-    assert_int_equal(vgg_duplicates_find(sets, 2, teams[3], group, NULL, NULL), VGG_OK);
-    assert_int_equal(vgg_duplicates_find(sets, 0, teams[3], group, copy, NULL), VGG_OK);
+    assert_int_equal(vgg_duplicates_find(sets, 2, &options, group, NULL, NULL), VGG_OK);
+    assert_int_equal(vgg_duplicates_find(sets, 0, &options, group, original, NULL), VGG_OK);
+}
+
+/* In another order the first of each company is another. */
+static void numbered_anew(void **state)
+{
+    static const size_t place[] = {2, 3, 0, 4, 1}, expected[] = {0, 1, 1, 3, 0};
+    size_t first[] = {0, 1, 2, 2, 0};
+
+    (void)state;
+    assert_int_equal(vgg_duplicates_renumber(place, 5, first, NULL), VGG_OK);
+    assert_memory_equal(first, expected, sizeof expected);
+    assert_int_equal(vgg_duplicates_renumber(place, 0, first, NULL), VGG_OK);
+}
+
+static bool stop_at_second(void *user)
+{
+    return ++*(unsigned *)user == 2;
+}
+
+/* After a block, not after all of them. */
+static void stopped(void **state)
+{
+    const struct vgg_dataset *const all[] = {&set};
+    unsigned asked = 0;
+    const struct vgg_duplicates_options options = {teams[1], stop_at_second, &asked};
+    size_t group[PICTURES_MAX];
+    struct vgg_error error = {0};
+
+    (void)state;
+    for (uint64_t i = 0; i < PICTURES_MAX; i++)
+        add(i, &(struct pattern_view){.width = 8, .height = 8, .right = 1, .bottom = 1, .gain = 1},
+            0);
+    assert_int_equal(vgg_duplicates_find(all, 1, &options, group, NULL, &error), VGG_CANCELLED);
+    assert_string_equal(error.text, "stopped while pictures were compared");
+    assert_int_equal(asked, 2);
 }
 
 /* More pictures than a block: a camera that stands still, and single pictures among its frames. */
 static void many(void **state)
 {
     const struct vgg_dataset *const all[] = {&set};
-    size_t group[PICTURES_MAX];
-    bool copy[PICTURES_MAX];
+    size_t group[PICTURES_MAX], original[PICTURES_MAX];
 
     (void)state;
     for (uint64_t i = 0; i < 200; i++) {
@@ -190,7 +226,7 @@ static void many(void **state)
         view.left = (double)(i % 5) / 100;
         add(i % 4 == 3 ? 1000 + i : 1, &view, 0);
     }
-    find(all, 1, group, copy);
+    find(all, 1, group, original);
     for (size_t i = 0; i < 200; i++)
         assert_int_equal(group[i], i % 4 == 3 ? i : 0);
 }
@@ -198,8 +234,9 @@ static void many(void **state)
 static void without_memory(void **state)
 {
     const struct vgg_dataset *const all[] = {&set};
-    bool fired = fault_available(), copy[2];
-    size_t group[2];
+    const struct vgg_duplicates_options options = {.team = teams[3]};
+    bool fired = fault_available();
+    size_t group[2], original[2];
 
     (void)state;
     add(1, &pattern_whole, 0);
@@ -210,7 +247,7 @@ static void without_memory(void **state)
         enum vgg_status status;
 
         fault_arm(n);
-        status = vgg_duplicates_find(all, 1, teams[3], group, copy, &error);
+        status = vgg_duplicates_find(all, 1, &options, group, original, &error);
         fired = fault_disarm();
         assert_int_equal(status, fired ? VGG_NO_MEMORY : VGG_OK);
         assert_int_equal(fault_outstanding(), outstanding);
@@ -227,9 +264,10 @@ static int empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(groups, empty), cmocka_unit_test_setup(one_light, empty),
-        cmocka_unit_test_setup(copies, empty), cmocka_unit_test_setup(two_sets, empty),
-        cmocka_unit_test_setup(many, empty),   cmocka_unit_test_setup(without_memory, empty),
+        cmocka_unit_test_setup(stopped, empty), cmocka_unit_test(numbered_anew),
+        cmocka_unit_test_setup(groups, empty),  cmocka_unit_test_setup(one_light, empty),
+        cmocka_unit_test_setup(copies, empty),  cmocka_unit_test_setup(two_sets, empty),
+        cmocka_unit_test_setup(many, empty),    cmocka_unit_test_setup(without_memory, empty),
     };
 
     return cmocka_run_group_tests(tests, pools_start, pools_stop);

@@ -75,7 +75,7 @@ static void enough_are_set_aside(void **state)
     open_sets(&settings, true);
     check_numbers(200, 200, 1, false);
     for (size_t i = 0; i < 401; i++)
-        assert_true(sets.group[i] <= i && !sets.copy[i]);
+        assert_true(sets.group[i] <= i && sets.original[i] == i);
     put_class('c', 29, 1);
     open_sets(&settings, true);
     check_numbers(429, 0, 1, true);
@@ -92,13 +92,71 @@ static void copies_stay_together(void **state)
     check_numbers(60, 0, 0, true);
     for (size_t i = 0; i < 60; i++) {
         assert_int_equal(sets.group[i], sets.group[i / 2 * 2]);
-        assert_int_equal(sets.copy[i], i % 2);
+        assert_int_equal(sets.original[i], i / 2 * 2);
         assert_int_equal(sets.fold[i], sets.fold[sets.group[i]]);
     }
     open_sets(&settings, false);
     check_numbers(54, 6, 0, false);
-    for (size_t i = 54; i < 60; i++)
-        assert_true(sets.group[i] >= 54);
+    for (size_t i = 0; i < 60; i++) { /* those set aside are pairs, too */
+        assert_int_equal(sets.original[i], i / 2 * 2);
+        assert_true(sets.group[i] >= 54 || i < 54);
+    }
+}
+
+/* A class of one scene is torn apart; who is a copy of whom is then what it would be found to be.
+ */
+static void one_scene_on_both_sides(void **state)
+{
+    const struct vgg_train_options settings = {.validation_fraction = 0.3};
+    const struct vgg_example *all[41];
+    size_t n = 0, torn = 0;
+
+    (void)state;
+    put_class('a', 1, 10);
+    put_class('b', 10, 3);
+    album_png("_unknown/1.png", 40, 40); /* the scene, once more */
+    open_sets(&settings, false);
+    check_numbers(28, 12, 1, false);
+    for (size_t i = 0; i < 28; i++)
+        all[n++] = &sets.train.examples[i];
+    for (size_t i = 0; i < 12; i++)
+        all[n++] = &sets.validation.examples[i];
+    all[n++] = &sets.unknown.examples[0];
+    for (size_t i = 0; i < n; i++) {
+        size_t first = 0;
+
+        while (strcmp(all[first]->sha256, all[i]->sha256) != 0)
+            first++;
+        assert_int_equal(sets.original[i], first);
+        assert_int_equal(sets.group[i], first);
+        torn += i >= 28 && first < 28;
+    }
+    assert_int_equal(torn, 3 + 1);
+}
+
+static bool stop_now(void *user)
+{
+    return (*(unsigned *)user)-- == 0;
+}
+
+/* While pictures are read, and after that, while they are compared. */
+static void stopped(void **state)
+{
+    unsigned left = 0;
+    const struct vgg_train_options settings = {
+        .validation_fraction = 0.1, .stop = stop_now, .user = &left};
+    struct vgg_error error = {0};
+
+    (void)state;
+    put_class('a', 4, 1);
+    put_class('b', 4, 1);
+    assert_int_equal(vgg_sets_open(&sets, album, &settings, true, teams[1], &error), VGG_CANCELLED);
+    assert_string_equal(error.text, "stopped while pictures were read");
+    vgg_sets_fini(&sets);
+    error = (struct vgg_error){0};
+    left = 1;
+    assert_int_equal(vgg_sets_open(&sets, album, &settings, true, teams[1], &error), VGG_CANCELLED);
+    assert_string_equal(error.text, "stopped while pictures were compared");
 }
 
 static void another_directory(void **state)
@@ -120,7 +178,7 @@ static void another_directory(void **state)
     check_numbers(8, 1, 2, false); /* unknown ones are of both */
     assert_int_equal(sets.validation.examples[0].label, 1);
     assert_int_equal(sets.group[8], 4); /* a leak */
-    assert_true(sets.copy[8]);
+    assert_int_equal(sets.original[8], 4);
     assert_int_equal(nftw(other, album_forget, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
@@ -143,6 +201,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(few_pictures_make_folds, album_start, stop),
         cmocka_unit_test_setup_teardown(enough_are_set_aside, album_start, stop),
         cmocka_unit_test_setup_teardown(copies_stay_together, album_start, stop),
+        cmocka_unit_test_setup_teardown(one_scene_on_both_sides, album_start, stop),
+        cmocka_unit_test_setup_teardown(stopped, album_start, stop),
         cmocka_unit_test_setup_teardown(another_directory, album_start, stop),
         cmocka_unit_test_setup_teardown(a_lone_picture_is_refused, album_start, stop),
     };

@@ -5,7 +5,7 @@
 
 #include "frozen/cache.h"
 
-enum { N = 100 };
+enum { VIEWS = 4, FLOATS = 25, N = VIEWS * FLOATS };
 
 static const char key[] = "picture 1\nview 2\n", other_key[] = "picture 1\nview 3\n";
 
@@ -17,19 +17,41 @@ static void fill(float *floats, float first)
         floats[i] = first + (float)i;
 }
 
+static struct vgg_cache_entry entry_of(const char *name)
+{
+    return (struct vgg_cache_entry){name, VIEWS, FLOATS};
+}
+
 static void put(const char *dir, const char *name, float first)
 {
+    const struct vgg_cache_entry entry = entry_of(name);
     struct vgg_error error = {0};
 
     fill(values, first);
-    if (vgg_cache_put(dir, name, values, N, &error) != VGG_OK)
+    if (vgg_cache_put(dir, &entry, values, &error) != VGG_OK)
         fail_msg("%s", error.text);
+}
+
+static bool find_in(const char *dir, const char *name)
+{
+    const struct vgg_cache_entry entry = entry_of(name);
+
+    memset(read_back, 0, sizeof read_back);
+    return vgg_cache_get(dir, &entry, 0, VIEWS, read_back);
 }
 
 static bool find(const char *name)
 {
-    memset(read_back, 0, sizeof read_back);
-    return vgg_cache_get(album, name, read_back, N);
+    return find_in(album, name);
+}
+
+/* Is a view there, by itself, as it was put? */
+static bool find_view(const char *name, size_t view)
+{
+    const struct vgg_cache_entry entry = entry_of(name);
+
+    return vgg_cache_get(album, &entry, view, 1, read_back) &&
+           memcmp(read_back, values + view * FLOATS, FLOATS * sizeof *values) == 0;
 }
 
 /* The only file there is, below its folder. */
@@ -65,7 +87,13 @@ static void what_was_put_is_found(void **state)
     assert_true(find(key));
     fill(values, 3);
     assert_memory_equal(read_back, values, sizeof values);
-    assert_false(vgg_cache_get(album, key, read_back, N - 1));
+    for (size_t view = 0; view < VIEWS; view++)
+        assert_true(find_view(key, view));
+    for (int i = 0; i < 2; i++) { /* of another shape it is none */
+        const struct vgg_cache_entry shape = {key, VIEWS - (size_t)i, FLOATS + 1 - (size_t)i};
+
+        assert_false(vgg_cache_get(album, &shape, 0, 1, read_back));
+    }
 }
 
 /* ---------------------------------------------------------------- damaged -------------------- */
@@ -83,26 +111,54 @@ static void damage(const char *path, long offset)
     assert_int_equal(fclose(file), 0);
 }
 
+/* Of each view values and digest, and the key; with a view that is damaged the others are whole. */
 static void what_is_damaged_is_not(void **state)
 {
-    static const long offsets[] = {0, sizeof key - 2, sizeof key - 1, sizeof key + 200, -65, -64,
-                                   -1};
+    enum { RECORD = FLOATS * sizeof(float) + 64, BEGIN = sizeof key - 1 };
+    static const long in_view[] = {0, 99, 100, 163};
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(offsets); i++) {
+    for (long place = 0; place < BEGIN; place += BEGIN - 1) {
         put(album, key, 1);
-        damage(only_file(), offsets[i]);
+        damage(only_file(), place);
+        assert_false(find(key) || find_view(key, 1));
+    }
+    for (size_t i = 0; i < VIEWS * COUNT_OF(in_view); i++) {
+        size_t damaged = i % VIEWS;
+
+        put(album, key, 1);
+        damage(only_file(), (long)(BEGIN + damaged * RECORD) + in_view[i / VIEWS]);
         assert_false(find(key));
+        for (size_t view = 0; view < VIEWS; view++)
+            assert_true(find_view(key, view) == (view != damaged));
     }
     put(album, key, 1);
     assert_true(find(key));
-    assert_int_equal(truncate(only_file(), sizeof key - 1 + sizeof values + 63), 0);
-    assert_false(find(key));
-    assert_int_equal(truncate(only_file(), 0), 0);
-    assert_false(find(key));
+    for (int i = 0; i < 3; i++) {
+        put(album, key, 1);
+        assert_int_equal(truncate(only_file(), i == 2 ? 0 : BEGIN + VIEWS * RECORD - 1 + 2 * i), 0);
+        assert_false(find(key) || find_view(key, 0));
+    }
+}
+
+/* Two views have changed places. */
+static void a_view_has_its_place(void **state)
+{
+    enum { RECORD = FLOATS * sizeof(float) + 64 };
+    char records[2][RECORD];
+    FILE *file;
+
+    (void)state;
     put(album, key, 1);
-    assert_int_equal(truncate(only_file(), sizeof key - 1 + sizeof values + 65), 0);
-    assert_false(find(key));
+    file = fopen(only_file(), "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, sizeof key - 1, SEEK_SET), 0);
+    assert_int_equal(fread(records, RECORD, 2, file), 2);
+    assert_int_equal(fseek(file, sizeof key - 1, SEEK_SET), 0);
+    assert_int_equal(fwrite(records[1], RECORD, 1, file) + fwrite(records[0], RECORD, 1, file), 2);
+    assert_int_equal(fclose(file), 0);
+    for (size_t view = 0; view < VIEWS; view++)
+        assert_true(find_view(key, view) == (view >= 2));
 }
 
 /* A whole entry under the name of another is none. */
@@ -141,7 +197,7 @@ static void directories(void **state)
     snprintf(dir, sizeof dir, "%s", album_path("new"));
     assert_int_equal(vgg_cache_open(dir, NULL), VGG_OK);
     put(dir, key, 1);
-    assert_true(vgg_cache_get(dir, key, read_back, N));
+    assert_true(find_in(dir, key));
     album_text("file", "text");
     refused(album_path("file"), "no directory");
     snprintf(dir, sizeof dir, "%s/none/new", album);
@@ -151,6 +207,7 @@ static void directories(void **state)
 /* A file is in the way of the folder, as no permission to write is of a user. */
 static void unwritable(void **state)
 {
+    const struct vgg_cache_entry entry = entry_of(key);
     struct vgg_error error = {0};
     char folder[1024];
 
@@ -161,7 +218,7 @@ static void unwritable(void **state)
     *strrchr(folder, '/') = '\0';
     assert_int_equal(rmdir(folder), 0);
     album_text(strrchr(folder, '/') + 1, "text");
-    assert_int_equal(vgg_cache_put(album, key, values, N, &error), VGG_IO);
+    assert_int_equal(vgg_cache_put(album, &entry, values, &error), VGG_IO);
     if (strstr(error.text, album) == NULL)
         fail_msg("\"%s\"", error.text);
     assert_false(find(key));
@@ -180,6 +237,7 @@ static bool is_one_of_both(void)
 
 static pid_t start_writer(float first)
 {
+    const struct vgg_cache_entry entry = entry_of(key);
     pid_t child = fork();
 
     assert_true(child >= 0);
@@ -187,7 +245,7 @@ static pid_t start_writer(float first)
         return child;
     fill(values, first);
     for (int n = 0; n < 50; n++)
-        if (vgg_cache_put(album, key, values, N, NULL) != VGG_OK)
+        if (vgg_cache_put(album, &entry, values, NULL) != VGG_OK)
             _exit(1);
     _exit(0);
 }
@@ -219,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_put_is_found, album_start, album_stop),
         cmocka_unit_test_setup_teardown(what_is_damaged_is_not, album_start, album_stop),
+        cmocka_unit_test_setup_teardown(a_view_has_its_place, album_start, album_stop),
         cmocka_unit_test_setup_teardown(what_is_misplaced_is_not, album_start, album_stop),
         cmocka_unit_test_setup_teardown(directories, album_start, album_stop),
         cmocka_unit_test_setup_teardown(unwritable, album_start, album_stop),

@@ -478,6 +478,9 @@ static void maps_in_half_precision(void **state)
                         0x1p-11 * fabs((double)exact[j]) + 0x1p-25);
         assert_memory_equal(own, values, whole.floats * sizeof *values);
     }
+    damage_everything();
+    assert_int_equal(vgg_frozen_view(&halves[2], 0, 0, values, NULL), VGG_IO);
+    assert_int_equal(vgg_frozen_view(&halves[1], 0, 0, values, NULL), VGG_OK);
     free(values);
     vgg_frozen_fini(&whole);
     vgg_frozen_fini(&halves[0]);

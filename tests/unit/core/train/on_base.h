@@ -79,7 +79,7 @@ static inline int start(void **state)
 struct told {
     struct vgg_train_plan plan;
     size_t plans, views, classes, pictures, validation, unknown, wrong, posteriors, refusals;
-    size_t stop_after; /* calls of stop; 0: never */
+    size_t stop_after; /* calls of stop once there is a plan; 0: never */
     uint64_t room;     /* of memory; 0: any */
     uint64_t asked;    /* the most that on_memory was asked for */
     double typicality[PICTURES_MAX];
@@ -142,7 +142,7 @@ static inline bool is_stopped(void *user)
 {
     struct told *told = user;
 
-    return told->stop_after != 0 && --told->stop_after == 0;
+    return told->stop_after != 0 && told->plans != 0 && --told->stop_after == 0;
 }
 
 static inline enum vgg_status on_memory(void *user, uint64_t bytes, struct vgg_error *error)

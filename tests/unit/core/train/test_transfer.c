@@ -223,6 +223,10 @@ static void folds(void **state)
     assert_true(told.plan.folds > 1);
     assert_int_equal(told.views, 18 * 4);
     assert_int_equal(result.unknown, 0);
+    options.validation_list = album_path("list");
+    assert_int_equal(unlink(output), 0);
+    refused_whole(&options, VGG_BAD_ARGUMENT, "all are left out in turn");
+    assert_int_equal(access(options.validation_list, F_OK), -1);
 }
 
 /* The file cannot be written after all: what was measured is there. */
@@ -295,12 +299,23 @@ static void part(void **state)
     struct told told;
     struct vgg_train_options options = usual(&told);
     struct vgg_train_result result;
+    char list[1024];
+    size_t lines = 0;
+    FILE *listed;
 
     (void)state;
     put_pictures("photos", 6, 94);
+    snprintf(list, sizeof list, "%s", album_path("list"));
     options.validation_fraction = 0.7;
+    options.validation_list = list;
     result = train(&options);
     assert_int_equal(told.plan.folds, 0);
+    listed = fopen(list, "r");
+    assert_non_null(listed);
+    for (int byte; (byte = fgetc(listed)) != EOF;)
+        lines += byte == '\n';
+    assert_int_equal(fclose(listed), 0);
+    assert_int_equal(lines, told.validation);
     assert_int_equal(told.plan.pictures + told.plan.validation, 300);
     assert_int_equal(told.validation, told.plan.validation);
     assert_true(told.validation >= 100 && told.validation <= 220);
@@ -630,9 +645,9 @@ static void stopped(void **state)
 
     (void)state;
     options.features_cache = cache;
-    told.stop_after = 7;
+    told.stop_after = 3; /* and 4 were measured */
     refused_whole(&options, VGG_CANCELLED, cache);
-    told.stop_after = 1; /* another time, in the fit */
+    told = (struct told){.stop_after = 1};
     options.features_cache = NULL;
     refused_whole(&options, VGG_CANCELLED, "stopped");
     told = (struct told){.plans = 0};

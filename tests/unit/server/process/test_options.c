@@ -15,7 +15,7 @@ struct target {
     uint64_t seed, size, gmac, duration;
     bool flip, json;
     struct option_scales scales;
-    double real, positive;
+    double real, positive, level;
     uint32_t way;
     enum option_log log;
 };
@@ -36,6 +36,7 @@ static const struct option options[] = {
     {"scales", "LIST", OPTION_SCALES, FIELD(scales), 0, 0, NULL, "some scales [none]"},
     {"real", "X", OPTION_REAL, FIELD(real), 0, 0, NULL, "a number [0]"},
     {"above", "X", OPTION_POSITIVE, FIELD(positive), 0, 0, NULL, "another [0]"},
+    {"level", "P", OPTION_LEVEL, FIELD(level), 0, 0, NULL, "a share [0]"},
     {"way", "to|fro|to-and-fro", OPTION_CHOICE, FIELD(way), 0, 0, NULL, "a word [to]"},
     {"log", "json|text", OPTION_LOG, FIELD(log), 0, 0, NULL, "a format [text]"},
 };
@@ -214,6 +215,11 @@ static void numbers(void **state)
     bad("must be a number above 0", "--above", "0", NULL);
     bad("must be a number above 0", "--above", "0.000", NULL);
     bad("must be a number above 0", "--above", "1e-999", NULL);
+    assert_true(good(&run, "--level", "0.05", NULL).level == 0.05);
+    assert_true(good(&run, "--level", "1", NULL).level == 1);
+    bad("must be a number above 0, at most 1, as 0.05", "--level", "0", NULL);
+    bad("must be a number above 0, at most 1, as 0.05", "--level", "1.01", NULL);
+    bad("must be a number above 0, at most 1, as 0.05", "--level", "5%", NULL);
 }
 
 static void choices(void **state)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "fault.h"
+#include "fit/calibration.h"
 #include "report/tally.h"
 #include "server/report/report_maker.h"
 
@@ -63,8 +64,7 @@ static void cells_and_mistakes(void **state)
     html_report_destroy(report);
 }
 
-/* Ten pictures of 0.8, half of them right: 0.3 from what they claim, 2 / sqrt(10 pi) * 0.4 by
- * chance. */
+/* Ten pictures of 0.8, half of them right: 0.3 from what they claim. */
 static void confidence(void **state)
 {
     struct html_report *report = new_report();
@@ -74,10 +74,42 @@ static void confidence(void **state)
     for (uint32_t i = 0; i < 10; i++)
         report_add(report, CLASSES, "x.jpg", i % 2, 0, 0.8F);
     assert_true(tally_init(&tally, report, 0));
-    assert_true(fabs(tally.ece - 0.3) < 1e-6);
-    assert_true(fabs(tally.ece_noise - sqrt(2 / M_PI * 10 * 0.16) / 10) < 1e-6);
-    assert_int_equal(tally.bins[12].n, 10); /* of 15 */
-    assert_int_equal(tally.bins[12].right, 5);
+    assert_true(fabs(vgg_reliability_error(&tally.reliability) - 0.3) < 1e-6);
+    assert_int_equal(tally.reliability.bins[12].n, 10); /* of 15 */
+    assert_int_equal(tally.reliability.bins[12].right, 5);
+    tally_fini(&tally);
+    html_report_destroy(report);
+}
+
+/* What chance makes of scores is what a training says of them; of one sure answer it is little. */
+static void noise(void **state)
+{
+    enum { PICTURES = 60 };
+    double posteriors[PICTURES * CLASSES];
+    uint32_t labels[PICTURES];
+    struct html_report *report = new_report();
+    struct vgg_calibration said;
+    struct tally tally;
+
+    (void)state;
+    for (uint32_t i = 0; i < PICTURES; i++) {
+        float score = 0.4F + 0.01F * (float)i;
+
+        labels[i] = i % CLASSES;
+        report_add(report, CLASSES, "x.jpg", labels[i], 2, score);
+        for (size_t c = 0; c < CLASSES; c++)
+            posteriors[i * CLASSES + c] = (double)(c == 2 ? score : (1 - score) / CLASSES);
+    }
+    said = vgg_calibration_of(posteriors, PICTURES, CLASSES, labels);
+    assert_true(tally_init(&tally, report, 0));
+    assert_true(fabs(vgg_reliability_error(&tally.reliability) - said.ece) < 1e-12);
+    assert_true(fabs(vgg_reliability_noise(&tally.reliability) - said.noise) < 1e-12);
+    tally_fini(&tally);
+    html_report_destroy(report);
+    report = new_report();
+    report_add(report, CLASSES, "x.jpg", 0, 0, 0.99F);
+    assert_true(tally_init(&tally, report, 0));
+    assert_true(vgg_reliability_noise(&tally.reliability) < 0.04); /* 2 * 0.99 * 0.01 */
     tally_fini(&tally);
     html_report_destroy(report);
 }
@@ -99,7 +131,8 @@ static void scores_that_are_no_numbers(void **state)
     assert_int_equal(tally.judged, 1);
     assert_int_equal(tally.wrong, 1);
     assert_int_equal(tally.answered_of[1], 1);
-    assert_true(isfinite(tally.ece) && isfinite(tally.ece_noise));
+    assert_true(isfinite(vgg_reliability_error(&tally.reliability)) &&
+                isfinite(vgg_reliability_noise(&tally.reliability)));
     assert_int_equal(tally.known_typical, 2);
     tally_fini(&tally);
     html_report_destroy(report);
@@ -137,6 +170,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cells_and_mistakes),
         cmocka_unit_test(confidence),
+        cmocka_unit_test(noise),
         cmocka_unit_test(scores_that_are_no_numbers),
         cmocka_unit_test(typicality),
     };

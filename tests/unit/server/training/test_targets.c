@@ -58,6 +58,28 @@ static void one_file_twice(void **state)
     expect(targets, 3, "--output and --report are the same file, a");
 }
 
+/* Whatever its directory is called; a link is written over, not what it leads to. */
+static void one_file_spelt_otherwise(void **state)
+{
+    char whole[64];
+    const char *const spellings[] = {"./a", "directory/../a", ".//a", "link/a", whole};
+
+    (void)state;
+    snprintf(whole, sizeof whole, "%s/a", top);
+    assert_int_equal(symlink(top, "link") + symlink("there", "other"), 0);
+    for (size_t i = 0; i < COUNT_OF(spellings); i++) {
+        struct target targets[] = {{"output", "a", false}, {"report", spellings[i], false}};
+
+        expect(targets, 2, "--output and --report are the same file");
+        targets[0].path = "directory/a";
+        expect(targets, 2, NULL);
+    }
+    expect((struct target[]){{"output", "new", false}, {"features-cache", "./new/", true}}, 2,
+           "--output and --features-cache are the same file");
+    expect((struct target[]){{"output", "there", false}, {"report", "other", false}}, 2, NULL);
+    expect((struct target[]){{"output", "aa", false}, {"report", "a", false}}, 2, NULL);
+}
+
 static int setup(void **state)
 {
     FILE *file;
@@ -84,6 +106,7 @@ int main(void)
         cmocka_unit_test(files),
         cmocka_unit_test(directories),
         cmocka_unit_test(one_file_twice),
+        cmocka_unit_test(one_file_spelt_otherwise),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

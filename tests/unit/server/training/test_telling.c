@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static struct facts facts;
 
 static struct vgg_train_result result_of(double error)
 {
-    return (struct vgg_train_result){.measured = 60,
+    return (struct vgg_train_result){.best_error = -1,
+                                     .measured = 60,
                                      .error = error,
                                      .nll = {0.5, 0.25},
                                      .ece = {0.051, 0.032},
@@ -253,6 +255,62 @@ static void as_json(void **state)
     free(line);
 }
 
+/* The fitted start is an epoch of its own in the table, and may be what the file holds. */
+static void epochs(void **state)
+{
+    static const struct vgg_train_epoch start = {.loss = NAN,
+                                                 .error = NAN,
+                                                 .validation_loss = 0.5,
+                                                 .validation_error = 0.125,
+                                                 .best = true},
+                                        next = {.epoch = 1, .rate = 0.001, .validation_loss = 0.75};
+    struct vgg_train_result result = result_of(0);
+    struct capture out, err;
+
+    (void)state;
+    capture_begin(&out, STDOUT_FILENO);
+    telling_epoch(&facts, &start);
+    telling_epoch(&facts, &next);
+    fflush(stdout);
+    capture_end(&out);
+    expect(&out, "\n    0         -         -         -    0.5000    12.50% *\n    1     0.001 ");
+    result.epochs = 4;
+    result.best_error = 0.125;
+    tell(&result, &out, &err);
+    expect(&out, "x.safetensors holds epoch 0, the fitted start, validation error 12.50%\n");
+    result.best_epoch = 3;
+    tell(&result, &out, &err);
+    expect(&out, "x.safetensors holds epoch 3, validation error 12.50%\n");
+    result.best_error = -1;
+    tell(&result, &out, &err);
+    expect(&out, "x.safetensors is written\n");
+}
+
+/* A state is gone on with where there may be one: that of features is another training's. */
+static void goes_on(void **state)
+{
+    static const char *const said[] = {" train 'my photos' --output x.safetensors --base "
+                                       "embedded\n",
+                                       "--base embedded --resume\n"};
+    char saved[] = "/tmp/vgg-telling-XXXXXX";
+    struct vgg_train_options options = {.checkpoint = saved, .features_cache = "cache"};
+    int fd = mkstemp(saved);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    for (int i = 0; i < 2; i++) {
+        struct capture err;
+
+        options.freeze = i == 0 ? VGG_FREEZE_FEATURES : VGG_FREEZE_CONVS;
+        capture_begin(&err, STDERR_FILENO);
+        telling_resume(&facts, &options);
+        capture_end(&err);
+        expect(&err, said[i]);
+    }
+    assert_int_equal(unlink(saved), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +325,8 @@ int main(void)
         cmocka_unit_test_setup(a_report_is_named, setup),
         cmocka_unit_test_setup(no_typicality, setup),
         cmocka_unit_test_setup(as_json, setup),
+        cmocka_unit_test_setup(epochs, setup),
+        cmocka_unit_test_setup(goes_on, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
