@@ -123,15 +123,8 @@ double vgg_teacher_macs(const struct vgg_teacher *teacher, const struct vgg_data
     const struct vgg_model_info *info = &teacher->model->info;
     double macs = 0;
 
-    for (size_t i = 0; i < dataset->examples_n; i++)
-        for (size_t s = 0; s < info->scales_n; s++) {
-            uint64_t width, height;
-
-            vgg_image_scaled_size(dataset->examples[i].width, dataset->examples[i].height,
-                                  info->scales[s], &width, &height);
-            macs +=
-                2 * (double)vgg_net_macs(&teacher->model->net, (uint32_t)height, (uint32_t)width);
-        }
+    for (size_t i = 0; i < info->scales_n; i++)
+        macs += 2 * vgg_pictures_macs(&teacher->model->net, dataset, info->scales[i]);
     return macs;
 }
 

@@ -2,7 +2,7 @@
 #include "train/plan.h"
 
 #include "base/clock.h"
-#include "feed/validate.h"
+#include "feed/pictures.h"
 #include "train/finish.h"
 #include "train/footprint.h"
 
@@ -88,18 +88,10 @@ static double crop_macs(const struct vgg_training *training)
 static double validation_macs(const struct vgg_training *training)
 {
     const struct vgg_dataset *set = &training->sets.validation;
-    double macs = 0;
 
     if (vgg_maps_blocks(&training->settings) != 0)
         return crop_macs(training) * (double)(set->examples_n * training->maps.frozen.views);
-    for (size_t i = 0; i < set->examples_n; i++) {
-        uint64_t width, height;
-
-        vgg_image_scaled_size(set->examples[i].width, set->examples[i].height,
-                              training->settings.validation_scale, &width, &height);
-        macs += (double)vgg_net_macs(&training->network.net, (uint32_t)height, (uint32_t)width);
-    }
-    return macs;
+    return vgg_pictures_macs(&training->network.net, set, training->settings.validation_scale);
 }
 
 /* Of all the epochs that are left, with what comes after them. */
