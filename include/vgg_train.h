@@ -183,7 +183,7 @@ struct vgg_train_options {
 
 /* How it ended. */
 struct vgg_train_result {
-    uint32_t epochs; /* done */
+    uint32_t epochs;     /* done */
     uint32_t best_epoch; /* that the file holds; 0: what was begun with, its last layer fitted */
     double best_error, best_loss; /* its validation; best_error below 0: there was none */
     /* Of left-out posteriors as they are served; below 0: not measured. */
