@@ -117,7 +117,11 @@ struct vgg_train_options {
     uint32_t validation_scale;     /* [halfway between them] */
     double colour;                 /* deviation of the colour shift [0.1]; below 0: none */
     bool no_mirror;
-    bool balance;         /* weigh classes by their rarity */
+    bool turn;      /* crops are turned too, by any multiple of 90 degrees */
+    double squeeze; /* one side of a picture loses up to this part, before the crop; 0: none */
+    double mixup;   /* crops are mixed in pairs, by shares of Beta(mixup, mixup); 0: none, to 1 */
+    double erase;   /* probability that a rectangle of a crop is erased; 0: none */
+    bool balance;   /* weigh classes by their rarity */
     uint64_t cache_bytes; /* of decoded pictures to keep in memory */
 
     /*
@@ -181,7 +185,7 @@ struct vgg_train_options {
 
 /* How it ended. */
 struct vgg_train_result {
-    uint32_t epochs; /* done */
+    uint32_t epochs;     /* done */
     uint32_t best_epoch; /* that the file holds; 0: what was begun with, its last layer fitted */
     double best_error, best_loss; /* its validation; best_error below 0: there was none */
     /* Of left-out posteriors as they are served; below 0: not measured. */

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "data/statistics.h"
+#include "feed/mixup.h"
 
 #define TAUGHT 0.7 /* part of a target that is the teacher's */
 
@@ -25,7 +26,8 @@ static enum vgg_status weigh_classes(struct vgg_examples *examples, struct vgg_e
 
 enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vgg_dataset *dataset,
                                   const struct vgg_network *network,
-                                  const struct vgg_train_options *settings, struct vgg_error *error)
+                                  const struct vgg_train_options *settings,
+                                  struct vgg_teacher *teacher, struct vgg_error *error)
 {
     size_t n = dataset->examples_n;
 
@@ -36,11 +38,16 @@ enum vgg_status vgg_examples_init(struct vgg_examples *examples, const struct vg
                      .scale_min = settings->scale_min,
                      .scale_max = settings->scale_max,
                      .mirror = !settings->no_mirror,
-                     .colour = settings->colour},
+                     .colour = settings->colour,
+                     .squeeze = settings->squeeze,
+                     .turn = settings->turn,
+                     .erase = settings->erase},
         .steps = (uint32_t)((n + settings->batch - 1) / settings->batch),
         .floats = (size_t)network->in.c * network->in.h * network->in.w,
         .crops = network->frozen == 0,
         .smoothing = settings->smoothing,
+        .mixup = settings->mixup,
+        .teacher = teacher,
     };
     examples->batch = (uint32_t)((n + examples->steps - 1) / examples->steps);
     examples->order = vgg_alloc(n, sizeof *examples->order);
@@ -81,24 +88,32 @@ size_t vgg_examples_before(const struct vgg_examples *examples, uint32_t steps)
 struct draw_loop {
     struct vgg_examples *examples;
     const uint32_t *order; /* of this batch */
-    uint32_t epoch;
+    uint32_t epoch, step;
+    size_t view;              /* the epoch whose crops are drawn */
     struct vgg_error *errors; /* [batch] */
 };
 
-/* The label, smoothed, and what a teacher says of the picture. */
-static void set_target(struct vgg_examples *examples, size_t item, uint32_t example)
+static bool is_shown_crops(const struct vgg_examples *examples)
+{
+    return examples->teacher != NULL && examples->teacher->inputs != NULL;
+}
+
+/* The label, smoothed, and what a teacher says of it. */
+static void set_target(struct vgg_examples *examples, size_t item, uint32_t example, size_t view)
 {
     size_t classes = examples->dataset->classes_n;
     uint32_t label = examples->dataset->examples[example].label;
     float *target = examples->targets + item * classes;
     double spread = examples->smoothing / (double)classes;
+    const float *taught = NULL;
 
+    if (examples->teacher != NULL && examples->teacher->targets != NULL)
+        taught = vgg_teacher_target(examples->teacher, example, view);
     for (size_t i = 0; i < classes; i++)
         target[i] = (float)spread;
     target[label] = (float)(1 - examples->smoothing + spread);
-    for (size_t i = 0; i < classes && examples->taught != NULL; i++)
-        target[i] = (float)(1 - TAUGHT) * target[i] +
-                    (float)TAUGHT * examples->taught[example * classes + i];
+    for (size_t i = 0; taught != NULL && i < classes; i++)
+        target[i] = (float)(1 - TAUGHT) * target[i] + (float)TAUGHT * taught[i];
 }
 
 /* Item: one example of the batch. */
@@ -109,17 +124,36 @@ static void draw_item(void *context, size_t item, unsigned thread)
     uint32_t example = loop->order[item];
     uint32_t label = examples->dataset->examples[example].label;
     float *inputs = examples->inputs + item * examples->floats;
+    struct vgg_error *error = &loop->errors[item];
+    enum vgg_status status = VGG_OK;
 
     (void)thread;
     examples->labels[item] = label;
-    set_target(examples, item, example);
     if (examples->weights != NULL)
         examples->weights[item] = examples->class_weights[label];
     if (examples->maps != NULL)
-        vgg_maps_draw(examples->maps, example, loop->epoch, inputs, &loop->errors[item]);
+        status = vgg_maps_draw(examples->maps, example, loop->epoch, inputs, error);
     else if (examples->crops)
-        vgg_sample(examples->dataset, &examples->sampling, example, loop->epoch, inputs,
-                   &loop->errors[item]);
+        status =
+            vgg_sample(examples->dataset, &examples->sampling, example, loop->view, inputs, error);
+    if (status == VGG_OK && is_shown_crops(examples))
+        (void)vgg_teacher_sample(examples->teacher, item, example, loop->view, error);
+}
+
+/* Item: a pair of examples of the batch. */
+static void mix_item(void *context, size_t item, unsigned thread)
+{
+    const struct draw_loop *loop = context;
+    struct vgg_examples *examples = loop->examples;
+    size_t floats = examples->floats, classes = examples->dataset->classes_n, one = 2 * item;
+    double share =
+        vgg_mixup_share(examples->sampling.seed, loop->epoch, loop->step, item, examples->mixup);
+
+    (void)thread;
+    vgg_mixup(examples->inputs + one * floats, examples->inputs + (one + 1) * floats, floats,
+              share);
+    vgg_mixup(examples->targets + one * classes, examples->targets + (one + 1) * classes, classes,
+              share);
 }
 
 enum vgg_status vgg_examples_draw(struct vgg_examples *examples, struct vgg_team *team,
@@ -128,8 +162,13 @@ enum vgg_status vgg_examples_draw(struct vgg_examples *examples, struct vgg_team
 {
     size_t first = vgg_examples_before(examples, step);
     size_t n = vgg_examples_before(examples, step + 1) - first;
-    struct draw_loop loop = {examples, examples->order + first, epoch,
-                             vgg_calloc(n, sizeof *loop.errors)};
+    size_t view = examples->teacher != NULL ? vgg_teacher_view(examples->teacher, epoch) : epoch;
+    struct draw_loop loop = {.examples = examples,
+                             .order = examples->order + first,
+                             .epoch = epoch,
+                             .step = step,
+                             .view = view,
+                             .errors = vgg_calloc(n, sizeof *loop.errors)};
     enum vgg_status status = VGG_OK;
 
     if (loop.errors == NULL)
@@ -139,6 +178,12 @@ enum vgg_status vgg_examples_draw(struct vgg_examples *examples, struct vgg_team
         if (loop.errors[i].status != VGG_OK)
             status = vgg_fail(error, loop.errors[i].status, "%s", loop.errors[i].text);
     free(loop.errors);
+    if (status == VGG_OK && is_shown_crops(examples))
+        status = vgg_teacher_judge(examples->teacher, loop.order, n, view, error);
+    for (size_t i = 0; i < n && status == VGG_OK; i++)
+        set_target(examples, i, loop.order[i], view);
+    if (status == VGG_OK && examples->mixup > 0)
+        vgg_team_run(team, mix_item, &loop, n / 2);
     *batch = (struct vgg_network_examples){.inputs = examples->inputs,
                                            .labels = examples->labels,
                                            .targets = examples->targets,

@@ -43,6 +43,21 @@ static enum vgg_status land(const struct vgg_pictures *pictures, size_t picture,
     return status;
 }
 
+double vgg_pictures_macs(const struct vgg_net *net, const struct vgg_dataset *dataset,
+                         uint32_t scale)
+{
+    double macs = 0;
+
+    for (size_t i = 0; i < dataset->examples_n; i++) {
+        const struct vgg_example *example = &dataset->examples[i];
+        uint64_t width, height;
+
+        vgg_image_scaled_size(example->width, example->height, scale, &width, &height);
+        macs += (double)vgg_net_macs(net, (uint32_t)height, (uint32_t)width);
+    }
+    return macs;
+}
+
 enum vgg_status vgg_pictures_evaluate(const struct vgg_pictures *pictures, struct vgg_error *error)
 {
     const struct vgg_dataset *dataset = pictures->dataset;

@@ -3,6 +3,7 @@
 #define VGG_CORE_FEED_PICTURES_H
 
 #include "data/dataset.h"
+#include "nn/net.h"
 
 struct vgg_pictures {
     struct vgg_engine *engine;
@@ -19,5 +20,9 @@ struct vgg_pictures {
  * are not finite), those of vgg_example_read.
  */
 enum vgg_status vgg_pictures_evaluate(const struct vgg_pictures *pictures, struct vgg_error *error);
+
+/* Multiply-adds of looking at all of them at one scale, without mirrors. Pure. */
+double vgg_pictures_macs(const struct vgg_net *net, const struct vgg_dataset *dataset,
+                         uint32_t scale);
 
 #endif

@@ -12,11 +12,9 @@
 #include "feed/probe.h"
 #include "frozen/cache.h"
 #include "train/finish.h"
-#include "train/footprint.h"
 #include "train/output.h"
+#include "train/plan.h"
 #include "train/training.h"
-
-static const double QUICK = 0.5; /* of a step, seconds */
 
 /* ---------------------------------------------------------------- the data ------------------- */
 
@@ -61,33 +59,6 @@ static const struct vgg_kernels *select_kernels(struct vgg_error *error)
     return kernels == NULL || kernels->gradients != NULL ? kernels : &vgg_kernels_generic;
 }
 
-static struct vgg_network_options network_options(const struct vgg_training *training,
-                                                  uint32_t batch)
-{
-    const struct vgg_train_options *settings = &training->settings;
-
-    return (struct vgg_network_options){
-        .batch = batch,
-        .batch_norm = settings->batch_norm,
-        .dropout = settings->dropout,
-        .crop = settings->crop,
-        .frozen = vgg_maps_convs(vgg_arch_find(settings->arch), settings),
-        .fused = true,
-    };
-}
-
-/* Bytes of a network of so many classes on batches of so many crops. */
-static uint64_t predict(const struct vgg_training *training, const struct vgg_kernels *kernels,
-                        uint32_t classes, uint32_t batch)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    const struct vgg_net_sizes sizes = vgg_settings_sizes(settings, &training->base, classes);
-    const struct vgg_network_options options = network_options(training, batch);
-
-    return vgg_train_predict(vgg_arch_find(settings->arch), kernels, &sizes, &options,
-                             settings->threads);
-}
-
 /* Is there room for it? */
 static enum vgg_status ask_memory(const struct vgg_training *training, uint32_t classes,
                                   uint32_t batch, struct vgg_error *error)
@@ -99,7 +70,8 @@ static enum vgg_status ask_memory(const struct vgg_training *training, uint32_t 
         return VGG_BAD_ARGUMENT;
     if (settings->on_memory == NULL)
         return VGG_OK;
-    return settings->on_memory(settings->user, predict(training, kernels, classes, batch), error);
+    return settings->on_memory(settings->user,
+                               vgg_training_bytes(training, kernels, classes, batch), error);
 }
 
 static enum vgg_status copy(struct vgg_network *network, const char *path, struct vgg_error *error)
@@ -116,37 +88,19 @@ static enum vgg_status copy(struct vgg_network *network, const char *path, struc
     return status;
 }
 
-/*
- * A step that changes nothing, of the network as it is before it is given its weights; once more
- * where it is quick, since the first one finds no memory warm.
- */
-static enum vgg_status measure(struct vgg_training *training, struct vgg_error *error)
+/* What a step is given, with a teacher who looks at every crop. */
+static enum vgg_status make_examples(struct vgg_training *training, struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
-    struct vgg_network *network = &training->network;
-    struct vgg_forecast *forecast = &training->forecast;
-    const struct vgg_descent still = {0};
-    struct vgg_network_examples batch;
-    uint64_t begun_ns, drawn_ns;
-    enum vgg_status status =
-        vgg_examples_init(&training->examples, &training->sets.train, network, settings, error);
+    struct vgg_examples *examples = &training->examples;
+    struct vgg_teacher *teacher = settings->teacher != NULL ? &training->teacher : NULL;
+    enum vgg_status status = vgg_examples_init(examples, &training->sets.train, &training->network,
+                                               settings, teacher, error);
 
-    if (status != VGG_OK || settings->on_plan == NULL)
+    if (status != VGG_OK || teacher == NULL || !examples->crops)
         return status;
-    vgg_examples_shuffle(&training->examples, 0);
-    for (int turn = 0; turn < 2 && forecast->step < QUICK; turn++) {
-        begun_ns = vgg_now_ns();
-        status = vgg_examples_draw(&training->examples, training->team, 0, 0, &batch, error);
-        if (status != VGG_OK)
-            return status;
-        drawn_ns = vgg_now_ns();
-        (void)vgg_network_forward(network, training->team, &batch, 0, 0);
-        forecast->forward = (double)(vgg_now_ns() - drawn_ns) / 1e9;
-        vgg_network_backward(network, training->team, &still);
-        forecast->step = (double)(vgg_now_ns() - begun_ns) / 1e9;
-    }
-    vgg_network_forget(network);
-    return VGG_OK;
+    return vgg_teacher_attend(teacher, training->engine, &training->sets.train, &examples->sampling,
+                              training->network.batch, error);
 }
 
 static enum vgg_status make_network(struct vgg_training *training, const struct vgg_weights *base,
@@ -163,7 +117,7 @@ static enum vgg_status make_network(struct vgg_training *training, const struct 
         return VGG_BAD_ARGUMENT;
     if (settings->batch > training->sets.train.examples_n)
         settings->batch = (uint32_t)training->sets.train.examples_n;
-    options = network_options(training, settings->batch);
+    options = vgg_training_network_options(training, settings->batch);
     status = ask_memory(training, classes, settings->batch, error);
     if (status == VGG_OK && !vgg_gemm_start())
         status = vgg_fail_memory(error);
@@ -173,7 +127,9 @@ static enum vgg_status make_network(struct vgg_training *training, const struct 
     if (status == VGG_OK)
         status = vgg_output_room(&training->network, &training->base, settings, error);
     if (status == VGG_OK)
-        status = measure(training, error);
+        status = make_examples(training, error);
+    if (status == VGG_OK)
+        status = vgg_training_measure(training, error);
     if (status != VGG_OK)
         return status;
     vgg_network_randomise(&training->network, settings->init, settings->seed);
@@ -257,6 +213,8 @@ static enum vgg_status open_all(struct vgg_training *training, const char *dir,
         status = vgg_engine_create(&engine, &training->engine, error);
     if (status == VGG_OK)
         status = open_data(training, dir, base, error);
+    if (status == VGG_OK && settings->teacher != NULL)
+        status = vgg_teacher_open(&training->teacher, &training->sets.train, settings, error);
     return status == VGG_OK ? make_network(training, base, error) : status;
 }
 
@@ -281,51 +239,16 @@ static enum vgg_status make_norms(struct vgg_training *training, struct vgg_erro
     return status;
 }
 
-/* What it will take, by what is measured, and `seconds` of the frozen layers. */
-static enum vgg_status tell_plan(struct vgg_training *training, double seconds,
-                                 struct vgg_error *error)
-{
-    const struct vgg_train_options *settings = &training->settings;
-    const struct vgg_frozen *frozen = &training->maps.frozen;
-    const struct vgg_sets *sets = &training->sets;
-    const struct vgg_forecast *forecast = &training->forecast;
-    uint64_t bytes = predict(training, training->network.net.kernels,
-                             (uint32_t)sets->train.classes_n, training->network.batch) +
-                     training->maps.bytes;
-    struct vgg_finish_need finish;
-    enum vgg_status status = vgg_training_finish_need(training, &finish, error);
-    struct vgg_train_plan plan = {
-        .freeze = settings->freeze,
-        .pictures = sets->train.examples_n,
-        .validation = sets->validation.examples_n,
-        .classes = sets->train.classes_n,
-        .views = frozen->views,
-        .cached = frozen->cached,
-        .bytes = vgg_sets_bytes(sets),
-    };
-
-    if (status == VGG_OK)
-        status = vgg_forecast_make(training, &finish, error);
-    if (status != VGG_OK || settings->on_plan == NULL)
-        return status;
-    plan.bytes += bytes > finish.bytes ? bytes : finish.bytes;
-    training->maps.later = forecast->start + vgg_forecast_left(training);
-    plan.seconds = seconds + forecast->teacher + training->maps.later;
-    return settings->on_plan(settings->user, &plan, error);
-}
-
-/* Then the work begins: with the teacher's, if there is one. */
+/* Then the work begins: with the teacher's, if it is shown whole pictures. */
 static enum vgg_status set_out(struct vgg_training *training, double seconds,
                                struct vgg_error *error)
 {
     const struct vgg_train_options *settings = &training->settings;
-    enum vgg_status status = tell_plan(training, seconds, error);
+    enum vgg_status status = vgg_training_tell_plan(training, seconds, error);
 
-    if (status != VGG_OK || settings->teacher == NULL)
+    if (status != VGG_OK || settings->teacher == NULL || training->examples.crops)
         return status;
-    status = vgg_teacher_ask(&training->teacher, &training->sets.train, settings, error);
-    training->examples.taught = training->teacher.targets;
-    return status;
+    return vgg_teacher_ask(&training->teacher, &training->sets.train, settings, error);
 }
 
 /* The frozen layers of all pictures, then the last layer on what they give. */
@@ -335,7 +258,8 @@ static enum vgg_status make_maps(struct vgg_training *training, struct vgg_error
     const struct vgg_network *network = &training->network;
     const struct vgg_sets *sets = &training->sets;
     const struct vgg_maps_beside beside = {
-        .network = predict(training, network->net.kernels, network->net.classes, network->batch),
+        .network = vgg_training_bytes(training, network->net.kernels, network->net.classes,
+                                      network->batch),
         .then = vgg_probe_bytes(network, sets->train.examples_n, sets->validation.examples_n,
                                 vgg_maps_views(settings))};
     double seconds;
@@ -368,8 +292,6 @@ enum vgg_status vgg_training_begin(struct vgg_training *training, const char *di
         status = vgg_settings_complete(options, base.model, settings, error);
     if (status == VGG_OK)
         status = open_all(training, dir, &base, error);
-    if (status == VGG_OK && settings->teacher != NULL)
-        status = vgg_teacher_open(&training->teacher, &training->sets.train, settings, error);
     if (status == VGG_OK)
         vgg_settings_format(settings, base.model,
                             settings->teacher != NULL ? training->teacher.model : NULL,

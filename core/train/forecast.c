@@ -1,28 +1,14 @@
 /* The parts of a descent, and their sum. */
 #include "train/forecast.h"
 
+#include <math.h>
+
 #include "base/clock.h"
+#include "feed/pictures.h"
 #include "feed/validate.h"
-#include "train/finish.h"
 #include "train/output.h"
-#include "train/training.h"
 
 enum { TRIED = 4 /* validation pictures, whose time predicts that of the others */ };
-
-/* Of whole pictures, each with its mirror image. */
-static double macs_of(const struct vgg_net *net, const struct vgg_dataset *dataset,
-                      const uint32_t *scales, size_t scales_n)
-{
-    uint64_t macs = 0;
-
-    for (size_t i = 0; i < dataset->examples_n; i++)
-        for (size_t scale = 0; scale < scales_n; scale++) {
-            const struct vgg_frozen_part part = {.scale = scales[scale]};
-
-            macs += vgg_part_macs(net, &part, &dataset->examples[i]);
-        }
-    return (double)macs;
-}
 
 static double since(uint64_t ns)
 {
@@ -34,7 +20,7 @@ static enum vgg_status try_validation(struct vgg_training *training, struct vgg_
 {
     const struct vgg_train_options *settings = &training->settings;
     const struct vgg_dataset *all = &training->sets.validation;
-    const uint32_t *scale = &settings->validation_scale;
+    const uint32_t scale = settings->validation_scale;
     struct vgg_forecast *forecast = &training->forecast;
     const struct vgg_net *net = &training->network.net;
     struct vgg_dataset few = *all;
@@ -51,10 +37,10 @@ static enum vgg_status try_validation(struct vgg_training *training, struct vgg_
     few.examples_n = few.examples_n < TRIED ? few.examples_n : TRIED;
     for (int turn = 0; turn < 2 && status == VGG_OK; turn++) { /* memory is warm at the second */
         begun_ns = vgg_now_ns();
-        status = vgg_validate(training->engine, model, &few, *scale, &validation, error);
+        status = vgg_validate(training->engine, model, &few, scale, &validation, error);
     }
-    forecast->rate = 2 * since(begun_ns) / macs_of(net, &few, scale, 1);
-    forecast->validation = loading + forecast->rate * macs_of(net, all, scale, 1) / 2;
+    forecast->rate = since(begun_ns) / vgg_pictures_macs(net, &few, scale);
+    forecast->validation = loading + forecast->rate * vgg_pictures_macs(net, all, scale);
     vgg_model_release(model);
     return status;
 }
@@ -75,10 +61,9 @@ static void predict_start(struct vgg_training *training)
         forecast->start += forecast->forward * training->examples.steps;
 }
 
-enum vgg_status vgg_forecast_make(struct vgg_training *training,
-                                  const struct vgg_finish_need *finish, struct vgg_error *error)
+enum vgg_status vgg_forecast_make(struct vgg_training *training, uint64_t finish_macs,
+                                  struct vgg_error *error)
 {
-    const struct vgg_model *teacher = training->teacher.model;
     struct vgg_forecast *forecast = &training->forecast;
     enum vgg_status status = VGG_OK;
 
@@ -88,17 +73,28 @@ enum vgg_status vgg_forecast_make(struct vgg_training *training,
         status = try_validation(training, error);
     else
         predict_start(training);
-    forecast->finish = forecast->rate * (double)finish->macs;
-    if (teacher != NULL)
-        forecast->teacher = forecast->rate * macs_of(&teacher->net, &training->sets.train,
-                                                     teacher->info.scales, teacher->info.scales_n);
+    forecast->finish = forecast->rate * (double)finish_macs;
+    if (training->teacher.model != NULL && !training->examples.crops)
+        forecast->teacher =
+            forecast->rate * vgg_teacher_macs(&training->teacher, &training->sets.train);
     return status;
 }
 
-void vgg_forecast_step(struct vgg_forecast *forecast, double seconds)
+/* Epochs in which the teacher looks, from this one on. */
+static double looks_left(const struct vgg_training *training)
 {
+    uint32_t epochs = training->settings.epochs, epoch = training->state.epoch;
+    uint32_t looks = epochs < VGG_TEACHER_VIEWS ? epochs : VGG_TEACHER_VIEWS;
+
+    return looks > epoch ? looks - epoch : 0;
+}
+
+void vgg_forecast_step(struct vgg_training *training, double seconds)
+{
+    struct vgg_forecast *forecast = &training->forecast;
+
     forecast->steps++;
-    forecast->run += seconds;
+    forecast->run += looks_left(training) > 0 ? fmax(0, seconds - forecast->look) : seconds;
     forecast->step = forecast->run / (double)forecast->steps;
 }
 
@@ -108,6 +104,7 @@ double vgg_forecast_left(const struct vgg_training *training)
     uint64_t epochs = training->settings.epochs - training->state.epoch;
     uint64_t steps = epochs * training->examples.steps - training->state.step;
 
-    return forecast->step * (double)steps + forecast->validation * (double)epochs +
-           forecast->finish;
+    return forecast->step * (double)steps +
+           forecast->look * looks_left(training) * training->examples.steps +
+           forecast->validation * (double)epochs + forecast->finish;
 }

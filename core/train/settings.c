@@ -126,6 +126,10 @@ static enum vgg_status check_base(const struct vgg_train_options *settings,
     if (settings->freeze != VGG_FREEZE_NONE && settings->no_mirror)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "mirror images are among what frozen layers compute: they stay in");
+    if (settings->freeze != VGG_FREEZE_NONE &&
+        (settings->turn || settings->squeeze != 0 || settings->erase != 0))
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "what frozen layers see is not turned, squeezed or erased");
     if (settings->crop < base->info.crop)
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "the crop of the base is %" PRIu32 ": %" PRIu32 " is less", base->info.crop,
@@ -176,6 +180,11 @@ enum vgg_status vgg_settings_complete(const struct vgg_train_options *given,
             error, VGG_BAD_ARGUMENT,
             "dropout, momentum, decay and validation fraction must be below 1, rate and "
             "colour below 1000");
+    if (!(settings->squeeze >= 0 && settings->squeeze < 1) ||
+        !(settings->erase >= 0 && settings->erase <= 1) ||
+        !(settings->mixup >= 0 && settings->mixup <= 1))
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "squeeze must be from 0 to below 1, erase and mixup from 0 to 1");
     follow_scales(settings);
     if (!(settings->rate > 0) || !(settings->validation_fraction > 0))
         return vgg_fail(error, VGG_BAD_ARGUMENT, "rate and validation fraction must be above 0");
@@ -237,6 +246,17 @@ void vgg_settings_format(const struct vgg_train_options *settings, const struct 
                                  " cosine-epochs=%" PRIu32, settings->epochs);
     if (settings->balance)
         used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " balance=on");
+    if (settings->turn)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " turn=on");
+    if (settings->squeeze != 0)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " squeeze=%g",
+                                 settings->squeeze);
+    if (settings->erase != 0)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " erase=%g",
+                                 settings->erase);
+    if (settings->mixup != 0)
+        used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " mixup=%g",
+                                 settings->mixup);
     if (teacher != NULL)
         used += (size_t)snprintf(text + used, VGG_SETTINGS_TEXT_BYTES - used, " teacher=%s",
                                  teacher->version);

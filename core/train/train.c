@@ -15,6 +15,7 @@
 #include "base/replace.h"
 #include "feed/validate.h"
 #include "train/finish.h"
+#include "train/forecast.h"
 #include "train/output.h"
 #include "train/transfer.h"
 
@@ -115,7 +116,7 @@ static enum vgg_status run_steps(struct vgg_training *training, struct vgg_error
             return status;
         seconds = (double)(vgg_now_ns() - start_ns) / 1e9;
         state->seconds += seconds;
-        vgg_forecast_step(&training->forecast, seconds);
+        vgg_forecast_step(training, seconds);
         report_step(training);
         if (settings->stop != NULL && settings->stop(settings->user)) {
             status = save_state(training, error);

@@ -7,9 +7,21 @@
 
 #include "feed/examples.h"
 #include "feed/teacher.h"
-#include "train/forecast.h"
 #include "train/settings.h"
 #include "train/state.h"
+
+/* What parts of it take (forecast.h). Seconds; zero-initialise. */
+struct vgg_forecast {
+    double step, forward; /* of one, with what it draws; of its first half alone */
+    double look;          /* of a teacher at a batch, beside a step, in the first epochs */
+    double validation;    /* of one */
+    double rate;          /* of a multiply-accumulate of an engine */
+    double teacher;       /* its pass over whole pictures */
+    double start;         /* what comes after the maps and before the first step */
+    double finish;        /* what comes after the last epoch */
+    uint64_t steps;       /* that were run, and how long they took */
+    double run;
+};
 
 struct vgg_training {
     struct vgg_train_options settings;

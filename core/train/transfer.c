@@ -39,6 +39,10 @@ static enum vgg_status check_options(const struct vgg_train_options *options,
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "%swith the mirror images that will be served, so they cannot be left out",
                         reason);
+    if (options->turn || options->squeeze != 0 || options->erase != 0 || options->mixup != 0)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "%swhat frozen layers see is not turned, squeezed, erased or mixed",
+                        reason);
     if (options->scales_n > VGG_SCALES_MAX)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "more than %d test scales", VGG_SCALES_MAX);
     if (!(options->validation_fraction >= 0 && options->validation_fraction < 1))

@@ -13,6 +13,10 @@ enum { SIDE = 32, FLOATS = 3 * SIDE * SIDE };
 /* Values of 0 to 255 come out as they are. */
 static const struct vgg_dataset plain = {.std = {1 / 255.0, 1 / 255.0, 1 / 255.0}};
 
+/* The crop is the whole of a picture of SIDE. */
+static const struct vgg_sampling whole = {
+    .seed = 1, .crop = SIDE, .scale_min = SIDE, .scale_max = SIDE};
+
 static struct vgg_example make_example(uint32_t width, uint32_t height, uint64_t seed)
 {
     struct vgg_example example = {.path = (char *)"made",
@@ -80,7 +84,8 @@ static void find(const float *out, struct vgg_image *const scaled[SCALES], struc
 static void every_crop_of_every_scale(void **state)
 {
     static const uint32_t sizes[][2] = {{50, 40}, {40, 50}, {20, 20}, {35, 33}};
-    struct vgg_sampling sampling = {1, SIDE, SCALE_MIN, SCALE_MAX, false, 0};
+    struct vgg_sampling sampling = {
+        .seed = 1, .crop = SIDE, .scale_min = SCALE_MIN, .scale_max = SCALE_MAX};
     enum { EPOCHS = 3000 };
     float out[FLOATS];
 
@@ -124,7 +129,8 @@ static void mirrors(void **state)
 {
     struct vgg_example example = make_example(61, 47, 1);
     struct vgg_dataset dataset = plain;
-    struct vgg_sampling sampling = {1, SIDE, 32, 60, false, 0.1};
+    struct vgg_sampling sampling = {
+        .seed = 1, .crop = SIDE, .scale_min = 32, .scale_max = 60, .colour = 0.1};
     enum { EPOCHS = 400 };
     float out[FLOATS], mirror[FLOATS];
     unsigned mirrored = 0;
@@ -148,6 +154,197 @@ static void mirrors(void **state)
     vgg_image_destroy(example.image);
 }
 
+/* ---------------------------------------------------------------- beyond the paper ----------- */
+
+/* The pixel shown at (x, y) of a picture turned clockwise. */
+static float turned_pixel(const struct vgg_image *image, unsigned quarters, uint32_t x, uint32_t y,
+                          unsigned channel)
+{
+    for (; quarters > 0; quarters--) {
+        uint32_t before = x;
+
+        x = y;
+        y = SIDE - 1 - before;
+    }
+    return (float)image->pixels[3 * ((size_t)y * SIDE + x) + channel];
+}
+
+static bool is_turned(const float *out, const struct vgg_image *image, unsigned quarters)
+{
+    for (uint32_t i = 0; i < FLOATS; i++)
+        if (out[i] != turned_pixel(image, quarters, i % SIDE, i / SIDE % SIDE, i / (SIDE * SIDE)))
+            return false;
+    return true;
+}
+
+/* Each sample is the picture turned by 0 to 3 quarters, all as often as each other. */
+static void turns(void **state)
+{
+    struct vgg_example example = make_example(SIDE, SIDE, 1);
+    struct vgg_dataset dataset = plain;
+    struct vgg_sampling sampling = whole;
+    enum { EPOCHS = 1000 };
+    unsigned times[4] = {0};
+    float out[FLOATS];
+
+    (void)state;
+    dataset.examples = &example;
+    dataset.examples_n = 1;
+    sampling.turn = true;
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        unsigned found = 0;
+
+        sample(&dataset, &sampling, 0, epoch, out);
+        for (unsigned quarters = 0; quarters < 4; quarters++)
+            if (is_turned(out, example.image, quarters)) {
+                times[quarters]++;
+                found++;
+            }
+        assert_int_equal(found, 1);
+    }
+    for (unsigned quarters = 0; quarters < 4; quarters++)
+        assert_true(fabs(times[quarters] - EPOCHS / 4.0) < 5 * sqrt(EPOCHS / 4.0));
+    vgg_image_destroy(example.image);
+}
+
+/* Columns as wide as their number: what a crop shows of them tells how far it is squeezed. */
+static struct vgg_example make_ramp(uint32_t side, bool across)
+{
+    struct vgg_example example = make_example(side, side, 1);
+
+    for (uint32_t i = 0; i < side * side; i++)
+        memset(example.image->pixels + 3 * (size_t)i, (int)(across ? i % side : i / side), 3);
+    return example;
+}
+
+/* Levels that pass from one end of the crop's middle row or column to the other. */
+static double ramp_of(const float *out, bool across)
+{
+    size_t middle = SIDE / 2, from = across ? middle * SIDE + 8 : 8 * SIDE + middle;
+    size_t step = across ? 1 : SIDE;
+
+    return ((double)out[from + 16 * step] - (double)out[from]) / 16;
+}
+
+/* One side at a time loses up to a quarter, so that what is seen gets up to a third denser. */
+static void squeezes(void **state)
+{
+    enum { EPOCHS = 400, RAMP = 200 };
+    struct vgg_sampling sampling = {
+        .seed = 1, .crop = SIDE, .scale_min = RAMP, .scale_max = RAMP, .squeeze = 0.25};
+    double most[2] = {0};
+
+    (void)state;
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        double ramp[2];
+
+        for (unsigned across = 0; across < 2; across++) {
+            struct vgg_example example = make_ramp(RAMP, across);
+            struct vgg_dataset dataset = plain;
+            float out[FLOATS];
+
+            dataset.examples = &example;
+            dataset.examples_n = 1;
+            sample(&dataset, &sampling, 0, epoch, out);
+            ramp[across] = ramp_of(out, across);
+            assert_true(ramp[across] > 0.9 && ramp[across] < 1.45);
+            most[across] = fmax(most[across], ramp[across]);
+            vgg_image_destroy(example.image);
+        }
+        assert_true(fmin(ramp[0], ramp[1]) < 1.1);
+    }
+    assert_true(most[0] > 1.25 && most[1] > 1.25);
+}
+
+/* A rectangle of zeros in so many of the samples; beside it the sample is what it was. */
+static void erases(void **state)
+{
+    struct vgg_example example = make_example(61, 47, 1);
+    struct vgg_dataset dataset = plain;
+    struct vgg_sampling sampling = {.seed = 1,
+                                    .crop = SIDE,
+                                    .scale_min = 32,
+                                    .scale_max = 60,
+                                    .mirror = true,
+                                    .squeeze = 0.2,
+                                    .turn = true};
+    enum { EPOCHS = 1000 };
+    unsigned erased = 0;
+    float before[FLOATS], out[FLOATS];
+
+    (void)state;
+    dataset.examples = &example;
+    dataset.examples_n = 1;
+    for (unsigned c = 0; c < 3; c++)
+        dataset.mean[c] = -1; /* no pixel is zero by itself */
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        uint32_t left = SIDE, right = 0, top = SIDE, bottom = 0, n = 0;
+
+        sampling.erase = 0;
+        sample(&dataset, &sampling, 0, epoch, before);
+        sampling.erase = 0.3;
+        sample(&dataset, &sampling, 0, epoch, out);
+        for (uint32_t i = 0; i < FLOATS; i++) {
+            uint32_t x = i % SIDE, y = i / SIDE % SIDE;
+
+            if (out[i] == before[i])
+                continue;
+            assert_true(out[i] == 0);
+            left = x < left ? x : left;
+            right = x > right ? x : right;
+            top = y < top ? y : top;
+            bottom = y > bottom ? y : bottom;
+            n++;
+        }
+        if (n == 0)
+            continue;
+        erased++;
+        assert_int_equal(n, 3 * (right - left + 1) * (bottom - top + 1));
+        assert_in_range(n / 3, 0.01 * SIDE * SIDE, 0.25 * SIDE * SIDE);
+    }
+    assert_true(fabs(erased - 0.3 * EPOCHS) < 5 * sqrt(0.21 * EPOCHS));
+    vgg_image_destroy(example.image);
+}
+
+/* The same crop at twice the size: its levels, in fours, are those of the small one. */
+static void other_sizes(void **state)
+{
+    enum { EPOCHS = 200, RAMP = 200, TWICE = 2 * SIDE };
+    struct vgg_sampling sampling = {.seed = 1,
+                                    .crop = SIDE,
+                                    .scale_min = 100,
+                                    .scale_max = RAMP,
+                                    .mirror = true,
+                                    .squeeze = 0.25,
+                                    .turn = true,
+                                    .erase = 0.3};
+    static float large[3 * TWICE * TWICE];
+
+    (void)state;
+    for (uint64_t epoch = 0; epoch < EPOCHS; epoch++) {
+        struct vgg_example example = make_ramp(RAMP, epoch % 2 == 0);
+        struct vgg_dataset dataset = plain;
+        float small[FLOATS];
+        unsigned off = 0;
+
+        dataset.examples = &example;
+        dataset.examples_n = 1;
+        sampling.side = 0;
+        sample(&dataset, &sampling, 0, epoch, small);
+        sampling.side = TWICE;
+        sample(&dataset, &sampling, 0, epoch, large);
+        for (uint32_t y = 0; y < SIDE; y++)
+            for (uint32_t x = 0; x < SIDE; x++) {
+                const float *four = large + 2 * y * TWICE + 2 * x;
+                float mean = (four[0] + four[1] + four[TWICE] + four[TWICE + 1]) / 4;
+
+                off += fabsf(mean - small[y * SIDE + x]) > 2;
+            }
+        assert_in_range(off, 0, 2 * SIDE); /* where what was erased begins and ends */
+        vgg_image_destroy(example.image);
+    }
+}
+
 /* ---------------------------------------------------------------- colours -------------------- */
 
 static void normalised(void **state)
@@ -158,7 +355,7 @@ static void normalised(void **state)
                                   .mean = {0.4, 0.5, 0.6},
                                   .std = {0.1, 0.2, 0.3},
                                   .shift = {{9, 9, 9}, {9, 9, 9}, {9, 9, 9}}};
-    struct vgg_sampling sampling = {1, SIDE, SIDE, SIDE, false, 0};
+    struct vgg_sampling sampling = whole;
     float out[FLOATS];
 
     (void)state;
@@ -184,7 +381,7 @@ static void colours_shift(void **state)
                                   .examples_n = 1,
                                   .std = {0.5, 0.25, 0.125},
                                   .shift = {{0.3, 0.1, 0}, {0, 0.2, 0}, {0, 0, 0.05}}};
-    struct vgg_sampling sampling = {1, SIDE, SIDE, SIDE, false, 0};
+    struct vgg_sampling sampling = whole;
     double products[3][3] = {{0}};
     enum { EPOCHS = 4000 };
     float before[FLOATS], out[FLOATS];
@@ -219,7 +416,15 @@ static void colours_shift(void **state)
 
 /* ---------------------------------------------------------------- keys ----------------------- */
 
-static const struct vgg_sampling usual = {7, SIDE, 32, 64, true, 0.1};
+static const struct vgg_sampling usual = {.seed = 7,
+                                          .crop = SIDE,
+                                          .scale_min = 32,
+                                          .scale_max = 64,
+                                          .mirror = true,
+                                          .colour = 0.1,
+                                          .squeeze = 0.3,
+                                          .turn = true,
+                                          .erase = 0.5};
 
 struct batch {
     const struct vgg_dataset *dataset;
@@ -398,6 +603,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_crop_of_every_scale),
         cmocka_unit_test(mirrors),
+        cmocka_unit_test(turns),
+        cmocka_unit_test(squeezes),
+        cmocka_unit_test(erases),
+        cmocka_unit_test(other_sizes),
         cmocka_unit_test(normalised),
         cmocka_unit_test(colours_shift),
         cmocka_unit_test_setup_teardown(threads_and_cache, album_start, album_stop),

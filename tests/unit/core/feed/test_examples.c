@@ -6,6 +6,7 @@
 
 #include "data/statistics.h"
 #include "feed/examples.h"
+#include "feed/mixup.h"
 
 enum { CLASSES = 2, CROP = 32 };
 
@@ -54,7 +55,8 @@ static void every_picture_is_drawn(void **state)
         struct vgg_examples examples;
         size_t seen = 0, of_a = 0;
 
-        assert_int_equal(vgg_examples_init(&examples, &dataset, &network, &settings, NULL), VGG_OK);
+        assert_int_equal(vgg_examples_init(&examples, &dataset, &network, &settings, NULL, NULL),
+                         VGG_OK);
         assert_int_equal(examples.steps, (dataset.examples_n + size - 1) / size);
         vgg_examples_shuffle(&examples, 1);
         for (uint32_t step = 0; step < examples.steps; step++) {
@@ -78,10 +80,12 @@ static void targets_sum_to_one(void **state)
     struct vgg_train_options settings = usual(4);
     struct vgg_examples examples;
     float taught[15][CLASSES];
+    struct vgg_teacher teacher = {.classes_n = CLASSES, .views = 1};
 
     (void)state;
     settings.smoothing = 0.1;
-    assert_int_equal(vgg_examples_init(&examples, &dataset, &network, &settings, NULL), VGG_OK);
+    assert_int_equal(vgg_examples_init(&examples, &dataset, &network, &settings, &teacher, NULL),
+                     VGG_OK);
     vgg_examples_shuffle(&examples, 1);
     for (size_t i = 0; i < 15; i++) {
         taught[i][0] = (float)i / 16;
@@ -102,9 +106,66 @@ static void targets_sum_to_one(void **state)
             assert_true(fabs((double)batch.targets[i * CLASSES] +
                              (double)batch.targets[i * CLASSES + 1] - 1) < 1e-6);
         }
-        examples.taught = taught[0];
+        teacher.targets = taught[0];
     }
     vgg_examples_fini(&examples);
+}
+
+/* Inputs and targets of a pair by the same share, which a third draw of the share tells. */
+static void pairs_are_mixed(void **state)
+{
+    struct vgg_train_options settings = usual(5);
+    struct vgg_examples plain, mixed;
+    struct vgg_network_examples batch, mix;
+    size_t floats = 3 * CROP * CROP;
+
+    (void)state;
+    assert_int_equal(vgg_examples_init(&plain, &dataset, &network, &settings, NULL, NULL), VGG_OK);
+    settings.mixup = 0.5;
+    assert_int_equal(vgg_examples_init(&mixed, &dataset, &network, &settings, NULL, NULL), VGG_OK);
+    vgg_examples_shuffle(&plain, 1);
+    vgg_examples_shuffle(&mixed, 1);
+    batch = draw(&plain, 2);
+    mix = draw(&mixed, 2);
+    assert_int_equal(batch.n, 5);
+    for (size_t i = 0; i < 4; i++) {
+        double share = vgg_mixup_share(3, 1, 2, i / 2, 0.5);
+
+        assert_true(share >= 0.5 && share < 1);
+        for (size_t j = 0; j < floats; j++)
+            assert_true(fabs((double)mix.inputs[i * floats + j] -
+                             share * (double)batch.inputs[i * floats + j] -
+                             (1 - share) * (double)batch.inputs[(i ^ 1) * floats + j]) < 1e-5);
+        for (size_t j = 0; j < CLASSES; j++)
+            assert_true(fabs((double)mix.targets[i * CLASSES + j] -
+                             share * (double)batch.targets[i * CLASSES + j] -
+                             (1 - share) * (double)batch.targets[(i ^ 1) * CLASSES + j]) < 1e-6);
+        assert_int_equal(mix.labels[i], batch.labels[i]);
+    }
+    assert_memory_equal(mix.inputs + 4 * floats, batch.inputs + 4 * floats, floats * sizeof(float));
+    vgg_examples_fini(&plain);
+    vgg_examples_fini(&mixed);
+}
+
+/* As the larger of x and 1 - x with x from Beta(alpha, alpha), whose variance is 1 / (8 alpha + 4).
+ */
+static void shares_are_betas(void **state)
+{
+    static const double alphas[] = {1, 0.4, 0.1};
+    enum { DRAWS = 20000 };
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        double squares = 0, expected = 1 / (8 * alphas[i] + 4);
+
+        for (uint64_t pair = 0; pair < DRAWS; pair++) {
+            double share = vgg_mixup_share(7, 0, 0, pair, alphas[i]);
+
+            assert_true(share >= 0.5 && share <= 1);
+            squares += (share - 0.5) * (share - 0.5) / DRAWS;
+        }
+        assert_true(fabs(squares - expected) < 0.02 * expected);
+    }
 }
 
 /* Both classes weigh alike, and all pictures as much as without. */
@@ -117,7 +178,8 @@ static void rare_classes_weigh_more(void **state)
 
     (void)state;
     settings.balance = true;
-    assert_int_equal(vgg_examples_init(&examples, &dataset, &network, &settings, NULL), VGG_OK);
+    assert_int_equal(vgg_examples_init(&examples, &dataset, &network, &settings, NULL, NULL),
+                     VGG_OK);
     vgg_examples_shuffle(&examples, 1);
     batch = draw(&examples, 0);
     for (uint32_t i = 0; i < batch.n; i++)
@@ -129,9 +191,9 @@ static void rare_classes_weigh_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_picture_is_drawn),
-        cmocka_unit_test(targets_sum_to_one),
-        cmocka_unit_test(rare_classes_weigh_more),
+        cmocka_unit_test(every_picture_is_drawn),  cmocka_unit_test(targets_sum_to_one),
+        cmocka_unit_test(rare_classes_weigh_more), cmocka_unit_test(pairs_are_mixed),
+        cmocka_unit_test(shares_are_betas),
     };
 
     return cmocka_run_group_tests_name("examples", tests, start, stop);

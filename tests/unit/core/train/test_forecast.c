@@ -3,8 +3,7 @@
 
 #include <math.h>
 
-#include "train/finish.h"
-#include "train/training.h"
+#include "train/forecast.h"
 
 static struct vgg_training training;
 
@@ -32,9 +31,7 @@ static int setup(void **state)
 
 static void expect(double start, double left)
 {
-    const struct vgg_finish_need finish = {.macs = 7000000000};
-
-    assert_int_equal(vgg_forecast_make(&training, &finish, NULL), VGG_OK);
+    assert_int_equal(vgg_forecast_make(&training, 7000000000, NULL), VGG_OK);
     assert_true(fabs(training.forecast.start - start) < 1e-9);
     assert_true(fabs(vgg_forecast_left(&training) - left) < 1e-9);
 }
@@ -62,12 +59,25 @@ static void it_learns(void **state)
 {
     (void)state;
     expect(13, 30 + 9 + 7);
-    vgg_forecast_step(&training.forecast, 4);
+    vgg_forecast_step(&training, 4);
     training.state.step++;
-    vgg_forecast_step(&training.forecast, 6);
+    vgg_forecast_step(&training, 6);
     training.state.step++;
     training.forecast.validation = 1;
     assert_true(fabs(vgg_forecast_left(&training) - (13 * 5 + 3 + 7)) < 1e-9);
+}
+
+/* A teacher's look at each crop ends after so many epochs. */
+static void with_a_teacher(void **state)
+{
+    (void)state;
+    training.forecast.look = 3;
+    expect(13, 30 + 9 + 7 + 3 * 3 * 5);
+    vgg_forecast_step(&training, 5); /* of which 3 are the look */
+    assert_true(fabs(training.forecast.step - 2) < 1e-9);
+    training.settings.epochs = VGG_TEACHER_VIEWS + 2;
+    training.state.epoch = VGG_TEACHER_VIEWS;
+    expect(13, 2 * 5 * 2 + 2 * 3 + 7);
 }
 
 int main(void)
@@ -76,6 +86,7 @@ int main(void)
         cmocka_unit_test_setup(parts_add_up, setup),
         cmocka_unit_test_setup(resumed, setup),
         cmocka_unit_test_setup(it_learns, setup),
+        cmocka_unit_test_setup(with_a_teacher, setup),
     };
 
     return cmocka_run_group_tests_name("time of a descent", tests, NULL, NULL);

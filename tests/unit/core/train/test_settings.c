@@ -139,6 +139,14 @@ static const struct refusal {
     {{.validation_fraction = 1}, "below 1"},
     {{.rate = 1000}, "rate and colour below 1000"},
     {{.colour = 1000}, "rate and colour below 1000"},
+    {{.squeeze = 1}, "squeeze must be from 0 to below 1"},
+    {{.squeeze = -0.1}, "squeeze must be from 0 to below 1"},
+    {{.squeeze = NAN}, "squeeze must be from 0 to below 1"},
+    {{.erase = 1.1}, "erase and mixup"},
+    {{.erase = -0.1}, "erase and mixup"},
+    {{.erase = NAN}, "erase and mixup"},
+    {{.mixup = 1.1}, "erase and mixup"},
+    {{.mixup = NAN}, "erase and mixup"},
     {{.dropout = NAN}, "below 1"},
     {{.momentum = NAN}, "below 1"},
     {{.decay = NAN}, "below 1"},
@@ -207,6 +215,12 @@ static void the_text_names_every_setting(void **state)
     settings.init_from = "some/model";
     vgg_settings_format(&settings, NULL, NULL, 6, text);
     assert_non_null(strstr(text, " init=glorot+model "));
+    settings.turn = true;
+    settings.squeeze = 0.2;
+    settings.erase = 0.5;
+    settings.mixup = 0.25;
+    vgg_settings_format(&settings, NULL, NULL, 6, text);
+    assert_non_null(strstr(text, " seed=5 turn=on squeeze=0.2 erase=0.5 mixup=0.25"));
 }
 
 /* At its longest it is not cut. */
@@ -230,12 +244,17 @@ static void the_text_has_room(void **state)
                                          .rate = longest,
                                          .momentum = longest,
                                          .decay = longest,
-                                         .seed = UINT64_MAX};
+                                         .seed = UINT64_MAX,
+                                         .turn = true,
+                                         .squeeze = longest,
+                                         .erase = longest,
+                                         .mixup = longest};
     char text[VGG_SETTINGS_TEXT_BYTES];
 
     (void)state;
     vgg_settings_format(&settings, NULL, NULL, most, text);
-    assert_non_null(strstr(text, " seed=18446744073709551615"));
+    assert_non_null(strstr(text, " seed=18446744073709551615 turn=on squeeze=-1.23456e-300 "
+                                 "erase=-1.23456e-300 mixup=-1.23456e-300"));
 }
 
 /* Texts of two settings that differ in one. */
