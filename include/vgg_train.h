@@ -61,7 +61,7 @@ struct vgg_train_progress {
     double loss;            /* mean of the epoch so far */
     double images_per_second;
     double seconds_left; /* of the whole training, predicted; at most, where the rate may drop */
-    double best_error; /* of an earlier epoch, or the start, in validation; below 0: none yet */
+    double best_error;   /* of an earlier epoch, or the start, in validation; below 0: none yet */
 };
 
 /* An epoch is done, or, of frozen layers, their last layer is fitted: epoch 0. */
