@@ -1,6 +1,8 @@
 /* What a training by descent will take. */
 #include "train/plan.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 #include "feed/pictures.h"
 #include "train/finish.h"
@@ -94,25 +96,26 @@ static double validation_macs(const struct vgg_training *training)
     return vgg_pictures_macs(&training->network.net, set, training->settings.validation_scale);
 }
 
-/* Of all the epochs that are left, with what comes after them. */
+/*
+ * Of all the epochs that are left, with what comes after them. A teacher has forgotten what an
+ * earlier run saw.
+ */
 static double seconds_left(const struct vgg_training *training, double frozen_seconds,
                            const struct vgg_finish_need *finish)
 {
     const struct vgg_frozen *frozen = &training->maps.frozen;
-    uint32_t steps = training->examples.steps, epoch = training->state.epoch;
-    uint32_t epochs = training->settings.epochs;
-    double looks =
-        fmax(0, (epochs < VGG_TEACHER_VIEWS ? epochs : VGG_TEACHER_VIEWS) - (double)epoch);
-    double step =
-        training->step_seconds / (STEP_PASSES * training->network.batch * crop_macs(training));
+    const struct vgg_examples *examples = &training->examples;
+    double epochs = fmax(0, (double)training->settings.epochs - training->state.epoch);
+    double steps = fmax(0, epochs * examples->steps - training->state.step);
+    double looks = fmin(steps, (double)VGG_TEACHER_VIEWS * examples->steps);
+    double step = training->step_seconds / (STEP_PASSES * examples->batch * crop_macs(training));
     double macs = (double)finish->macs;
     double engine = frozen_seconds > 0 ? frozen_seconds / (double)frozen->macs : step;
 
-    if (training->teacher.model != NULL && !training->examples.crops)
+    if (training->teacher.model != NULL && !examples->crops)
         macs += vgg_teacher_macs(&training->teacher, &training->sets.train);
-    return training->step_seconds * ((double)(epochs - epoch) * steps - training->state.step) +
-           training->look_seconds * looks * steps +
-           step * validation_macs(training) * (epochs - epoch) + engine * macs;
+    return training->step_seconds * steps + training->look_seconds * looks +
+           step * validation_macs(training) * epochs + engine * macs;
 }
 
 enum vgg_status vgg_training_tell_plan(const struct vgg_training *training, double seconds,

@@ -17,8 +17,8 @@ uint64_t vgg_training_bytes(const struct vgg_training *training, const struct vg
 
 /*
  * Take a step that changes nothing, of the network as it is before it is given its weights, if
- * somebody wants to know: training->step_seconds, and of them those of the teacher, who looks in
- * the first epochs only. Errors: those of vgg_examples_draw.
+ * somebody wants to know: training->step_seconds, and apart from them look_seconds of a teacher,
+ * who looks in the first epochs only. Errors: those of vgg_examples_draw.
  */
 enum vgg_status vgg_training_measure(struct vgg_training *training, struct vgg_error *error);
 
