@@ -98,8 +98,10 @@ struct vgg_train_options {
     uint32_t freeze_blocks;     /* 1 to 4, of VGG_FREEZE_BLOCKS */
     const char *features_cache; /* directory for what the frozen layers compute, or NULL: memory */
     /*
-     * A model of the same classes, or NULL: 0.7 of each target is its posterior of the whole
-     * picture (at its scales, with mirrors) softened by a temperature of 2, the rest the label.
+     * A model of the same classes, or NULL: 0.7 of each target is its posterior, softened by a
+     * temperature of 2, the rest the label. It looks at each crop, at its own size where that is
+     * larger; the crops are then those of 32 epochs, over and over. Where layers are frozen it
+     * looks at whole pictures, at its scales with mirrors.
      */
     const char *teacher;
 

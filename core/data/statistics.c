@@ -2,6 +2,7 @@
 #include "data/statistics.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { SWEEPS_MAX = 50 }; /* convergence is quadratic: five or six do */
 
@@ -100,6 +101,16 @@ void vgg_dataset_statistics(struct vgg_dataset *dataset)
         dataset->std[c] = sqrt(fmax(covariance[c][c], STD_MIN * STD_MIN));
         for (unsigned k = 0; k < 3; k++)
             dataset->shift[c][k] = vectors[c][k] * sqrt(fmax(values[k], 0));
+    }
+}
+
+void vgg_dataset_normalise_as(struct vgg_dataset *dataset, const struct vgg_model_info *model)
+{
+    bool bgr = strcmp(model->channels, "BGR") == 0;
+
+    for (size_t c = 0; c < 3; c++) {
+        dataset->mean[c] = model->mean[bgr ? 2 - c : c];
+        dataset->std[c] = model->std[bgr ? 2 - c : c];
     }
 }
 

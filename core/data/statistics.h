@@ -10,6 +10,9 @@
  */
 void vgg_dataset_statistics(struct vgg_dataset *dataset);
 
+/* Instead: mean and deviation in RGB as a model wants them, in whatever order it takes colours. */
+void vgg_dataset_normalise_as(struct vgg_dataset *dataset, const struct vgg_model_info *model);
+
 /*
  * weights[classes] of the losses of each class's pictures, the inverse of how many there are; their
  * mean over all pictures is 1. A class without pictures has 0.

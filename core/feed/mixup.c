@@ -10,15 +10,17 @@
 double vgg_mixup_share(uint64_t seed, uint64_t epoch, uint64_t step, uint64_t pair, double alpha)
 {
     struct vgg_random random;
-    double one, sum;
+    double one, other, share;
 
     assert(alpha > 0 && alpha <= 1);
     vgg_random_init_keyed(&random, (uint64_t[]){seed, VGG_STREAM_MIXUP, epoch, step, pair}, 5);
     do { /* Joehnk's rejection */
-        one = pow(vgg_random_uniform(&random), 1 / alpha);
-        sum = one + pow(vgg_random_uniform(&random), 1 / alpha);
-    } while (sum > 1 || !(sum > 0));
-    return fmax(one / sum, 1 - one / sum);
+        one = vgg_random_uniform(&random);
+        other = vgg_random_uniform(&random);
+    } while (pow(one, 1 / alpha) + pow(other, 1 / alpha) > 1 || !(one > 0));
+    /* By the ratio: of a small alpha both powers are too small for a number. */
+    share = 1 / (1 + pow(other / one, 1 / alpha));
+    return fmax(share, 1 - share);
 }
 
 void vgg_mixup(float *one, float *other, size_t n, double share)

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "data/statistics.h"
 #include "engine/footprint.h"
 #include "feed/pictures.h"
 
@@ -147,16 +148,11 @@ enum vgg_status vgg_teacher_attend(struct vgg_teacher *teacher, struct vgg_engin
                                    struct vgg_error *error)
 {
     const struct vgg_model_info *info = &teacher->model->info;
-    struct vgg_dataset *seen = &teacher->seen;
-
     teacher->engine = engine;
     teacher->sampling = *sampling;
     teacher->sampling.side = sampling->crop > info->crop ? sampling->crop : info->crop;
-    *seen = *dataset;
-    for (size_t c = 0; c < 3; c++) {
-        seen->mean[c] = info->mean[is_bgr(teacher) ? 2 - c : c];
-        seen->std[c] = info->std[is_bgr(teacher) ? 2 - c : c];
-    }
+    teacher->seen = *dataset;
+    vgg_dataset_normalise_as(&teacher->seen, info);
     teacher->views = VGG_TEACHER_VIEWS;
     teacher->targets = vgg_calloc(dataset->examples_n, VGG_TEACHER_VIEWS * dataset->classes_n *
                                                            sizeof *teacher->targets);
@@ -177,7 +173,9 @@ uint64_t vgg_teacher_bytes(const struct vgg_teacher *teacher, uint32_t batch, un
         return 0;
     vgg_engine_demand(&engine, &teacher->model->net, arenas);
     return vgg_net_bytes(&teacher->model->net) + arenas[0] + arenas[1] +
-           2 * batch * floats_of(teacher) * sizeof *teacher->inputs;
+           2 * (uint64_t)batch * floats_of(teacher) * sizeof *teacher->inputs +
+           teacher->seen.examples_n * VGG_TEACHER_VIEWS * teacher->classes_n *
+               sizeof *teacher->targets;
 }
 
 size_t vgg_teacher_view(const struct vgg_teacher *teacher, uint64_t epoch)

@@ -39,7 +39,7 @@ uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_opt
         picture += vgg_part_views(&options->parts[part]) * vgg_part_floats(net, options->parts) *
                    (options->half ? sizeof(uint16_t) : sizeof(float));
     *held = options->in_files ? 0 : n * picture;
-    return (options->in_files ? 2 * BLOCK : n) * picture +
+    return (options->in_files ? vgg_min_size(n, 2 * BLOCK) : n) * picture +
            vgg_parts_bytes(net, options->parts, options->parts_n, pixels_max, threads, 2 * BLOCK,
                            pictures, n);
 }

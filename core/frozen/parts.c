@@ -3,6 +3,7 @@
 
 #include "engine/arena.h"
 #include "engine/batch.h"
+#include "engine/footprint.h"
 
 size_t vgg_part_views(const struct vgg_frozen_part *part)
 {
@@ -30,7 +31,7 @@ uint64_t vgg_part_macs(const struct vgg_net *net, const struct vgg_frozen_part *
 uint64_t vgg_frozen_pixels(const struct vgg_frozen_part *parts, size_t parts_n,
                            const struct vgg_example *const *pictures, size_t n)
 {
-    uint64_t most = 0;
+    uint64_t most = vgg_engine_complete(NULL).view_pixels_max;
 
     for (size_t i = 0; i < n; i++)
         for (size_t part = 0; part < parts_n; part++) {

@@ -24,7 +24,7 @@ size_t vgg_part_floats(const struct vgg_net *net, const struct vgg_frozen_part *
 uint64_t vgg_part_macs(const struct vgg_net *net, const struct vgg_frozen_part *part,
                        const struct vgg_example *picture);
 
-/* Pixels of the largest view of these pictures. */
+/* The limit of an engine for these pictures: its default, or the largest view, if that is more. */
 uint64_t vgg_frozen_pixels(const struct vgg_frozen_part *parts, size_t parts_n,
                            const struct vgg_example *const *pictures, size_t n);
 

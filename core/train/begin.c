@@ -4,30 +4,17 @@
 #include <sys/stat.h>
 
 #include "backprop/norms.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/replace.h"
 #include "blas/gemm.h"
 #include "data/statistics.h"
 #include "feed/probe.h"
 #include "frozen/cache.h"
-#include "train/finish.h"
 #include "train/output.h"
 #include "train/plan.h"
 #include "train/training.h"
 
 /* ---------------------------------------------------------------- the data ------------------- */
-
-/* On a base that trains as a whole, pictures are normalised as it wants them, in RGB. */
-static void normalise_as(struct vgg_dataset *train, const struct vgg_model_info *base)
-{
-    bool bgr = strcmp(base->channels, "BGR") == 0;
-
-    for (size_t c = 0; c < 3; c++) {
-        train->mean[c] = base->mean[bgr ? 2 - c : c];
-        train->std[c] = base->std[bgr ? 2 - c : c];
-    }
-}
 
 static enum vgg_status open_data(struct vgg_training *training, const char *dir,
                                  const struct vgg_weights *base, struct vgg_error *error)
@@ -43,7 +30,7 @@ static enum vgg_status open_data(struct vgg_training *training, const char *dir,
                         "%s: too few pictures to set some aside for validation", dir);
     vgg_dataset_statistics(&training->sets.train);
     if (base->model != NULL)
-        normalise_as(&training->sets.train, &base->model->info);
+        vgg_dataset_normalise_as(&training->sets.train, &base->model->info);
     if (settings->validation_list != NULL)
         return vgg_output_list(settings->validation_list, &training->sets.validation, error);
     return VGG_OK;

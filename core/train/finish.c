@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "engine/footprint.h"
 #include "fit/calibration.h"
 #include "model/convert.h"
 #include "model/known.h"
@@ -106,16 +105,6 @@ static void list_parts(const uint32_t *scales, size_t n,
         parts[i] = (struct vgg_frozen_part){.scale = scales[i]};
 }
 
-/* Of a pass: the largest view has to fit. */
-static uint64_t pass_pixels(const struct finish *finish, const struct vgg_frozen_part *parts,
-                            size_t n)
-{
-    const uint64_t usual = vgg_engine_complete(NULL).view_pixels_max;
-    uint64_t largest = vgg_frozen_pixels(parts, n, finish->pictures, finish->pictures_n);
-
-    return largest > usual ? largest : usual;
-}
-
 /* Their features, as the file is served. */
 static enum vgg_status compute(struct finish *finish, struct vgg_error *error)
 {
@@ -130,7 +119,8 @@ static enum vgg_status compute(struct finish *finish, struct vgg_error *error)
     enum vgg_status status;
 
     list_parts(info->scales, info->scales_n, parts);
-    engine.view_pixels_max = pass_pixels(finish, parts, info->scales_n);
+    engine.view_pixels_max =
+        vgg_frozen_pixels(parts, info->scales_n, finish->pictures, finish->pictures_n);
     status = vgg_engine_create(&engine, &options.engine, error);
     if (status == VGG_OK)
         status =
@@ -353,12 +343,13 @@ static struct vgg_finish_need need_of(const struct finish *finish)
     const struct vgg_frozen_options options = {.parts = parts, .parts_n = settings->scales_n};
     const size_t views = 2 * settings->scales_n;
     struct vgg_finish_need need = {.macs = 0};
-    uint64_t held;
+    uint64_t pixels, held;
 
     list_parts(settings->scales, settings->scales_n, parts);
+    pixels = vgg_frozen_pixels(parts, settings->scales_n, finish->pictures, finish->pictures_n);
     need.bytes = vgg_net_bytes(net) +
-                 vgg_frozen_bytes(net, &options, pass_pixels(finish, parts, settings->scales_n),
-                                  settings->threads, finish->pictures, finish->pictures_n, &held) +
+                 vgg_frozen_bytes(net, &options, pixels, settings->threads, finish->pictures,
+                                  finish->pictures_n, &held) +
                  finish->pictures_n * vgg_net_features(net) * sizeof *finish->means +
                  finish->known_n * net->classes *
                      (views * sizeof *finish->logits + sizeof *finish->posteriors);

@@ -67,6 +67,7 @@ enum vgg_status vgg_forecast_make(struct vgg_training *training, uint64_t finish
     struct vgg_forecast *forecast = &training->forecast;
     enum vgg_status status = VGG_OK;
 
+    forecast->begun = training->state.epoch;
     if (training->settings.on_plan == NULL)
         return VGG_OK;
     if (training->engine != NULL)
@@ -80,13 +81,12 @@ enum vgg_status vgg_forecast_make(struct vgg_training *training, uint64_t finish
     return status;
 }
 
-/* Epochs in which the teacher looks, from this one on. */
+/* Epochs in which the teacher looks, from this one on: what an earlier run saw is not kept. */
 static double looks_left(const struct vgg_training *training)
 {
-    uint32_t epochs = training->settings.epochs, epoch = training->state.epoch;
-    uint32_t looks = epochs < VGG_TEACHER_VIEWS ? epochs : VGG_TEACHER_VIEWS;
+    uint32_t epoch = training->state.epoch, last = training->forecast.begun + VGG_TEACHER_VIEWS;
 
-    return looks > epoch ? looks - epoch : 0;
+    return fmax(0, (double)vgg_min_size(last, training->settings.epochs) - epoch);
 }
 
 void vgg_forecast_step(struct vgg_training *training, double seconds)

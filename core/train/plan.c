@@ -1,6 +1,8 @@
 /* What a training by descent will take. */
 #include "train/plan.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 #include "train/finish.h"
 #include "train/footprint.h"

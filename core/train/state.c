@@ -153,6 +153,8 @@ static enum vgg_status read_progress(const struct vgg_checkpoint *checkpoint,
 
     if (progress == NULL || history == NULL || !parse_progress(progress, state))
         return vgg_fail(error, VGG_BAD_MODEL, "%s: not a checkpoint of a training", path);
+    if (history[0] == '\0')
+        state->best_error = -1; /* nothing was judged yet, of which older files say 0 */
     return vgg_train_state_log(state, history, error);
 }
 

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "engine/footprint.h"
 #include "frozen/cache.h"
 #include "train/transfer_state.h"
 
@@ -49,17 +48,6 @@ static size_t list_parts(const struct vgg_transfer *transfer,
     return transfer->settings.scales_n;
 }
 
-/* Of a pass: the largest view has to fit. */
-static uint64_t pass_pixels(const struct vgg_transfer *transfer,
-                            const struct vgg_frozen_options *options)
-{
-    const uint64_t usual = vgg_engine_complete(NULL).view_pixels_max;
-    uint64_t largest = vgg_frozen_pixels(options->parts, options->parts_n, transfer->pictures,
-                                         transfer->pictures_n);
-
-    return largest > usual ? largest : usual;
-}
-
 /* Beside the base, which is loaded, and the pictures. */
 static uint64_t predict_bytes(const struct vgg_transfer *transfer,
                               const struct vgg_frozen_options *options)
@@ -73,7 +61,9 @@ static uint64_t predict_bytes(const struct vgg_transfer *transfer,
         .folds = transfer->sets.fold, .folds_n = transfer->sets.folds_n, .validation = &validation};
     uint64_t held;
 
-    return vgg_frozen_bytes(&transfer->base.net, options, pass_pixels(transfer, options),
+    return vgg_frozen_bytes(&transfer->base.net, options,
+                            vgg_frozen_pixels(options->parts, options->parts_n, transfer->pictures,
+                                              transfer->pictures_n),
                             transfer->settings.threads, transfer->pictures, transfer->pictures_n,
                             &held) +
            transfer->pictures_n * set.dims * sizeof *transfer->means + vgg_fit_bytes(&set, &fit);
@@ -184,8 +174,10 @@ enum vgg_status vgg_transfer_compute(struct vgg_transfer *transfer, struct vgg_e
                                          .on_unwritten = show_unwritten,
                                          .stop = is_stopped,
                                          .user = transfer};
-    const struct vgg_engine_options engine = {.threads = transfer->settings.threads,
-                                              .view_pixels_max = pass_pixels(transfer, &options)};
+    const struct vgg_engine_options engine = {
+        .threads = transfer->settings.threads,
+        .view_pixels_max =
+            vgg_frozen_pixels(parts, options.parts_n, transfer->pictures, transfer->pictures_n)};
     const uint64_t bytes = predict_bytes(transfer, &options);
     enum vgg_status status = ask_memory(transfer, &options, error);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "pictures/error_report.h"
@@ -76,7 +77,7 @@ struct session {
     size_t skipped;
     struct left_out left_out;
     struct error_rates rates;
-    const char *others;         /* directory of pictures of no class; NULL: none */
+    bool tried;                 /* typicality, on pictures of no class */
     struct unknown unknown;     /* of these */
     struct html_report *report; /* or NULL */
     bool no_memory;             /* for an outcome */
@@ -156,7 +157,7 @@ static bool land(void *user, const struct flight *flight)
 
         outcome->answer = error_rates_add(&session->rates, class, views);
         report_picture(session, flight, class);
-        if (session->others != NULL)
+        if (session->tried)
             unknown_count(&session->unknown, &session->unknown.of_known, typicality_of(flight));
         return true;
     }
@@ -193,7 +194,7 @@ static bool measure(struct session *session)
     flights->land = land;
     flights->user = session;
     (void)flights_run(flights, &session->folders.pictures); /* skipped ones are counted */
-    if (session->others != NULL) {
+    if (session->tried) {
         flights->ways[PROTOCOL_CROPS] = NULL;
         flights->land = land_unknown;
         (void)flights_run(flights, &session->unknown.pictures);
@@ -258,31 +259,47 @@ static const char *objection_of(const struct session *session)
     return evaluation_objection(&session->params[PROTOCOL_DENSE], session->flights.model);
 }
 
-/* Those of --unknown, else of the folder for them, if typicality can tell them. */
-static bool choose_others(struct session *session)
+static bool is_same_directory(const char *a, const char *b)
 {
-    const char *given = session->options->unknown, *own = session->folders.unknown;
-    const char *objection = objection_of(session);
+    struct stat first, second;
 
-    session->others = given != NULL || objection != NULL ? given : own;
-    if (given != NULL && objection != NULL)
-        terminal_say("--unknown %s: %s", given, objection);
-    else if (own != NULL && given != NULL)
-        left_out_add(&session->left_out, own, "--unknown names another");
-    else if (own != NULL && objection != NULL)
-        left_out_add(&session->left_out, own, objection);
-    else if (own != NULL)
-        terminal_say("%s: typicality is tried on its pictures, of none of the classes", own);
-    return given == NULL || objection == NULL;
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
 }
 
+/* Those of the folder for them, if typicality can tell them and --unknown names no others. */
+static void take_own(struct session *session, bool others, const char *objection)
+{
+    struct class_folders *folders = &session->folders;
+    const char *own = folders->unknown_folder;
+
+    if (others || objection != NULL) {
+        left_out_add(&session->left_out, own, others ? "--unknown names another" : objection);
+        return;
+    }
+    terminal_say("%s: typicality is tried on its pictures, of none of the classes", own);
+    session->unknown.pictures = folders->unknown;
+    folders->unknown = (struct pictures){0};
+}
+
+/* Those of --unknown, else of the folder for them. */
 static bool open_unknown(struct session *session)
 {
-    if (!choose_others(session))
+    const char *given = session->options->unknown, *objection = objection_of(session);
+    const struct class_folders *folders = &session->folders;
+    bool own = folders->unknown.n != 0;
+
+    if (given != NULL && objection != NULL) {
+        terminal_say("--unknown %s: %s", given, objection);
         return false;
-    return session->others == NULL ||
-           unknown_open(&session->unknown, session->others, session->flights.model,
-                        session->folders.pictures.n, &session->left_out);
+    }
+    if (given != NULL && own && is_same_directory(given, folders->unknown_folder))
+        given = NULL;
+    session->tried = objection == NULL && (given != NULL || own);
+    if (own)
+        take_own(session, given != NULL, objection);
+    return !session->tried || unknown_open(&session->unknown, given, session->flights.model,
+                                           folders->pictures.n, &session->left_out);
 }
 
 /* Its pictures, and room for what becomes of them. */
@@ -339,8 +356,7 @@ static int print_report(const struct session *session, const char *directory)
                                         .outcomes = session->outcomes,
                                         .skipped = session->skipped,
                                         .rates = &session->rates,
-                                        .unknown =
-                                            session->others != NULL ? &session->unknown : NULL,
+                                        .unknown = session->tried ? &session->unknown : NULL,
                                         .errors = session->options->errors};
     bool written = true;
 

@@ -52,7 +52,7 @@ static const struct option options[] = {
     {"colour", "X", OPTION_REAL, FIELD(train.colour), 0, 0, "0.1",
      "deviation of the colour shift along the principal components"},
     {"turn", NULL, OPTION_FLAG, FIELD(train.turn), 0, 0, NULL,
-     "turn crops by 0 to 3 quarters too, for things that lie any way up [not]"},
+     "also turn crops, by 0 to 3 right angles, for things that lie any way up [not]"},
     {"squeeze", "P", OPTION_REAL, FIELD(train.squeeze), 0, 0, NULL,
      "part that one side of a picture loses at most, before the crop [none]"},
     {"erase", "P", OPTION_REAL, FIELD(train.erase), 0, 0, NULL,

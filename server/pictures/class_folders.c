@@ -104,7 +104,7 @@ static enum vgg_status meet_class(void *user, const char *path, const char *name
 
     opening->unknown = strcmp(name, VGG_UNKNOWN_FOLDER) == 0;
     if (opening->unknown)
-        return (opening->folders->unknown = strdup(path)) != NULL ? VGG_OK : VGG_NO_MEMORY;
+        return (opening->folders->unknown_folder = strdup(path)) != NULL ? VGG_OK : VGG_NO_MEMORY;
     *known = class_find(opening->model, name, &opening->class, &problem);
     if (!*known && opening->problem.detail[0] == '\0')
         opening->problem = problem;
@@ -113,7 +113,10 @@ static enum vgg_status meet_class(void *user, const char *path, const char *name
 
 static enum vgg_status meet_picture(void *user, const char *path)
 {
-    return ((struct opening *)user)->unknown ? VGG_OK : append(user, path, NULL);
+    struct opening *opening = user;
+
+    return opening->unknown ? pictures_append(&opening->folders->unknown, path, NULL)
+                            : append(opening, path, NULL);
 }
 
 /* The class does not matter: what is lost is not counted. */
@@ -155,6 +158,7 @@ void class_folders_fini(struct class_folders *folders)
 {
     pictures_fini(&folders->pictures);
     free(folders->classes);
-    free(folders->unknown);
+    pictures_fini(&folders->unknown);
+    free(folders->unknown_folder);
     *folders = (struct class_folders){0};
 }

@@ -7,17 +7,18 @@
 /* Zero-initialise. */
 struct class_folders {
     struct pictures pictures;
-    uint32_t *classes; /* of each picture */
-    char *unknown;     /* the folder of pictures of no class, VGG_UNKNOWN_FOLDER; NULL: none */
+    uint32_t *classes;       /* of each picture */
+    struct pictures unknown; /* those of the folder VGG_UNKNOWN_FOLDER, of no class */
+    char *unknown_folder;    /* NULL: there is none */
 };
 
 /*
  * Find the pictures in and below the folders of `directory` (vgg_pictures.h). The name of a folder
  * is the id of a class of the model, else a label as written, else a label in any case; of a model
- * without labels it is an index. The folder _unknown is only found. What might have been a picture
- * becomes an entry too, with the reason why it is none and with any class. False where a folder is
- * no class, where a name could be several classes, or where there are no pictures: one line on
- * standard error has said so.
+ * without labels it is an index. Those of the folder _unknown are found too. What might have been a
+ * picture becomes an entry too, with the reason why it is none and with any class. False where a
+ * folder is no class, where a name could be several classes, or where there are no pictures: one
+ * line on standard error has said so.
  */
 bool class_folders_open(struct class_folders *folders, const char *directory,
                         const struct vgg_model *model, struct left_out *left_out);

@@ -10,9 +10,9 @@ bool unknown_open(struct unknown *unknown, const char *directory, const struct v
 {
     const char *reason = NULL;
 
-    if (!pictures_is_directory(directory))
+    if (directory != NULL && !pictures_is_directory(directory))
         reason = "not a directory";
-    else if (!pictures_add(&unknown->pictures, directory, left_out))
+    else if (directory != NULL && !pictures_add(&unknown->pictures, directory, left_out))
         reason = "out of memory";
     if (reason == NULL) {
         unknown->level = vgg_reject_level(vgg_model_get_info(model), 0);
@@ -22,7 +22,10 @@ bool unknown_open(struct unknown *unknown, const char *directory, const struct v
             return true;
         reason = "out of memory";
     }
-    terminal_say("--unknown %s: %s", directory, reason);
+    if (directory != NULL)
+        terminal_say("--unknown %s: %s", directory, reason);
+    else
+        terminal_say("%s", reason);
     return false;
 }
 

@@ -27,8 +27,9 @@ struct unknown {
 };
 
 /*
- * Find the pictures in and below `directory`, and room for `known_n` others, where evaluations have
- * typicality (evaluation_objection). False: one line on standard error has said why.
+ * Find the pictures in and below `directory` (NULL: they are there), and room for `known_n` others,
+ * where evaluations have typicality (evaluation_objection). False: one line on standard error has
+ * said why.
  */
 bool unknown_open(struct unknown *unknown, const char *directory, const struct vgg_model *model,
                   size_t known_n, struct left_out *left_out);

@@ -32,6 +32,16 @@ static void put(const char *directory, const char *name, const struct jpeg_spec 
     blob_free(&image);
 }
 
+static void put_others(const char *directory)
+{
+    for (uint32_t i = 0; i < 3; i++)
+        put(directory,
+            i == 0   ? "c.jpg"
+            : i == 1 ? "d.jpg"
+                     : "e.jpg",
+            &(struct jpeg_spec){.width = 70 + 9 * i, .height = 90, .color = JPEG_GREY});
+}
+
 /* Two copies of the known picture and three others: known/0, others/1 in `name`. */
 static const char *make_set(const char *name)
 {
@@ -45,12 +55,7 @@ static const char *make_set(const char *name)
     assert_int_equal(mkdir(known, 0700) + mkdir(others, 0700), 0);
     put(known, "a.jpg", &the_known);
     put(known, "b.jpg", &the_known);
-    for (uint32_t i = 0; i < 3; i++)
-        put(others,
-            i == 0   ? "c.jpg"
-            : i == 1 ? "d.jpg"
-                     : "e.jpg",
-            &(struct jpeg_spec){.width = 70 + 9 * i, .height = 90, .color = JPEG_GREY});
+    put_others(others);
     return directory;
 }
 
@@ -203,22 +208,26 @@ static void test_own_folder(void **state)
 {
     static const struct {
         const char *option, *value, *said;
-        bool tried;
+        size_t pictures; /* that are unknown */
+        double caught;
     } cases[] = {
-        {"--protocol", "dense", "/_unknown: typicality is tried on its pictures", true},
-        {"--protocol", "multicrop", "1 left out (typicality is of whole pictures", false},
-        {"--scales", "32,48", "1 left out (typicality is of the model's own scales", false},
-        {"--unknown", NULL, "1 left out (--unknown names another): ", true},
+        {"--protocol", "dense", "/_unknown: typicality is tried on its pictures", 3, 100},
+        {"--protocol", "multicrop", "1 left out (typicality is of whole pictures", 0, 0},
+        {"--scales", "32,48", "1 left out (typicality is of the model's own scales", 0, 0},
+        {"--unknown", "own/_unknown/.", "/_unknown: typicality is tried on its pictures", 3, 100},
+        {"--unknown", "set/0", "1 left out (--unknown names another): ", 2, 0},
     };
-    const char *directory = work_file("own");
+    const char *directory = work_file("own"), *others = folder("own", "_unknown");
 
     (void)state;
     make_set("set");
-    assert_int_equal(mkdir(directory, 0700), 0);
+    assert_int_equal(mkdir(directory, 0700) + mkdir(others, 0700), 0);
     assert_int_equal(symlink(folder("set", "0"), folder("own", "0")), 0);
-    assert_int_equal(symlink(folder("set", "1"), folder("own", "_unknown")), 0);
+    put_others(others);
+    work_write(folder("own", "_unknown/note.txt"), "-", 1);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        const char *value = cases[i].value != NULL ? cases[i].value : folder("set", "1");
+        const char *value =
+            strchr(cases[i].value, '/') != NULL ? work_file(cases[i].value) : cases[i].value;
         struct output output =
             command_run((const char *[]){"eval", "--model", model_with(), "--json", cases[i].option,
                                          value, directory, NULL},
@@ -226,18 +235,37 @@ static void test_own_folder(void **state)
         json_t *eval = json_loads(output.out, 0, NULL), *unknown;
 
         assert_int_equal(output.status, 0);
-        if (strstr(output.err, cases[i].said) == NULL)
-            fail_msg("\"%s\" is not in: %s", cases[i].said, output.err);
+        if (strstr(output.err, cases[i].said) == NULL ||
+            strstr(output.err, "1 left out (not a picture's name): ") == NULL)
+            fail_msg("\"%s\", or one note, is not in: %s", cases[i].said, output.err);
         unknown = json_object_get(eval, "unknown");
-        assert_true((unknown != NULL) == cases[i].tried);
-        if (cases[i].tried) {
-            assert_int_equal(integer_member(unknown, "pictures"), 3);
-            check_number(unknown, "caught", 100);
+        assert_true((unknown != NULL) == (cases[i].pictures != 0));
+        if (unknown != NULL) {
+            assert_int_equal(integer_member(unknown, "pictures"), cases[i].pictures);
+            check_number(unknown, "caught", cases[i].caught);
         }
         assert_int_equal(integer_member(eval, "pictures"), 2);
         json_decref(eval);
         output_free(&output);
     }
+}
+
+/* Nothing that could be tried is there: an album on its way. */
+static void test_own_folder_without_pictures(void **state)
+{
+    const char *directory = work_file("bare");
+    struct output output;
+
+    (void)state;
+    make_set("set");
+    assert_int_equal(mkdir(directory, 0700) + mkdir(folder("bare", "_unknown"), 0700), 0);
+    assert_int_equal(symlink(folder("set", "0"), folder("bare", "0")), 0);
+    work_write(folder("bare", "_unknown/a.heic"), "-", 1);
+    output =
+        command_run((const char *[]){"eval", "--model", model_with(), directory, NULL}, NULL, NULL);
+    assert_int_equal(output.status, 0);
+    assert_null(strstr(output.err, "typicality is tried"));
+    output_free(&output);
 }
 
 /* Lost ones are named, counted nowhere, and make the exit status 1. */
@@ -448,10 +476,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates),      cmocka_unit_test(test_table),
-        cmocka_unit_test(test_own_folder), cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_refuses),    cmocka_unit_test(test_inspect),
-        cmocka_unit_test(test_classify),   cmocka_unit_test(test_reject),
-        cmocka_unit_test(test_server),     cmocka_unit_test(test_reloads),
+        cmocka_unit_test(test_own_folder), cmocka_unit_test(test_own_folder_without_pictures),
+        cmocka_unit_test(test_unreadable), cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_inspect),    cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_reject),     cmocka_unit_test(test_server),
+        cmocka_unit_test(test_reloads),
     };
 
     return cmocka_run_group_tests_name("unknown", tests, setup, work_teardown);

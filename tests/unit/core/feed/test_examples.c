@@ -151,11 +151,11 @@ static void pairs_are_mixed(void **state)
  */
 static void shares_are_betas(void **state)
 {
-    static const double alphas[] = {1, 0.4, 0.1};
+    static const double alphas[] = {1, 0.4, 0.1, 1e-9};
     enum { DRAWS = 20000 };
 
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < COUNT_OF(alphas); i++) {
         double squares = 0, expected = 1 / (8 * alphas[i] + 4);
 
         for (uint64_t pair = 0; pair < DRAWS; pair++) {

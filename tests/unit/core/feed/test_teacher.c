@@ -116,7 +116,6 @@ static void it_sees_the_crop(void **state)
         struct vgg_teacher teacher = {0};
 
         open_teacher(&teacher, put_model(cases[c].crop, cases[c].channels));
-        assert_true(vgg_teacher_bytes(&teacher, EXAMPLES, 1) > 0);
         look(&teacher, examples, 5);
         for (uint32_t i = 0; i < EXAMPLES; i++) {
             expect_target(&teacher, i, cases[c].shown, vgg_teacher_target(&teacher, i, 5));
@@ -148,11 +147,30 @@ static void it_looks_once(void **state)
     vgg_teacher_fini(&teacher);
 }
 
+/* Targets are kept of all views, inputs of a batch, here and in the engine. */
+static void memory(void **state)
+{
+    const uint64_t kept = sizeof(float) * VGG_TEACHER_VIEWS * CLASSES, input = 3 * CROP * CROP;
+    struct vgg_teacher teacher = {0};
+    uint64_t bytes;
+
+    (void)state;
+    assert_int_equal(vgg_teacher_bytes(&teacher, EXAMPLES, 1), 0);
+    open_teacher(&teacher, put_model(32, "RGB"));
+    bytes = vgg_teacher_bytes(&teacher, EXAMPLES, 1);
+    assert_int_equal(vgg_teacher_bytes(&teacher, EXAMPLES + 1, 1) - bytes,
+                     2 * sizeof(float) * input);
+    teacher.seen.examples_n += 1000;
+    assert_int_equal(vgg_teacher_bytes(&teacher, EXAMPLES, 1) - bytes, 1000 * kept);
+    vgg_teacher_fini(&teacher);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_sees_the_crop),
         cmocka_unit_test(it_looks_once),
+        cmocka_unit_test(memory),
     };
 
     return cmocka_run_group_tests_name("teacher", tests, start, stop);

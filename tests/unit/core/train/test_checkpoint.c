@@ -17,6 +17,7 @@
 #include "fault.h"
 #include "model_maker.h"
 #include "train/checkpoint.h"
+#include "train/state.h"
 
 static char directory[] = "/tmp/vgg-checkpoint-XXXXXX";
 static char path[sizeof directory + 32];
@@ -496,20 +497,38 @@ static int stop(void **state)
     return rmdir(directory);
 }
 
+/* Stopped before an epoch was judged: an older file says 0 of the best error, which none betters.
+ */
+static void states_of_the_first_epoch(void **state)
+{
+    static const double errors[] = {-1, 0, 0.25};
+    struct vgg_network network = {.parameters_n = 0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(errors); i++) {
+        struct vgg_train_state saved = {.step = 3, .best_error = errors[i]}, restored = {0};
+
+        if (errors[i] > 0)
+            assert_int_equal(vgg_train_state_log(&saved, "{\"epoch\":0}\n", NULL), VGG_OK);
+        assert_int_equal(vgg_train_state_save(&saved, &network, "a=1", "data", path, NULL), VGG_OK);
+        assert_int_equal(vgg_train_state_restore(&restored, &network, "a=1", "data", path, NULL),
+                         VGG_OK);
+        assert_int_equal(restored.step, 3);
+        assert_true(restored.best_error == (errors[i] > 0 ? errors[i] : -1));
+        vgg_train_state_fini(&saved);
+        vgg_train_state_fini(&restored);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_same_bits),
-        cmocka_unit_test(many_and_large_arrays),
-        cmocka_unit_test(arrays_of_another_network),
-        cmocka_unit_test(no_checkpoints),
-        cmocka_unit_test(truncated_anywhere),
-        cmocka_unit_test(flipped_anywhere),
-        cmocka_unit_test(values_that_are_not_finite),
-        cmocka_unit_test(replaced_while_open),
-        cmocka_unit_test(a_full_disk_leaves_the_old_one),
-        cmocka_unit_test(writing_without_memory),
-        cmocka_unit_test(opening_without_memory),
+        cmocka_unit_test(the_same_bits),          cmocka_unit_test(states_of_the_first_epoch),
+        cmocka_unit_test(many_and_large_arrays),  cmocka_unit_test(arrays_of_another_network),
+        cmocka_unit_test(no_checkpoints),         cmocka_unit_test(truncated_anywhere),
+        cmocka_unit_test(flipped_anywhere),       cmocka_unit_test(values_that_are_not_finite),
+        cmocka_unit_test(replaced_while_open),    cmocka_unit_test(a_full_disk_leaves_the_old_one),
+        cmocka_unit_test(writing_without_memory), cmocka_unit_test(opening_without_memory),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

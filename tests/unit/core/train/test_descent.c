@@ -270,27 +270,46 @@ static void a_new_head_and_larger_crops(void **state)
 
 /* ---------------------------------------------------------------- going on ------------------- */
 
+/* A teacher of these labels, beside the base. */
+static void put_teacher(const struct maker_spec *spec, const char *labels)
+{
+    put_base(spec, "vgg.labels", labels);
+    assert_int_equal(rename(base, teacher), 0);
+    put_base(&small, NULL, NULL);
+}
+
+/* Without frozen layers also what a step has beyond the paper. */
+static struct vgg_train_options way_of(struct told *told, enum vgg_freeze freeze)
+{
+    struct vgg_train_options options = usual(told);
+
+    options.freeze = freeze;
+    options.features_cache = cache; /* then no picture is asked about */
+    options.batch_norm = freeze != VGG_FREEZE_CONVS;
+    if (freeze == VGG_FREEZE_NONE) {
+        options.teacher = teacher; /* what it has seen is not in the checkpoint */
+        options.mixup = 0.5;
+    }
+    return options;
+}
+
 /* Stopped after some steps and resumed, it gives the same file as if nothing had been. */
 static void resumed_to_the_same_bits(void **state)
 {
     static const enum vgg_freeze ways[] = {VGG_FREEZE_BLOCKS, VGG_FREEZE_CONVS, VGG_FREEZE_NONE};
+    const struct maker_spec stranger = {.width = 4, .classes = CLASSES, .seed = 9};
 
     (void)state;
+    put_teacher(&stranger, "[\"smooth\", \"colour\", \"grey\"]");
     for (size_t i = 0; i < COUNT_OF(ways); i++) {
         struct told told;
-        struct vgg_train_options options = usual(&told);
+        struct vgg_train_options options = way_of(&told, ways[i]);
         struct vgg_train_epoch last;
 
-        options.freeze = ways[i];
-        options.features_cache = cache; /* then no picture is asked about */
-        options.batch_norm = i != 1;
         assert_int_not_equal(train(&options).best_epoch, 0);
         last = told_epochs[told_epochs_n - 1];
         assert_int_equal(rename(output, again), 0);
-        options = usual(&told);
-        options.freeze = ways[i];
-        options.features_cache = cache;
-        options.batch_norm = i != 1;
+        options = way_of(&told, ways[i]);
         steps_max = 5;
         refused(&options, VGG_CANCELLED, "stopped in epoch 2");
         assert_int_equal(access(checkpoint, F_OK), 0);
@@ -431,9 +450,7 @@ static void a_teacher(void **state)
     (void)state;
     train(&options);
     assert_int_equal(rename(output, again), 0);
-    put_base(&stranger, "vgg.labels", "[\"smooth\", \"colour\", \"grey\"]");
-    assert_int_equal(rename(base, teacher), 0);
-    put_base(&small, NULL, NULL);
+    put_teacher(&stranger, "[\"smooth\", \"colour\", \"grey\"]");
     options.teacher = teacher;
     train(&options);
     {
@@ -446,13 +463,9 @@ static void a_teacher(void **state)
         file_free(&one);
         file_free(&other);
     }
-    put_base(&more, "vgg.labels", "[\"smooth\", \"colour\", \"grey\", \"x\"]");
-    assert_int_equal(rename(base, teacher), 0);
-    put_base(&small, NULL, NULL);
+    put_teacher(&more, "[\"smooth\", \"colour\", \"grey\", \"x\"]");
     refused(&options, VGG_BAD_ARGUMENT, "4 classes");
-    put_base(&stranger, "vgg.labels", "[\"smooth\", \"red\", \"grey\"]");
-    assert_int_equal(rename(base, teacher), 0);
-    put_base(&small, NULL, NULL);
+    put_teacher(&stranger, "[\"smooth\", \"red\", \"grey\"]");
     refused(&options, VGG_BAD_ARGUMENT, "has no class \"colour\"");
 }
 

@@ -150,8 +150,7 @@ static void a_tree(void **state)
     class_folders_fini(&folders);
 }
 
-/* _unknown is found and holds none of the pictures, another such name is a folder like any other.
- */
+/* Pictures of _unknown are of no class, another such name is a folder like any other. */
 static void unknown(void **state)
 {
     struct class_folders folders = {0};
@@ -162,13 +161,15 @@ static void unknown(void **state)
     assert_int_equal(symlink("3", path_of("_unknown")), 0);
     assert_true(open_folders(&folders, root, plain, &err));
     expect_tree(&folders);
-    assert_string_equal(folders.unknown, path_of("_unknown"));
+    assert_string_equal(folders.unknown_folder, path_of("_unknown"));
+    assert_int_equal(folders.unknown.n, 2);
+    assert_string_equal(folders.unknown.items[0].path, path_of("_unknown/b.png"));
     assert_null(strstr(err.text, "_unknown"));
     class_folders_fini(&folders);
     assert_int_equal(rename(path_of("_unknown"), strcat(strcpy(other, root), "/_unknown2")), 0);
     assert_false(open_folders(&folders, root, plain, &err));
     expect_said(&err, "1 folder is none of the classes: _unknown2; in /tmp/");
-    assert_null(folders.unknown);
+    assert_null(folders.unknown_folder);
     class_folders_fini(&folders);
     assert_int_equal(remove(other), 0);
 }
