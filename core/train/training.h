@@ -12,7 +12,7 @@
 
 /* What parts of it take (forecast.h). Seconds; zero-initialise. */
 struct vgg_forecast {
-    uint32_t begun; /* epoch */
+    uint32_t begun;       /* epoch */
     double step, forward; /* of one, with what it draws; of its first half alone */
     double look;          /* of a teacher at a batch, beside a step, in the first epochs */
     double validation;    /* of one */
