@@ -50,7 +50,7 @@ static void predict_start(struct vgg_training *training)
 {
     const struct vgg_frozen *frozen = &training->maps.frozen;
     struct vgg_forecast *forecast = &training->forecast;
-    double picture = forecast->forward * (double)frozen->views / training->network.batch;
+    double picture = forecast->forward * (double)frozen->views / training->examples.batch;
 
     forecast->rate = training->maps.rate;
     forecast->validation = picture * (double)training->sets.validation.examples_n;
@@ -101,10 +101,11 @@ void vgg_forecast_step(struct vgg_training *training, double seconds)
 double vgg_forecast_left(const struct vgg_training *training)
 {
     const struct vgg_forecast *forecast = &training->forecast;
-    uint64_t epochs = training->settings.epochs - training->state.epoch;
-    uint64_t steps = epochs * training->examples.steps - training->state.step;
+    /* A resumed training may be asked for fewer than are done. */
+    double epochs = fmax(0, (double)training->settings.epochs - training->state.epoch);
+    double steps = fmax(0, epochs * training->examples.steps - training->state.step);
 
-    return forecast->step * (double)steps +
+    return forecast->step * steps +
            forecast->look * looks_left(training) * training->examples.steps +
-           forecast->validation * (double)epochs + forecast->finish;
+           forecast->validation * epochs + forecast->finish;
 }
