@@ -209,13 +209,15 @@ enum vgg_status vgg_teacher_sample(struct vgg_teacher *teacher, size_t item, siz
     if (has_looked(teacher, example, view))
         return VGG_OK;
     status = vgg_sample(&teacher->seen, &teacher->sampling, example, view, input, error);
-    for (size_t i = 0; status == VGG_OK && is_bgr(teacher) && i < channel; i++) {
+    if (status != VGG_OK || !is_bgr(teacher))
+        return status;
+    for (size_t i = 0; i < channel; i++) {
         float red = input[i];
 
         input[i] = input[2 * channel + i];
         input[2 * channel + i] = red;
     }
-    return status;
+    return VGG_OK;
 }
 
 static enum vgg_status submit(struct vgg_teacher *teacher, size_t item, struct vgg_error *error)
