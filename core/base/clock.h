@@ -13,4 +13,9 @@ static inline uint64_t vgg_now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
+static inline double vgg_seconds_since(uint64_t begun_ns)
+{
+    return (double)(vgg_now_ns() - begun_ns) / 1e9;
+}
+
 #endif

@@ -86,7 +86,7 @@ static void show_views(void *user, size_t done, size_t views)
 
     if (settings->on_features == NULL || !maps->planned)
         return;
-    features.seconds_left = (double)(vgg_now_ns() - maps->begun_ns) / 1e9 * (double)(views - done) /
+    features.seconds_left = vgg_seconds_since(maps->begun_ns) * (double)(views - done) /
                                 (double)(done - maps->begun_done) +
                             maps->later;
     settings->on_features(settings->user, &features);
@@ -155,7 +155,7 @@ static enum vgg_status measure(struct vgg_frozen *frozen, double *rate, struct v
     enum vgg_status status = vgg_frozen_compute(frozen, MEASURED, error);
 
     if (status == VGG_OK)
-        *rate = (double)(vgg_now_ns() - begun_ns) / 1e9 / (double)(macs - frozen->macs);
+        *rate = vgg_seconds_since(begun_ns) / (double)(macs - frozen->macs);
     return status;
 }
 

@@ -10,11 +10,6 @@
 
 enum { TRIED = 4 /* validation pictures, whose time predicts that of the others */ };
 
-static double since(uint64_t ns)
-{
-    return (double)(vgg_now_ns() - ns) / 1e9;
-}
-
 /* By the engine: some pictures, without mirror images, tell the rate. */
 static enum vgg_status try_validation(struct vgg_training *training, struct vgg_error *error)
 {
@@ -33,13 +28,13 @@ static enum vgg_status try_validation(struct vgg_training *training, struct vgg_
 
     if (status != VGG_OK)
         return status;
-    loading = since(begun_ns);
+    loading = vgg_seconds_since(begun_ns);
     few.examples_n = few.examples_n < TRIED ? few.examples_n : TRIED;
     for (int turn = 0; turn < 2 && status == VGG_OK; turn++) { /* memory is warm at the second */
         begun_ns = vgg_now_ns();
         status = vgg_validate(training->engine, model, &few, scale, &validation, error);
     }
-    forecast->rate = since(begun_ns) / vgg_pictures_macs(net, &few, scale);
+    forecast->rate = vgg_seconds_since(begun_ns) / vgg_pictures_macs(net, &few, scale);
     forecast->validation = loading + forecast->rate * vgg_pictures_macs(net, all, scale);
     vgg_model_release(model);
     return status;

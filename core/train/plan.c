@@ -36,11 +36,6 @@ uint64_t vgg_training_bytes(const struct vgg_training *training, const struct vg
                              settings->threads);
 }
 
-static double seconds_since(uint64_t begun_ns)
-{
-    return (double)(vgg_now_ns() - begun_ns) / 1e9;
-}
-
 /*
  * The second draw of the same batch is without the teacher, who has seen it. A quick step is taken
  * twice, since the first one finds no memory warm.
@@ -59,7 +54,7 @@ enum vgg_status vgg_training_measure(struct vgg_training *training, struct vgg_e
         return VGG_OK;
     vgg_examples_shuffle(&training->examples, 0);
     status = vgg_examples_draw(&training->examples, training->team, 0, 0, &batch, error);
-    first = seconds_since(begun_ns);
+    first = vgg_seconds_since(begun_ns);
     for (int turn = 0; turn < 2 && status == VGG_OK && forecast->step < QUICK; turn++) {
         uint64_t drawn_ns;
 
@@ -68,12 +63,12 @@ enum vgg_status vgg_training_measure(struct vgg_training *training, struct vgg_e
         if (status != VGG_OK)
             break;
         if (turn == 0 && training->teacher.inputs != NULL)
-            forecast->look = fmax(0, first - seconds_since(begun_ns));
+            forecast->look = fmax(0, first - vgg_seconds_since(begun_ns));
         drawn_ns = vgg_now_ns();
         (void)vgg_network_forward(network, training->team, &batch, 0, 0);
-        forecast->forward = seconds_since(drawn_ns);
+        forecast->forward = vgg_seconds_since(drawn_ns);
         vgg_network_backward(network, training->team, &still);
-        forecast->step = seconds_since(begun_ns);
+        forecast->step = vgg_seconds_since(begun_ns);
     }
     vgg_network_forget(network);
     return status;

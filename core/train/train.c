@@ -105,16 +105,15 @@ static enum vgg_status run_steps(struct vgg_training *training, struct vgg_error
 {
     const struct vgg_train_options *settings = &training->settings;
     struct vgg_train_state *state = &training->state;
-    double seconds;
 
     vgg_examples_shuffle(&training->examples, state->epoch);
     while (state->step < training->examples.steps) {
         uint64_t start_ns = vgg_now_ns();
         enum vgg_status status = step(training, error);
+        double seconds = vgg_seconds_since(start_ns);
 
         if (status != VGG_OK)
             return status;
-        seconds = (double)(vgg_now_ns() - start_ns) / 1e9;
         state->seconds += seconds;
         vgg_forecast_step(training, seconds);
         report_step(training);
@@ -215,7 +214,7 @@ static enum vgg_status conclude(struct vgg_training *training, struct vgg_train_
 
     if (status != VGG_OK)
         return status;
-    training->forecast.validation = (double)(vgg_now_ns() - begun_ns) / 1e9;
+    training->forecast.validation = vgg_seconds_since(begun_ns);
     epoch.validation_loss = validation.loss;
     epoch.validation_error = validation.error;
     epoch.best = judge(training, &epoch);

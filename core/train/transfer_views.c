@@ -122,7 +122,7 @@ static enum vgg_status compute(struct vgg_transfer *transfer, uint64_t bytes,
     struct vgg_frozen *frozen = &transfer->frozen;
     uint64_t begun_ns = vgg_now_ns(), macs = frozen->macs;
     enum vgg_status status = vgg_frozen_compute(frozen, MEASURED, error);
-    double seconds = (double)(vgg_now_ns() - begun_ns) / 1e9;
+    double seconds = vgg_seconds_since(begun_ns);
 
     if (status != VGG_OK)
         return status;
