@@ -148,17 +148,6 @@ static enum vgg_status find_room(struct vgg_maps *maps, struct vgg_frozen_option
 
 /* ---------------------------------------------------------------- all of them ---------------- */
 
-/* The first pictures that are to be computed tell the rate. */
-static enum vgg_status measure(struct vgg_frozen *frozen, double *rate, struct vgg_error *error)
-{
-    const uint64_t begun_ns = vgg_now_ns(), macs = frozen->macs;
-    enum vgg_status status = vgg_frozen_compute(frozen, MEASURED, error);
-
-    if (status == VGG_OK)
-        *rate = vgg_seconds_since(begun_ns) / (double)(macs - frozen->macs);
-    return status;
-}
-
 /* All are in the cache, but what comes later is computed at that rate, too. */
 static enum vgg_status measure_anew(struct vgg_maps *maps, const struct vgg_frozen_options *given,
                                     struct vgg_error *error)
@@ -175,7 +164,7 @@ static enum vgg_status measure_anew(struct vgg_maps *maps, const struct vgg_froz
     status = vgg_frozen_init(&again, &options, maps->pictures, n, error);
     if (status != VGG_OK)
         return status;
-    status = measure(&again, &maps->rate, error);
+    status = vgg_frozen_measure(&again, n, &maps->rate, error);
     vgg_frozen_fini(&again);
     return status;
 }
@@ -214,7 +203,7 @@ enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
     if (status != VGG_OK)
         return status;
     if (maps->frozen.macs != 0)
-        status = measure(&maps->frozen, &maps->rate, error);
+        status = vgg_frozen_measure(&maps->frozen, MEASURED, &maps->rate, error);
     else
         status = measure_anew(maps, &options, error);
     *seconds = maps->rate * (double)maps->frozen.macs;

@@ -42,9 +42,9 @@ struct vgg_maps_beside {
 /*
  * Load the base, as far as it is frozen, and find which maps have to be computed. If there is room
  * for them (on_memory), they are kept in memory in half precision, else in the files of a cache.
- * The sets and settings must stay. *seconds is what computing will take,
- * by the first pictures, of which some are computed once more where all are in a cache. Errors:
- * NO_MEMORY (the text tells what would fit), those of vgg_base_load and vgg_frozen_compute.
+ * The sets and settings must stay. *seconds is what computing will take, by the first pictures, of
+ * which some are computed once more where all are in a cache. Errors: NO_MEMORY (the text tells
+ * what would fit), those of vgg_base_load and vgg_frozen_compute.
  */
 enum vgg_status vgg_maps_open(struct vgg_maps *maps, struct vgg_base *base,
                               const struct vgg_sets *sets, const struct vgg_train_options *settings,

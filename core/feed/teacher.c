@@ -148,6 +148,7 @@ enum vgg_status vgg_teacher_attend(struct vgg_teacher *teacher, struct vgg_engin
                                    struct vgg_error *error)
 {
     const struct vgg_model_info *info = &teacher->model->info;
+
     teacher->engine = engine;
     teacher->sampling = *sampling;
     teacher->sampling.side = sampling->crop > info->crop ? sampling->crop : info->crop;
@@ -185,7 +186,7 @@ size_t vgg_teacher_view(const struct vgg_teacher *teacher, uint64_t epoch)
 
 static float *target_of(const struct vgg_teacher *teacher, size_t example, size_t view)
 {
-    return teacher->targets + (example * teacher->views + view) * (size_t)teacher->classes_n;
+    return teacher->targets + (example * teacher->views + view) * teacher->classes_n;
 }
 
 /* A posterior has a value above 0. */

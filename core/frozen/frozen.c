@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/half.h"
 #include "base/mem.h"
@@ -38,7 +39,8 @@ uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_opt
     for (size_t part = 0; part < options->parts_n; part++)
         picture += vgg_part_views(&options->parts[part]) * vgg_part_floats(net, options->parts) *
                    (options->half ? sizeof(uint16_t) : sizeof(float));
-    *held = options->in_files ? 0 : n * picture;
+    if (held != NULL)
+        *held = options->in_files ? 0 : n * picture;
     return (options->in_files ? vgg_min_size(n, 2 * BLOCK) : n) * picture +
            vgg_parts_bytes(net, options->parts, options->parts_n, pixels_max, threads, 2 * BLOCK,
                            pictures, n);
@@ -399,6 +401,16 @@ enum vgg_status vgg_frozen_compute(struct vgg_frozen *frozen, size_t pictures,
         status = land_block(&blocks[turn], scratch, status, error);
     }
     free(scratch);
+    return status;
+}
+
+enum vgg_status vgg_frozen_measure(struct vgg_frozen *frozen, size_t pictures, double *rate,
+                                   struct vgg_error *error)
+{
+    const uint64_t begun_ns = vgg_now_ns(), macs = frozen->macs;
+    enum vgg_status status = vgg_frozen_compute(frozen, pictures, error);
+
+    *rate = macs != frozen->macs ? vgg_seconds_since(begun_ns) / (double)(macs - frozen->macs) : 0;
     return status;
 }
 

@@ -50,7 +50,7 @@ struct vgg_frozen {
 
 /*
  * Bytes that init and compute take at most: values, pictures under way, and what the engine grows
- * by on `net` with this limit of pixels; of these *held afterwards.
+ * by on `net` with this limit of pixels; of these *held afterwards (NULL: nobody asks).
  */
 uint64_t vgg_frozen_bytes(const struct vgg_net *net, const struct vgg_frozen_options *options,
                           uint64_t pixels_max, unsigned threads,
@@ -71,6 +71,13 @@ enum vgg_status vgg_frozen_init(struct vgg_frozen *frozen, const struct vgg_froz
  * CANCELLED (by `stop`), IO (in_files, and the cache cannot be written to).
  */
 enum vgg_status vgg_frozen_compute(struct vgg_frozen *frozen, size_t pictures,
+                                   struct vgg_error *error);
+
+/*
+ * The same of the first pictures, which tell how long the others will take: *rate is the seconds of
+ * a multiply-accumulate; 0 where there was none to compute.
+ */
+enum vgg_status vgg_frozen_measure(struct vgg_frozen *frozen, size_t pictures, double *rate,
                                    struct vgg_error *error);
 
 /* The mean of a picture's views, as vgg_job_features has it: out[floats]. */

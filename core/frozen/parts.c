@@ -5,6 +5,13 @@
 #include "engine/batch.h"
 #include "engine/footprint.h"
 
+size_t vgg_parts_whole(const uint32_t *scales, size_t n, struct vgg_frozen_part *parts)
+{
+    for (size_t i = 0; i < n; i++)
+        parts[i] = (struct vgg_frozen_part){.scale = scales[i]};
+    return n;
+}
+
 size_t vgg_part_views(const struct vgg_frozen_part *part)
 {
     return part->crop != 0 ? (size_t)2 * part->grid * part->grid : 2;

@@ -14,6 +14,9 @@ struct vgg_frozen_part {
     uint32_t crop, grid; /* grid x grid crops of crop x crop pixels, row by row; 0: the whole */
 };
 
+/* parts[n]: whole pictures at each of these scales. Returns n. */
+size_t vgg_parts_whole(const uint32_t *scales, size_t n, struct vgg_frozen_part *parts);
+
 /* Views of a part, mirror images among them. */
 size_t vgg_part_views(const struct vgg_frozen_part *part);
 

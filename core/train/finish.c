@@ -98,13 +98,6 @@ static enum vgg_status list_pictures(struct finish *finish, struct vgg_error *er
     return VGG_OK;
 }
 
-static void list_parts(const uint32_t *scales, size_t n,
-                       struct vgg_frozen_part parts[VGG_SCALES_MAX])
-{
-    for (size_t i = 0; i < n; i++)
-        parts[i] = (struct vgg_frozen_part){.scale = scales[i]};
-}
-
 /* Their features, as the file is served. */
 static enum vgg_status compute(struct finish *finish, struct vgg_error *error)
 {
@@ -118,7 +111,7 @@ static enum vgg_status compute(struct finish *finish, struct vgg_error *error)
     struct vgg_engine_options engine = {.threads = settings->threads};
     enum vgg_status status;
 
-    list_parts(info->scales, info->scales_n, parts);
+    (void)vgg_parts_whole(info->scales, info->scales_n, parts);
     engine.view_pixels_max =
         vgg_frozen_pixels(parts, info->scales_n, finish->pictures, finish->pictures_n);
     status = vgg_engine_create(&engine, &options.engine, error);
@@ -319,6 +312,8 @@ static void fill_result(const struct finish *finish, struct vgg_train_result *re
 
 static void fini(struct finish *finish)
 {
+    if (finish == NULL)
+        return;
     vgg_typicality_fini(&finish->typicality);
     vgg_typicality_found_fini(&finish->found);
     vgg_frozen_fini(&finish->frozen);
@@ -343,13 +338,13 @@ static struct vgg_finish_need need_of(const struct finish *finish)
     const struct vgg_frozen_options options = {.parts = parts, .parts_n = settings->scales_n};
     const size_t views = 2 * settings->scales_n;
     struct vgg_finish_need need = {.macs = 0};
-    uint64_t pixels, held;
+    uint64_t pixels;
 
-    list_parts(settings->scales, settings->scales_n, parts);
+    (void)vgg_parts_whole(settings->scales, settings->scales_n, parts);
     pixels = vgg_frozen_pixels(parts, settings->scales_n, finish->pictures, finish->pictures_n);
     need.bytes = vgg_net_bytes(net) +
                  vgg_frozen_bytes(net, &options, pixels, settings->threads, finish->pictures,
-                                  finish->pictures_n, &held) +
+                                  finish->pictures_n, NULL) +
                  finish->pictures_n * vgg_net_features(net) * sizeof *finish->means +
                  finish->known_n * net->classes *
                      (views * sizeof *finish->logits + sizeof *finish->posteriors);
@@ -359,16 +354,23 @@ static struct vgg_finish_need need_of(const struct finish *finish)
     return need;
 }
 
+/* fini is due, also where it fails. */
+static enum vgg_status begin(const struct vgg_training *training, struct finish **finish,
+                             struct vgg_error *error)
+{
+    *finish = vgg_calloc(1, sizeof **finish);
+    if (*finish == NULL)
+        return vgg_fail_memory(error);
+    (*finish)->training = training;
+    return list_pictures(*finish, error);
+}
+
 enum vgg_status vgg_training_finish_need(const struct vgg_training *training,
                                          struct vgg_finish_need *need, struct vgg_error *error)
 {
-    struct finish *finish = vgg_calloc(1, sizeof *finish);
-    enum vgg_status status;
+    struct finish *finish;
+    enum vgg_status status = begin(training, &finish, error);
 
-    if (finish == NULL)
-        return vgg_fail_memory(error);
-    finish->training = training;
-    status = list_pictures(finish, error);
     if (status == VGG_OK)
         *need = need_of(finish);
     fini(finish);
@@ -378,15 +380,11 @@ enum vgg_status vgg_training_finish_need(const struct vgg_training *training,
 enum vgg_status vgg_training_finish(const struct vgg_training *training,
                                     struct vgg_train_result *result, struct vgg_error *error)
 {
-    struct finish *finish = vgg_calloc(1, sizeof *finish);
-    enum vgg_status status;
+    struct finish *finish;
+    enum vgg_status status = begin(training, &finish, error);
 
-    if (finish == NULL)
-        return vgg_fail_memory(error);
-    finish->training = training;
-    status = open_written(finish, error);
     if (status == VGG_OK)
-        status = list_pictures(finish, error);
+        status = open_written(finish, error);
     if (status == VGG_OK)
         status = compute(finish, error);
     if (status == VGG_OK)

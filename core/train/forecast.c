@@ -63,8 +63,6 @@ enum vgg_status vgg_forecast_make(struct vgg_training *training, uint64_t finish
     enum vgg_status status = VGG_OK;
 
     forecast->begun = training->state.epoch;
-    if (training->settings.on_plan == NULL)
-        return VGG_OK;
     if (training->engine != NULL)
         status = try_validation(training, error);
     else

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "frozen/cache.h"
@@ -40,14 +39,6 @@ static bool is_stopped(void *user)
 
 /* ---------------------------------------------------------------- what it takes -------------- */
 
-static size_t list_parts(const struct vgg_transfer *transfer,
-                         struct vgg_frozen_part parts[VGG_SCALES_MAX])
-{
-    for (size_t i = 0; i < transfer->settings.scales_n; i++)
-        parts[i] = (struct vgg_frozen_part){.scale = transfer->settings.scales[i]};
-    return transfer->settings.scales_n;
-}
-
 /* Beside the base, which is loaded, and the pictures. */
 static uint64_t predict_bytes(const struct vgg_transfer *transfer,
                               const struct vgg_frozen_options *options)
@@ -59,13 +50,12 @@ static uint64_t predict_bytes(const struct vgg_transfer *transfer,
     const struct vgg_fit_set validation = {.pictures = transfer->sets.validation.examples_n};
     const struct vgg_fit_options fit = {
         .folds = transfer->sets.fold, .folds_n = transfer->sets.folds_n, .validation = &validation};
-    uint64_t held;
 
     return vgg_frozen_bytes(&transfer->base.net, options,
                             vgg_frozen_pixels(options->parts, options->parts_n, transfer->pictures,
                                               transfer->pictures_n),
                             transfer->settings.threads, transfer->pictures, transfer->pictures_n,
-                            &held) +
+                            NULL) +
            transfer->pictures_n * set.dims * sizeof *transfer->means + vgg_fit_bytes(&set, &fit);
 }
 
@@ -120,17 +110,15 @@ static enum vgg_status compute(struct vgg_transfer *transfer, uint64_t bytes,
                                struct vgg_error *error)
 {
     struct vgg_frozen *frozen = &transfer->frozen;
-    uint64_t begun_ns = vgg_now_ns(), macs = frozen->macs;
-    enum vgg_status status = vgg_frozen_compute(frozen, MEASURED, error);
-    double seconds = vgg_seconds_since(begun_ns);
+    const bool any = frozen->macs != 0;
+    double rate;
+    enum vgg_status status = vgg_frozen_measure(frozen, MEASURED, &rate, error);
 
     if (status != VGG_OK)
         return status;
-    if (frozen->macs != 0)
-        seconds *= (double)frozen->macs / (double)(macs - frozen->macs);
-    status = tell_plan(transfer, frozen->macs != 0 ? seconds : 0, bytes, error);
+    status = tell_plan(transfer, rate * (double)frozen->macs, bytes, error);
     transfer->planned = true;
-    if (macs != 0)
+    if (any)
         show_views(transfer, frozen->done, frozen->pictures_n * frozen->views);
     return status == VGG_OK ? vgg_frozen_compute(frozen, SIZE_MAX, error) : status;
 }
@@ -165,15 +153,16 @@ static enum vgg_status explain(const struct vgg_transfer *transfer, enum vgg_sta
 enum vgg_status vgg_transfer_compute(struct vgg_transfer *transfer, struct vgg_error *error)
 {
     struct vgg_frozen_part parts[VGG_SCALES_MAX];
-    struct vgg_frozen_options options = {.model = transfer->base.model,
-                                         .team = transfer->team,
-                                         .parts = parts,
-                                         .parts_n = list_parts(transfer, parts),
-                                         .cache = transfer->settings.features_cache,
-                                         .on_views = show_views,
-                                         .on_unwritten = show_unwritten,
-                                         .stop = is_stopped,
-                                         .user = transfer};
+    struct vgg_frozen_options options = {
+        .model = transfer->base.model,
+        .team = transfer->team,
+        .parts = parts,
+        .parts_n = vgg_parts_whole(transfer->settings.scales, transfer->settings.scales_n, parts),
+        .cache = transfer->settings.features_cache,
+        .on_views = show_views,
+        .on_unwritten = show_unwritten,
+        .stop = is_stopped,
+        .user = transfer};
     const struct vgg_engine_options engine = {
         .threads = transfer->settings.threads,
         .view_pixels_max =

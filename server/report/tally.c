@@ -35,7 +35,7 @@ static void count_classes(struct tally *tally, const struct html_report *report)
         tally->answered_of[picture->answer]++;
         tally->right_of[picture->label] += picture->answer == picture->label;
         vgg_reliability_add(&tally->reliability, fmin(fmax((double)picture->score, 0), 1),
-                            !picture_is_wrong(picture));
+                            picture->answer == picture->label);
         tally->wrong += picture->answer != picture->label;
     }
     for (uint32_t c = 0; c < report->classes_n; c++)

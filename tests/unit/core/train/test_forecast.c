@@ -7,19 +7,12 @@
 
 static struct vgg_training training;
 
-static enum vgg_status ignore_plan(void *user, const struct vgg_train_plan *plan,
-                                   struct vgg_error *error)
-{
-    (void)user, (void)plan, (void)error;
-    return VGG_OK;
-}
-
 /* Ten pictures in four views, three of them to validate; five steps of four, of eight at most. */
 static int setup(void **state)
 {
     (void)state;
     training = (struct vgg_training){
-        .settings = {.epochs = 3, .on_plan = ignore_plan},
+        .settings = {.epochs = 3},
         .sets = {.validation = {.examples_n = 3}},
         .network = {.batch = 8},
         .maps = {.rate = 1e-9, .frozen = {.views = 4, .pictures_n = 10}},
