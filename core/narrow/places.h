@@ -16,8 +16,10 @@ struct vgg_places {
     } at[VGG_PLACES_MAX];
 };
 
-/* The places of an h x w map; at_most (<= VGG_PLACES_MAX) of them: all, or random ones, by the
- * keys. */
+/*
+ * Places of an h x w map, without the edge of a wide one: random ones by the keys, at_most
+ * (<= VGG_PLACES_MAX) of them, or, where it has no more, all.
+ */
 void vgg_places_draw(struct vgg_places *places, size_t h, size_t w, size_t at_most,
                      const uint64_t *keys, size_t keys_n);
 
