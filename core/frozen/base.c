@@ -97,6 +97,10 @@ enum vgg_status vgg_base_check(const struct vgg_base *base, const struct vgg_tra
     } numbers[] = {{"crop", given->crop, vgg_net_crop(&base->net)},
                    {"fc", head ? given->fc : 0, fc->conv.out}};
 
+    enum vgg_status status = check_width(base, given, error);
+
+    if (status != VGG_OK)
+        return status;
     if (given->arch != NULL && strcmp(given->arch, base->net.arch->name) != 0)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "base %s is of configuration %s, not %s",
                         base->name, base->net.arch->name, given->arch);
@@ -106,7 +110,7 @@ enum vgg_status vgg_base_check(const struct vgg_base *base, const struct vgg_tra
                             "base %s has %s %" PRIu32 ", and the options %" PRIu32
                             ": leave it out, or take another base",
                             base->name, numbers[i].what, numbers[i].own, numbers[i].given);
-    return check_width(base, given, error);
+    return VGG_OK;
 }
 
 enum vgg_status vgg_base_unchanged(const struct vgg_base *base, struct vgg_error *error)

@@ -35,9 +35,25 @@ static int stop(void **state)
 
 /* ---------------------------------------------------------------- base and network ----------- */
 
-/* The second half of a layer's channels is the first once more, half as large. */
+static char mean[96], std[96]; /* the pictures' */
+
+static void describe_pictures(void)
+{
+    const double *m = pictures.mean, *d = pictures.std;
+
+    snprintf(mean, sizeof mean, "[%.17g, %.17g, %.17g]", m[0], m[1], m[2]);
+    snprintf(std, sizeof std, "[%.17g, %.17g, %.17g]", d[0], d[1], d[2]);
+}
+
+/*
+ * The second half of a layer's channels is the first once more, half as large. The preprocessing is
+ * a narrow network's, so that both see the same beyond the edge.
+ */
 static void duplicate(struct maker *maker)
 {
+    describe_pictures();
+    maker_meta(maker, "vgg.mean", mean);
+    maker_meta(maker, "vgg.std", std);
     for (size_t i = 0; i < maker->convs_n; i++)
         for (int bias = 0; bias < 2; bias++) {
             char name[MAKER_NAME_BYTES];
@@ -68,6 +84,12 @@ static void turn_to_bgr(struct maker *maker)
     maker_meta(maker, "vgg.std", "[0.1, 0.2, 0.3]");
 }
 
+static void leave_rgb(struct maker *maker)
+{
+    maker_meta(maker, "vgg.mean", "[0.3, 0.6, 0.7]");
+    maker_meta(maker, "vgg.std", "[0.3, 0.2, 0.1]");
+}
+
 static void put_base(const struct maker_spec *spec, void (*edit)(struct maker *maker),
                      struct vgg_weights *weights)
 {
@@ -78,12 +100,7 @@ static void put_base(const struct maker_spec *spec, void (*edit)(struct maker *m
 
     maker_make(&maker, spec);
     maker_meta(&maker, "vgg.scales", "[32]");
-    if (edit != turn_to_bgr) {
-        maker_meta(&maker, "vgg.mean", "[0.3, 0.6, 0.7]");
-        maker_meta(&maker, "vgg.std", "[0.3, 0.2, 0.1]");
-    }
-    if (edit != NULL)
-        edit(&maker);
+    edit(&maker);
     bytes = maker_bytes(&maker, &size);
     maker_write(album_path("base.safetensors"), bytes, size);
     free(bytes);
@@ -133,10 +150,8 @@ struct network {
 static enum vgg_status fit(struct network *network, const struct vgg_weights *base, uint32_t width,
                            struct vgg_team *team)
 {
-    const struct vgg_train_options settings = {.seed = 3,
-                                               .on_narrowing = on_narrowing,
-                                               .stop = is_enough,
-                                               .user = &network->told};
+    const struct vgg_train_options settings = {
+        .seed = 3, .on_narrowing = on_narrowing, .stop = is_enough, .user = &network->told};
     const struct vgg_arch *arch = base->net->arch;
     const struct vgg_net_sizes sizes = vgg_net_sizes_regular(arch, width, 5, 2, CROP);
     const struct vgg_narrow_task task = {.base = base,
@@ -262,21 +277,23 @@ static double mean_explained(const struct network *network)
     return sum / (double)network->told.last.layers;
 }
 
-/* Of a base half of whose channels are copies nothing is lost; of another something is. */
+/* Of a base half of whose channels are copies nothing is lost. */
 static void copies_are_not_missed(void **state)
 {
-    static const char *const archs[] = {"A", "A-LRN", "C"};
+    static const char *const archs[] = {"A-LRN", "C"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(archs); i++) {
-        const struct maker_spec spec = {.arch = archs[i], .width = 4, .seed = 2};
+        const struct maker_spec spec = {.arch = archs[i], .width = 2, .seed = 2};
         struct vgg_weights base;
         struct network network;
-
         put_base(&spec, duplicate, &base);
-        fitted(&network, &base, 2, 1);
-        printf("%s: %.5f, likeness %.5f\n", archs[i], mean_explained(&network), least_likeness(&network, &base));
-        for (size_t j = 0; j < network.told.last.layers; j++) printf(" %.5f", network.told.explained[j]);
+        fitted(&network, &base, 1, 1);
+        for (size_t j = 0; j < network.told.last.layers; j++)
+            if (!(network.told.explained[j] > 0.999))
+                fail_msg("%s: %g of layer %zu", archs[i], network.told.explained[j], j);
+        if (!(least_likeness(&network, &base) > 0.995))
+            fail_msg("%s: %g", archs[i], least_likeness(&network, &base));
         release(&network);
         vgg_weights_fini(&base);
     }
@@ -284,20 +301,18 @@ static void copies_are_not_missed(void **state)
 
 static void more_channels_explain_more(void **state)
 {
-    static const uint32_t widths[] = {1, 3, 6};
-    const struct maker_spec spec = {.width = 8, .seed = 2};
+    const struct maker_spec spec = {.width = 4, .seed = 2};
     struct vgg_weights base;
     double before = 0;
 
     (void)state;
-    put_base(&spec, NULL, &base);
-    for (size_t i = 0; i < COUNT_OF(widths); i++) {
+    put_base(&spec, leave_rgb, &base);
+    for (uint32_t width = 1; width <= 3; width++) {
         struct network network;
         double explained;
 
-        fitted(&network, &base, widths[i], 1);
+        fitted(&network, &base, width, 1);
         explained = mean_explained(&network);
-        printf("%u: %.4f\n", widths[i], explained);
         assert_true(explained > before && explained < 0.999);
         before = explained;
         release(&network);
@@ -307,14 +322,14 @@ static void more_channels_explain_more(void **state)
 
 static void threads_change_no_bit(void **state)
 {
-    const struct maker_spec spec = {.width = 4, .seed = 2};
+    const struct maker_spec spec = {.width = 2, .seed = 2};
     struct vgg_weights base;
     struct network one, other;
 
     (void)state;
-    put_base(&spec, NULL, &base);
-    fitted(&one, &base, 3, 0);
-    fitted(&other, &base, 3, 1);
+    put_base(&spec, leave_rgb, &base);
+    fitted(&one, &base, 1, 0);
+    fitted(&other, &base, 1, 1);
     for (size_t i = 0; i < base.net->arch->convs_n; i++) {
         const struct vgg_layer *layer = &one.net.layers[i];
 
@@ -328,19 +343,19 @@ static void threads_change_no_bit(void **state)
     vgg_weights_fini(&base);
 }
 
-/* A base is looked at in its own preprocessing, whatever that is. */
+/* A base is looked at in its own preprocessing: of the same function the same comes. */
 static void the_bases_preprocessing_counts(void **state)
 {
-    const struct maker_spec spec = {.width = 4, .seed = 2};
+    const struct maker_spec spec = {.width = 2, .seed = 2};
     struct vgg_weights base;
     struct network rgb, bgr;
 
     (void)state;
-    put_base(&spec, NULL, &base);
-    fitted(&rgb, &base, 2, 1);
+    put_base(&spec, leave_rgb, &base);
+    fitted(&rgb, &base, 1, 1);
     vgg_weights_fini(&base);
     put_base(&spec, turn_to_bgr, &base);
-    fitted(&bgr, &base, 2, 1);
+    fitted(&bgr, &base, 1, 1);
     for (size_t i = 0; i < rgb.told.last.layers; i++)
         for (size_t j = 0; j < rgb.net.layers[i].conv.out; j++)
             if (!(fabs((double)rgb.biases[i][j] - (double)bgr.biases[i][j]) < 1e-3))
@@ -353,19 +368,19 @@ static void the_bases_preprocessing_counts(void **state)
 
 static void it_can_be_stopped(void **state)
 {
-    const struct maker_spec spec = {.width = 4, .seed = 2};
+    const struct maker_spec spec = {.width = 2, .seed = 2};
     struct vgg_weights base;
-    struct network network = {.told.stop_after = 1};
+    struct network network;
     unsigned all;
 
     (void)state;
-    put_base(&spec, NULL, &base);
-    fitted(&network, &base, 2, 1);
+    put_base(&spec, leave_rgb, &base);
+    fitted(&network, &base, 1, 1);
     all = network.told.calls;
     release(&network);
-    for (unsigned after = 1; after < all; after += all / 4) {
+    for (unsigned after = 1; after < all; after += all / 3) {
         network = (struct network){.told.stop_after = after};
-        assert_int_equal(fit(&network, &base, 2, teams[1]), VGG_CANCELLED);
+        assert_int_equal(fit(&network, &base, 1, teams[1]), VGG_CANCELLED);
         assert_int_equal(network.told.calls, after);
         release(&network);
     }
