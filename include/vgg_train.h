@@ -231,7 +231,8 @@ enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *optio
                           struct vgg_train_result *result, struct vgg_error *error);
 
 /*
- * The width of a base (options->base, base_bytes), by its header alone. Errors: as vgg_model_load.
+ * The width of a base (options->base, base_bytes), by its header alone. Errors: as vgg_model_load,
+ * and BAD_ARGUMENT where options->width and freeze do not suit it.
  */
 enum vgg_status vgg_train_base_width(const struct vgg_train_options *options, uint32_t *width,
                                      struct vgg_error *error);

@@ -80,10 +80,11 @@ static enum vgg_status check_width(const struct vgg_base *base,
                         ": it can be made narrower, not wider",
                         base->name, own, given->width);
     if (vgg_base_is_wider(base, given->width) && given->freeze != VGG_FREEZE_NONE)
-        return vgg_fail(error, VGG_BAD_ARGUMENT,
-                        "base %s has width %" PRIu32 ", and the options %" PRIu32
-                        ": a narrower network has layers of its own, of which none can be frozen",
-                        base->name, own, given->width);
+        return vgg_fail(
+            error, VGG_BAD_ARGUMENT,
+            "base %s has width %" PRIu32 ", and the options %" PRIu32
+            ": a narrower network has layers of its own, and they all train (freeze none)",
+            base->name, own, given->width);
     return VGG_OK;
 }
 
@@ -126,6 +127,8 @@ enum vgg_status vgg_train_base_width(const struct vgg_train_options *options, ui
     struct vgg_base base = {0};
     enum vgg_status status = vgg_base_open(&base, options, error);
 
+    if (status == VGG_OK)
+        status = check_width(&base, options, error);
     if (status == VGG_OK)
         *width = base.net.layers[0].conv.out;
     vgg_base_fini(&base);

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "feed/pictures.h"
-#include "feed/pictures.h"
 #include "feed/validate.h"
 #include "narrow/cost.h"
 #include "train/output.h"

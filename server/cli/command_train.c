@@ -260,19 +260,21 @@ static enum vgg_status choose(struct session *session, struct vgg_error *error)
 static enum vgg_status choose_width(struct session *session, struct vgg_error *error)
 {
     struct train_options *given = &session->given;
-    struct facts *facts = &session->view.facts;
+    struct vgg_train_options narrow;
     uint32_t width;
     enum vgg_status status;
 
     if (session->base.kind == BASE_NONE || given->train.width == 0)
         return VGG_OK;
-    base_apply(&session->base, &given->train);
-    status = vgg_train_base_width(&given->train, &width, error);
-    if (status != VGG_OK || width <= given->train.width)
-        return status;
-    facts->base_width = width;
+    narrow = given->train;
+    base_apply(&session->base, &narrow);
     if (given->freeze == NULL)
-        given->train.freeze = VGG_FREEZE_NONE;
+        narrow.freeze = VGG_FREEZE_NONE;
+    status = vgg_train_base_width(&narrow, &width, error);
+    if (status != VGG_OK || width == narrow.width)
+        return status;
+    given->train.freeze = VGG_FREEZE_NONE;
+    session->view.facts.base_width = width;
     return VGG_OK;
 }
 
