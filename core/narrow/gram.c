@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "blas/gemm.h"
+#include "kernels/kernels.h"
 
 enum { TILE = 192, TILE_FLOATS = TILE * TILE };
 
@@ -16,14 +17,9 @@ static const double CONSTANT = 1e-10;  /* variance by square mean: what rounding
 static const double HARDLY = 1e-4;     /* explained: no larger factor makes up for less */
 static const double PIVOT_MIN = 1e-30; /* where all inputs are constant */
 
-static size_t min_size(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
 static size_t tiles_of(size_t n)
 {
-    return (n + TILE - 1) / TILE;
+    return vgg_ceil_div(n, TILE);
 }
 
 enum vgg_status vgg_gram_init(struct vgg_gram *gram, size_t inputs, size_t outputs,
@@ -80,11 +76,11 @@ static struct columns columns_of(const struct add_loop *loop, size_t tile)
     size_t x_tiles = tiles_of(gram->inputs), first = tile * TILE;
 
     if (tile < x_tiles)
-        return (struct columns){loop->x + first, gram->inputs, min_size(TILE, gram->inputs - first),
-                                first};
+        return (struct columns){loop->x + first, gram->inputs,
+                                vgg_min_size(TILE, gram->inputs - first), first};
     first = (tile - x_tiles) * TILE;
-    return (struct columns){loop->y + first, gram->outputs, min_size(TILE, gram->outputs - first),
-                            gram->inputs + first};
+    return (struct columns){loop->y + first, gram->outputs,
+                            vgg_min_size(TILE, gram->outputs - first), gram->inputs + first};
 }
 
 static void add_sums(const struct add_loop *loop, const struct columns *columns)

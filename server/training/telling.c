@@ -198,6 +198,8 @@ const char *telling_smaller(const struct facts *facts)
 {
     if (facts->freeze == VGG_FREEZE_FEATURES)
         return "a narrower base, and smaller test scales (--scales)";
+    if (facts->base_width != 0)
+        return "a smaller --width, --crop or --batch";
     return facts->base->kind != BASE_NONE ? "--freeze features, a smaller --batch"
                                           : "--batch 1, a smaller --crop, --width or --fc";
 }

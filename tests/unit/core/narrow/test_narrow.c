@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "data/statistics.h"
+#include "fault.h"
 #include "model_maker.h"
 #include "narrow/cost.h"
 #include "narrow/crops.h"
@@ -145,6 +146,8 @@ struct network {
     struct vgg_net net;
     float *weights[VGG_CONVS_MAX], *biases[VGG_CONVS_MAX];
     struct told told;
+    unsigned long fault; /* the allocation that fails; 0: none */
+    bool failed;         /* it has */
 };
 
 static enum vgg_status fit(struct network *network, const struct vgg_weights *base, uint32_t width,
@@ -159,6 +162,7 @@ static enum vgg_status fit(struct network *network, const struct vgg_weights *ba
                                          .pictures = &pictures,
                                          .sampling = &sampling,
                                          .settings = &settings};
+    enum vgg_status status;
 
     vgg_net_describe(&network->net, arch, kernels(), &sizes);
     for (size_t i = 0; i < arch->convs_n; i++) {
@@ -168,7 +172,11 @@ static enum vgg_status fit(struct network *network, const struct vgg_weights *ba
         network->biases[i] = malloc(layer->conv.out * sizeof(float));
         assert_true(network->weights[i] != NULL && network->biases[i] != NULL);
     }
-    return vgg_narrow(&task, team, network->weights, network->biases, NULL);
+    if (network->fault != 0)
+        fault_arm(network->fault);
+    status = vgg_narrow(&task, team, network->weights, network->biases, NULL);
+    network->failed = fault_disarm();
+    return status;
 }
 
 static void fitted(struct network *network, const struct vgg_weights *base, uint32_t width,
@@ -387,6 +395,30 @@ static void it_can_be_stopped(void **state)
     vgg_weights_fini(&base);
 }
 
+/* Up to the end of the first batch. */
+static void memory_runs_out(void **state)
+{
+    const struct maker_spec spec = {.width = 2, .seed = 2};
+    struct vgg_weights base;
+    struct network network = {.failed = true};
+
+    (void)state;
+    if (!fault_available())
+        skip();
+    put_base(&spec, leave_rgb, &base);
+    for (unsigned long n = 1; network.failed; n++) {
+        long outstanding = fault_outstanding();
+        enum vgg_status status;
+
+        network = (struct network){.told.stop_after = 1, .fault = n};
+        status = fit(&network, &base, 1, teams[1]);
+        assert_int_equal(status, network.failed ? VGG_NO_MEMORY : VGG_CANCELLED);
+        release(&network);
+        assert_int_equal(fault_outstanding(), outstanding);
+    }
+    vgg_weights_fini(&base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(threads_change_no_bit, start, stop),
         cmocka_unit_test_setup_teardown(the_bases_preprocessing_counts, start, stop),
         cmocka_unit_test_setup_teardown(it_can_be_stopped, start, stop),
+        cmocka_unit_test_setup_teardown(memory_runs_out, start, stop),
     };
 
     return cmocka_run_group_tests_name("narrow networks", tests, NULL, NULL);
