@@ -351,6 +351,31 @@ static void threads_change_no_bit(void **state)
     vgg_weights_fini(&base);
 }
 
+/* What a base is shown is what it is normalised by itself: of RGB and of BGR. */
+static void crops_are_the_bases_too(void **state)
+{
+    static float own[3][CROP * CROP];
+    struct vgg_model_info info = {
+        .channels = "BGR", .mean = {0.7, 0.6, 0.3}, .std = {0.1, 0.2, 1 / 255.0}};
+    struct vgg_dataset seen = pictures;
+    struct vgg_crops crops = {
+        .pictures = &pictures, .sampling = &sampling, .base = &info, .batch = 2};
+
+    (void)state;
+    vgg_dataset_normalise_as(&seen, &info);
+    assert_int_equal(vgg_crops_init(&crops, NULL), VGG_OK);
+    assert_int_equal(vgg_crops_draw(&crops, teams[1], pictures.examples_n, 2, NULL), VGG_OK);
+    assert_int_equal(vgg_sample(&pictures, &sampling, crops.order[1], 1, own[0], NULL), VGG_OK);
+    assert_memory_equal(own, crops.inputs + sizeof own / sizeof(float), sizeof own);
+    assert_int_equal(vgg_sample(&seen, &sampling, crops.order[1], 1, own[0], NULL), VGG_OK);
+    for (size_t c = 0; c < 3; c++)
+        for (size_t i = 0; i < CROP * CROP; i++)
+            if (!(fabsf(crops.base_inputs[(3 + c) * CROP * CROP + i] - own[2 - c][i]) < 1e-3F))
+                fail_msg("%g is not %g", (double)crops.base_inputs[(3 + c) * CROP * CROP + i],
+                         (double)own[2 - c][i]);
+    vgg_crops_fini(&crops);
+}
+
 /* A base is looked at in its own preprocessing: of the same function the same comes. */
 static void the_bases_preprocessing_counts(void **state)
 {
@@ -425,6 +450,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(copies_are_not_missed, start, stop),
         cmocka_unit_test_setup_teardown(more_channels_explain_more, start, stop),
         cmocka_unit_test_setup_teardown(threads_change_no_bit, start, stop),
+        cmocka_unit_test_setup_teardown(crops_are_the_bases_too, start, stop),
         cmocka_unit_test_setup_teardown(the_bases_preprocessing_counts, start, stop),
         cmocka_unit_test_setup_teardown(it_can_be_stopped, start, stop),
         cmocka_unit_test_setup_teardown(memory_runs_out, start, stop),

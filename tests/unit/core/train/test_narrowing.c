@@ -108,7 +108,7 @@ static void the_file(void **state)
     assert_int_equal(vgg_model_load(output, NULL, &model, NULL), VGG_OK);
     info = vgg_model_get_info(model);
     assert_int_equal(info->crop, 32);
-    assert_true(fabs(info->mean[0] - 0.485) > 1e-3 && fabs(info->std[0] - 0.229) > 1e-3);
+    assert_true(fabs(info->mean[1] - 0.456) > 1e-3 && fabs(info->std[1] - 0.224) > 1e-3);
     vgg_model_release(model);
 }
 
