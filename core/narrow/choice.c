@@ -8,6 +8,36 @@
 #include <stdbool.h>
 #include <string.h>
 
+/* The length of the next layer's weights of a channel. */
+static double weight_of(const float *weights, const struct vgg_conv *next, size_t channel)
+{
+    size_t taps = (size_t)next->kernel * next->kernel;
+    double sum = 0;
+
+    for (size_t o = 0; o < next->out; o++)
+        for (size_t t = 0; t < taps; t++) {
+            double weight = (double)weights[(o * next->in + channel) * taps + t];
+
+            sum += weight * weight;
+        }
+    return sqrt(sum);
+}
+
+void vgg_weigh_channels(double *covariance, size_t n, const float *weights,
+                        const struct vgg_conv *next)
+{
+    for (size_t c = 0; c < n; c++) {
+        double weight = weight_of(weights, next, c);
+
+        for (size_t j = 0; j <= c; j++)
+            covariance[c * n + j] *= weight;
+        for (size_t i = c; i < n; i++)
+            covariance[i * n + c] *= weight;
+    }
+}
+
+/* ---------------------------------------------------------------- the choice ----------------- */
+
 static const double EXPLAINED = 1e-9; /* of the whole variance: what rounding leaves of a channel */
 
 static bool is_chosen(const uint32_t *chosen, size_t n, size_t channel)

@@ -2,8 +2,11 @@
 #ifndef VGG_CORE_NARROW_CHOICE_H
 #define VGG_CORE_NARROW_CHOICE_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "kernels/kernels.h"
+
+/* Weigh the covariance of n channels, the lower triangle, by what the next layer makes of each. */
+void vgg_weigh_channels(double *covariance, size_t n, const float *weights,
+                        const struct vgg_conv *next);
 
 /*
  * chosen[k], ascending: the k <= n channels that together explain most of the variance of all,

@@ -5,7 +5,6 @@
  */
 #include "narrow/narrow.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,16 +163,7 @@ static void tell(const struct narrowing *work)
         settings->on_narrowing(settings->user, &now);
 }
 
-/* The places of a map that the stack has come to, of `item` of the crops from `first` on. */
-static void draw_places(const struct narrowing *work, const struct vgg_stack *stack, size_t crop,
-                        size_t map, struct vgg_places *places)
-{
-    const uint64_t keys[] = {work->task->settings->seed, VGG_STREAM_PLACES, crop, map};
-
-    vgg_places_draw(places, stack->shape.h, stack->shape.w, work->sizes.places, keys,
-                    sizeof keys / sizeof *keys);
-}
-
+/* A map that the stack has come to. */
 struct look {
     struct narrowing *work;
     const struct vgg_stack *stack;
@@ -201,16 +191,18 @@ static void gather(void *context, size_t item, unsigned thread)
 {
     const struct look *look = context;
     const struct vgg_stack *stack = look->stack;
+    const uint64_t keys[] = {look->work->task->settings->seed, VGG_STREAM_PLACES,
+                             look->first + item, stack->layer};
     struct vgg_places places;
 
     (void)thread;
-    draw_places(look->work, stack, look->first + item, stack->layer, &places);
+    vgg_places_draw(&places, stack->shape.h, stack->shape.w, look->work->sizes.places, keys,
+                    sizeof keys / sizeof *keys);
     vgg_places_gather(&places, stack->map, stack->shape, stack->kernels->lanes, item, look->kernel,
                       look->work->rows + item * look->places * look->row);
 }
 
-/* Run crops through the first `layers` of a stack; `take` is called at each map, the input's too.
- */
+/* Crops through the first `layers` of a stack; `take` is called at each map, the input's too. */
 struct pass {
     struct vgg_stack *stack;
     const float *inputs;
@@ -287,42 +279,18 @@ static void take_channels(struct narrowing *work, size_t first)
                  work->rows, NULL);
 }
 
-/* Weigh each channel by what the next layer makes of it. */
-static void weigh(struct narrowing *work, size_t i)
-{
-    double *products = work->layers[i].gram.products;
-    size_t n = wide_conv(work, i)->out, taps;
-    const struct vgg_conv *next = wide_conv(work, i + 1);
-
-    if (i + 1 == work->layers_n)
-        return;
-    taps = (size_t)next->kernel * next->kernel;
-    for (size_t c = 0; c < n; c++) {
-        double sum = 0, weight;
-
-        for (size_t o = 0; o < next->out; o++)
-            for (size_t t = 0; t < taps; t++) {
-                double w = (double)work->task->base->weights[i + 1][(o * n + c) * taps + t];
-
-                sum += w * w;
-            }
-        weight = sqrt(sum);
-        for (size_t j = 0; j <= c; j++)
-            products[c * n + j] *= weight;
-        for (size_t j = c; j < n; j++)
-            products[j * n + c] *= weight;
-    }
-}
-
 static void choose(struct narrowing *work, size_t i)
 {
     struct layer *layer = &work->layers[i];
     size_t out = own_conv(work, i)->out, inputs = vgg_narrow_inputs(wide_conv(work, i));
+    size_t channels = wide_conv(work, i)->out;
     const struct vgg_weights *base = work->task->base;
 
     vgg_gram_centre(&layer->gram);
-    weigh(work, i);
-    vgg_choose_channels(layer->gram.products, wide_conv(work, i)->out, out, layer->chosen);
+    if (i + 1 < work->layers_n)
+        vgg_weigh_channels(layer->gram.products, channels, base->weights[i + 1],
+                           wide_conv(work, i + 1));
+    vgg_choose_channels(layer->gram.products, channels, out, layer->chosen);
     vgg_gram_fini(&layer->gram);
     for (size_t o = 0; o < out; o++) {
         memcpy(layer->filters + o * inputs, base->weights[i] + layer->chosen[o] * inputs,

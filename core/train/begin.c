@@ -163,8 +163,10 @@ static enum vgg_status try_paths(const struct vgg_train_options *options, struct
                                            : VGG_OK;
 }
 
-/* Its header, then its weights, of which a narrower network needs the convolutions alone; *weights
- * stays empty where there is none. */
+/*
+ * Its header, then its weights, of which a narrower network needs the convolutions alone; *weights
+ * stays empty where there is none.
+ */
 static enum vgg_status open_base(struct vgg_training *training,
                                  const struct vgg_train_options *options,
                                  struct vgg_weights *weights, struct vgg_error *error)

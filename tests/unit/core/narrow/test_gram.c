@@ -201,12 +201,32 @@ static void what_explains_most_goes_first(void **state)
     assert_true(chosen[0] == 0 && chosen[1] == 2);
 }
 
+/* A channel that the next layer hardly looks at goes last. */
+static void the_next_layer_weighs(void **state)
+{
+    static const double rows[CHANNELS][CHANNELS] = {
+        {4}, {0, 1}, {0, 0, 2}, {0, 0, 0, 1}, {0}, {0},
+    };
+    static const float next_weights[2][CHANNELS] = {{0.1F, 3, 0, 1}, {0, 4, 0.1F, 1}};
+    const struct vgg_conv next = {.in = CHANNELS, .out = 2, .kernel = 1};
+    double covariance[CHANNELS][CHANNELS];
+    uint32_t chosen[2];
+
+    (void)state;
+    mix(rows, covariance);
+    vgg_weigh_channels(covariance[0], CHANNELS, next_weights[0], &next);
+    assert_near(covariance[1][1], 25, 1e-6);
+    vgg_choose_channels(covariance[0], CHANNELS, 2, chosen);
+    assert_true(chosen[0] == 1 && chosen[1] == 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_linear_is_found), cmocka_unit_test(noise_is_not_explained),
         cmocka_unit_test(constant_outputs),        cmocka_unit_test(threads_change_no_bit),
         cmocka_unit_test(duplicates_are_left_out), cmocka_unit_test(what_explains_most_goes_first),
+        cmocka_unit_test(the_next_layer_weighs),
     };
 
     return cmocka_run_group_tests_name("least squares", tests, pools_start, pools_stop);
