@@ -211,7 +211,22 @@ static enum vgg_status open_all(struct vgg_training *training, const char *dir,
     return status == VGG_OK ? make_network(training, base, error) : status;
 }
 
-/* The convolutions of a network that is narrower than its base; its last layer knows nothing. */
+/* Hidden layers with as many units as inputs pass these on, and the last one knows nothing yet. */
+static void begin_head(struct vgg_network *network)
+{
+    struct vgg_parameter *last = &network->dense[VGG_FCS - 1].weight;
+
+    for (size_t i = 0; i + 1 < VGG_FCS; i++) {
+        struct vgg_parameter *weight = &network->dense[i].weight;
+        uint64_t units = network->dense[i].bias.n;
+
+        for (uint64_t j = 0; j < weight->n && weight->n == units * units; j++)
+            weight->value[j] = j % (units + 1) == 0;
+    }
+    memset(last->value, 0, (size_t)last->n * sizeof *last->value);
+}
+
+/* A network that is narrower than its base. */
 static enum vgg_status narrow(struct vgg_training *training, const struct vgg_weights *base,
                               struct vgg_error *error)
 {
@@ -224,14 +239,13 @@ static enum vgg_status narrow(struct vgg_training *training, const struct vgg_we
         .settings = &training->settings,
         .later = training->maps.later - training->forecast.start,
     };
-    struct vgg_dense *last = &network->dense[VGG_FCS - 1];
     float *weights[VGG_CONVS_MAX], *biases[VGG_CONVS_MAX];
 
     for (size_t i = 0; i < network->net.arch->convs_n; i++) {
         weights[i] = network->convs[i].weight.value;
         biases[i] = network->convs[i].bias.value;
     }
-    memset(last->weight.value, 0, (size_t)last->weight.n * sizeof *last->weight.value);
+    begin_head(network);
     return vgg_narrow(&task, training->team, weights, biases, error);
 }
 

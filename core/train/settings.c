@@ -65,6 +65,14 @@ static uint32_t narrow(uint32_t channels, uint32_t width, uint32_t of)
     return rounded > 0 ? (uint32_t)rounded : 1;
 }
 
+/* Small, so that what was learnt stays; but a narrower network has yet to learn. */
+static double rate_on(const struct vgg_model *base, const struct vgg_train_options *settings)
+{
+    if (!is_narrower(settings, base))
+        return 1e-3;
+    return settings->batch_norm ? 1e-2 : 3e-3;
+}
+
 /*
  * What a base says of itself, and a recipe for what has been learnt already: few epochs at a small
  * rate that falls to nothing. A crop shows as much of a picture at the base's smallest test scale
@@ -91,7 +99,7 @@ static void fill_in_of_base(const struct vgg_model *base, struct vgg_train_optio
     settings->cosine = settings->cosine || (settings->patience == 0 && settings->drops == 0);
     settings->batch = count_or(settings->batch, settings->freeze == VGG_FREEZE_CONVS ? 128 : 32);
     settings->epochs = count_or(settings->epochs, 12);
-    settings->rate = settings->rate != 0 ? settings->rate : 1e-3;
+    settings->rate = settings->rate != 0 ? settings->rate : rate_on(base, settings);
     settings->dropout = settings->dropout != 0 ? settings->dropout : 0.3;
     settings->smoothing = settings->smoothing != 0 ? settings->smoothing : 0.05;
 }

@@ -112,6 +112,32 @@ static void the_file(void **state)
     vgg_model_release(model);
 }
 
+static const float *values_of(const struct file *file, const char *name)
+{
+    return (const float *)(const void *)(file->bytes + file->data + find_tensor(file, name)->begin);
+}
+
+/* At a rate of nothing: a square hidden layer passes on what it is given, the last says nothing. */
+static void the_head_begins(void **state)
+{
+    enum { UNITS = 8 };
+    struct told told;
+    struct vgg_train_options options = usual(&told);
+    struct file file;
+
+    (void)state;
+    options.rate = 1e-30;
+    options.epochs = 1;
+    train(&options);
+    file_read(&file, output);
+    for (size_t i = 0; i < (size_t)UNITS * UNITS; i++)
+        assert_true(values_of(&file, "classifier.3.weight")[i] == (float)(i % (UNITS + 1) == 0));
+    for (size_t i = 0; i < (size_t)CLASSES * UNITS; i++)
+        assert_true(fabsf(values_of(&file, "classifier.6.weight")[i]) < 1e-20F);
+    assert_true(values_of(&file, "classifier.0.weight")[1] != 0);
+    file_free(&file);
+}
+
 /* Batch-norm, and units of the FC layers, as asked for. */
 static void what_else_was_asked_for(void **state)
 {
@@ -253,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_file, start_here, album_stop),
+        cmocka_unit_test_setup_teardown(the_head_begins, start_here, album_stop),
         cmocka_unit_test_setup_teardown(what_else_was_asked_for, start_here, album_stop),
         cmocka_unit_test_setup_teardown(resumed_to_the_same_bits, start_here, album_stop),
         cmocka_unit_test_setup_teardown(stopped_before_the_first_step, start_here, album_stop),
