@@ -43,6 +43,16 @@ struct vgg_train_features {
     double seconds_left; /* of the whole training, predicted; 0: not known */
 };
 
+/* A narrow network is being fitted to the layers of a wider base. */
+struct vgg_train_narrowing {
+    uint32_t width, base_width; /* channels of the first layer */
+    double done;                /* part of the work; 1: the end */
+    double seconds_left;        /* of the whole training, predicted; 0: not known */
+    size_t layers;              /* convolutions that are fitted, in order; at the end all */
+    const double *explained;    /* [layers]: the part, 0..1, of the variance of the base's channels
+                                   that each gives; valid during the call */
+};
+
 /* What became of one picture, for a report. */
 struct vgg_train_picture {
     const char *path;
@@ -89,7 +99,10 @@ struct vgg_train_options {
 
     /*
      * The base: any model file. Its configuration, widths, crop, preprocessing and test scales are
-     * taken unless given here, its classes never.
+     * taken unless given here, its classes never. A width below the base's is for VGG_FREEZE_NONE:
+     * a network of that width, its other layers as much narrower, whose convolutions are fitted to
+     * the base's on the training pictures, by least squares; its FC layers are new, its
+     * preprocessing is that of the pictures, and its crop may be smaller.
      */
     const char *base;       /* its path, or the name of base_bytes; NULL: none */
     const void *base_bytes; /* the file in memory, or NULL; not needed after the call */
@@ -128,10 +141,10 @@ struct vgg_train_options {
 
     /*
      * The descent. An epoch's pictures are divided evenly among its steps. On a base other defaults
-     * hold: batches of 32, of VGG_FREEZE_CONVS 128, 12 epochs, a rate of 0.001 by the cosine unless
-     * patience or drops are given, dropout 0.3, smoothing 0.05; its last layer begins fitted to
-     * what frozen layers give. With batch_norm, a pass over the pictures makes that begin as the
-     * base.
+     * hold: batches of 32, of VGG_FREEZE_CONVS 128, 12 epochs, a rate of 0.001, of a narrower
+     * network 0.01 with batch_norm and 0.003 without, by the cosine unless patience or drops are
+     * given, dropout 0.3, smoothing 0.05; its last layer begins fitted to what frozen layers give.
+     * With batch_norm, a pass over the pictures makes that begin as the base.
      */
     uint32_t batch;    /* [256] */
     uint32_t epochs;   /* at most so many [74] */
@@ -170,13 +183,15 @@ struct vgg_train_options {
     enum vgg_status (*on_plan)(void *user, const struct vgg_train_plan *plan,
                                struct vgg_error *error);
     void (*on_features)(void *user, const struct vgg_train_features *features);
+    void (*on_narrowing)(void *user, const struct vgg_train_narrowing *narrowing);
     /* At the end, the names of the classes, and then what became of each picture. */
     void (*on_classes)(void *user, const char *const *classes, size_t classes_n);
     void (*on_picture)(void *user, const struct vgg_train_picture *picture);
     void (*on_step)(void *user, const struct vgg_train_progress *progress);
     void (*on_epoch)(void *user, const struct vgg_train_epoch *epoch);
     bool (*stop)(void *user); /* asked after each step: true saves the state and ends; also while
-                                 pictures are read, and compared, and go through the base */
+                                 pictures are read, and compared, and go through the base or a
+                                 network that is fitted to it */
     /*
      * Asked before anything else, of a single crop, and before the network is made, of the batch:
      * training will take so many bytes beside the pictures. A failure ends it.
@@ -214,6 +229,13 @@ struct vgg_train_result {
  */
 enum vgg_status vgg_train(const char *dir, const struct vgg_train_options *options,
                           struct vgg_train_result *result, struct vgg_error *error);
+
+/*
+ * The width of a base (options->base, base_bytes), by its header alone. Errors: as vgg_model_load,
+ * and BAD_ARGUMENT where options->width and freeze do not suit it.
+ */
+enum vgg_status vgg_train_base_width(const struct vgg_train_options *options, uint32_t *width,
+                                     struct vgg_error *error);
 
 #ifdef __cplusplus
 }

@@ -41,7 +41,8 @@ ROOMS = {
     "core/fit": "base blas",
     "core/frozen": "base image kernels nn model engine data",
     "core/feed": "base image nn model engine data fit frozen backprop",
-    "core/train": "base blas kernels nn model engine backprop data fit typicality frozen feed",
+    "core/narrow": "base blas kernels nn model data",
+    "core/train": "base blas kernels nn model engine backprop data fit typicality frozen feed narrow",
 
     "server/process": "core/text",
     "server/net": "process",

@@ -11,7 +11,8 @@ enum vgg_stream {
     VGG_STREAM_FOLDS,
     VGG_STREAM_VIEW,   /* example */
     VGG_STREAM_BEYOND, /* epoch, example: what a sample has and the paper does not */
-    VGG_STREAM_MIXUP   /* epoch, step, pair */
+    VGG_STREAM_MIXUP,  /* epoch, step, pair */
+    VGG_STREAM_PLACES  /* crop, layer */
 };
 
 #endif

@@ -64,6 +64,30 @@ enum vgg_status vgg_base_load(struct vgg_base *base, unsigned blocks,
     return status == VGG_OK ? status : vgg_fail(error, status, "base: %s", reason.text);
 }
 
+bool vgg_base_is_wider(const struct vgg_base *base, uint32_t width)
+{
+    return width != 0 && width < base->net.layers[0].conv.out;
+}
+
+static enum vgg_status check_width(const struct vgg_base *base,
+                                   const struct vgg_train_options *given, struct vgg_error *error)
+{
+    uint32_t own = base->net.layers[0].conv.out;
+
+    if (given->width > own)
+        return vgg_fail(error, VGG_BAD_ARGUMENT,
+                        "base %s has width %" PRIu32 ", and the options %" PRIu32
+                        ": it can be made narrower, not wider",
+                        base->name, own, given->width);
+    if (vgg_base_is_wider(base, given->width) && given->freeze != VGG_FREEZE_NONE)
+        return vgg_fail(
+            error, VGG_BAD_ARGUMENT,
+            "base %s has width %" PRIu32 ", and the options %" PRIu32
+            ": a narrower network has layers of its own, and they all train (freeze none)",
+            base->name, own, given->width);
+    return VGG_OK;
+}
+
 enum vgg_status vgg_base_check(const struct vgg_base *base, const struct vgg_train_options *given,
                                bool head, struct vgg_error *error)
 {
@@ -71,10 +95,13 @@ enum vgg_status vgg_base_check(const struct vgg_base *base, const struct vgg_tra
     const struct {
         const char *what;
         uint32_t given, own;
-    } numbers[] = {{"width", given->width, base->net.layers[0].conv.out},
-                   {"crop", given->crop, vgg_net_crop(&base->net)},
+    } numbers[] = {{"crop", given->crop, vgg_net_crop(&base->net)},
                    {"fc", head ? given->fc : 0, fc->conv.out}};
 
+    enum vgg_status status = check_width(base, given, error);
+
+    if (status != VGG_OK)
+        return status;
     if (given->arch != NULL && strcmp(given->arch, base->net.arch->name) != 0)
         return vgg_fail(error, VGG_BAD_ARGUMENT, "base %s is of configuration %s, not %s",
                         base->name, base->net.arch->name, given->arch);
@@ -92,6 +119,20 @@ enum vgg_status vgg_base_unchanged(const struct vgg_base *base, struct vgg_error
     if (!base->opened || vgg_source_unchanged(&base->source))
         return VGG_OK;
     return vgg_fail(error, VGG_IO, "base %s: it changed while it was used", base->name);
+}
+
+enum vgg_status vgg_train_base_width(const struct vgg_train_options *options, uint32_t *width,
+                                     struct vgg_error *error)
+{
+    struct vgg_base base = {0};
+    enum vgg_status status = vgg_base_open(&base, options, error);
+
+    if (status == VGG_OK)
+        status = check_width(&base, options, error);
+    if (status == VGG_OK)
+        *width = base.net.layers[0].conv.out;
+    vgg_base_fini(&base);
+    return status;
 }
 
 void vgg_base_fini(struct vgg_base *base)

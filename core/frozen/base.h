@@ -37,9 +37,13 @@ enum vgg_status vgg_base_open(struct vgg_base *base, const struct vgg_train_opti
 enum vgg_status vgg_base_load(struct vgg_base *base, unsigned blocks,
                               const struct vgg_train_options *settings, struct vgg_error *error);
 
+/* Is it wider than that? 0 stands for its own width. */
+bool vgg_base_is_wider(const struct vgg_base *base, uint32_t width);
+
 /*
- * Is what `given` says of the network, if anything, what the base says? Errors: BAD_ARGUMENT; the
- * text names the first difference. `head`: also of the FC layers.
+ * Is what `given` says of the network, if anything, what the base says, or, where nothing is
+ * frozen, a smaller width? Errors: BAD_ARGUMENT; the text names the first difference. `head`: also
+ * of the FC layers.
  */
 enum vgg_status vgg_base_check(const struct vgg_base *base, const struct vgg_train_options *given,
                                bool head, struct vgg_error *error);

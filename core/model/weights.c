@@ -27,11 +27,12 @@ enum vgg_status vgg_weights_read(const char *path, struct vgg_weights *weights,
 }
 
 enum vgg_status vgg_weights_read_source(const struct vgg_source *source, const char *path,
-                                        struct vgg_weights *weights, struct vgg_error *error)
+                                        unsigned blocks, struct vgg_weights *weights,
+                                        struct vgg_error *error)
 {
     struct vgg_model *model = NULL;
     enum vgg_status status =
-        vgg_model_load_source(source, path, &vgg_kernels_portable, 0, NULL, &model, error);
+        vgg_model_load_source(source, path, &vgg_kernels_portable, blocks, NULL, &model, error);
 
     return take(status, model, weights);
 }

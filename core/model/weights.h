@@ -18,9 +18,10 @@ struct vgg_weights {
 enum vgg_status vgg_weights_read(const char *path, struct vgg_weights *weights,
                                  struct vgg_error *error);
 
-/* The same of a source, which `path` names. */
+/* The same of a source, which `path` names; of so many blocks of convolutions, or, 0, of all. */
 enum vgg_status vgg_weights_read_source(const struct vgg_source *source, const char *path,
-                                        struct vgg_weights *weights, struct vgg_error *error);
+                                        unsigned blocks, struct vgg_weights *weights,
+                                        struct vgg_error *error);
 void vgg_weights_fini(struct vgg_weights *weights);
 
 #endif

@@ -10,6 +10,7 @@
 #include "data/statistics.h"
 #include "feed/probe.h"
 #include "frozen/cache.h"
+#include "narrow/narrow.h"
 #include "train/output.h"
 #include "train/plan.h"
 #include "train/training.h"
@@ -29,7 +30,7 @@ static enum vgg_status open_data(struct vgg_training *training, const char *dir,
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "%s: too few pictures to set some aside for validation", dir);
     vgg_dataset_statistics(&training->sets.train);
-    if (base->model != NULL)
+    if (base->model != NULL && !vgg_training_is_narrowed(training))
         vgg_dataset_normalise_as(&training->sets.train, &base->model->info);
     if (settings->validation_list != NULL)
         return vgg_output_list(settings->validation_list, &training->sets.validation, error);
@@ -122,7 +123,7 @@ static enum vgg_status make_network(struct vgg_training *training, const struct 
     vgg_network_randomise(&training->network, settings->init, settings->seed);
     if (settings->init_from != NULL)
         return copy(&training->network, settings->init_from, error);
-    if (base->model != NULL)
+    if (base->model != NULL && !vgg_training_is_narrowed(training))
         vgg_network_take(&training->network, base);
     return VGG_OK;
 }
@@ -162,7 +163,10 @@ static enum vgg_status try_paths(const struct vgg_train_options *options, struct
                                            : VGG_OK;
 }
 
-/* Its header, then its weights; *weights stays empty where there is none. */
+/*
+ * Its header, then its weights, of which a narrower network needs the convolutions alone; *weights
+ * stays empty where there is none.
+ */
 static enum vgg_status open_base(struct vgg_training *training,
                                  const struct vgg_train_options *options,
                                  struct vgg_weights *weights, struct vgg_error *error)
@@ -170,6 +174,7 @@ static enum vgg_status open_base(struct vgg_training *training,
     struct vgg_train_options given = *options;
     struct vgg_base *base = &training->base;
     enum vgg_status status = VGG_OK;
+    unsigned blocks;
 
     *weights = (struct vgg_weights){0};
     if (options->base == NULL)
@@ -178,8 +183,9 @@ static enum vgg_status open_base(struct vgg_training *training,
     status = vgg_base_open(base, options, error);
     if (status == VGG_OK)
         status = vgg_base_check(base, &given, false, error);
+    blocks = vgg_base_is_wider(base, options->width) ? VGG_STAGES : 0;
     if (status == VGG_OK)
-        status = vgg_weights_read_source(&base->source, base->name, weights, error);
+        status = vgg_weights_read_source(&base->source, base->name, blocks, weights, error);
     if (status != VGG_OK)
         return status;
     snprintf(base->title, sizeof base->title, "%s", weights->model->info.name);
@@ -203,6 +209,44 @@ static enum vgg_status open_all(struct vgg_training *training, const char *dir,
     if (status == VGG_OK && settings->teacher != NULL)
         status = vgg_teacher_open(&training->teacher, &training->sets.train, settings, error);
     return status == VGG_OK ? make_network(training, base, error) : status;
+}
+
+/* Hidden layers with as many units as inputs pass these on, and the last one knows nothing yet. */
+static void begin_head(struct vgg_network *network)
+{
+    struct vgg_parameter *last = &network->dense[VGG_FCS - 1].weight;
+
+    for (size_t i = 0; i + 1 < VGG_FCS; i++) {
+        struct vgg_parameter *weight = &network->dense[i].weight;
+        uint64_t units = network->dense[i].bias.n;
+
+        for (uint64_t j = 0; j < weight->n && weight->n == units * units; j++)
+            weight->value[j] = j % (units + 1) == 0;
+    }
+    memset(last->value, 0, (size_t)last->n * sizeof *last->value);
+}
+
+/* A network that is narrower than its base. */
+static enum vgg_status narrow(struct vgg_training *training, const struct vgg_weights *base,
+                              struct vgg_error *error)
+{
+    struct vgg_network *network = &training->network;
+    const struct vgg_narrow_task task = {
+        .base = base,
+        .net = &network->net,
+        .pictures = &training->sets.train,
+        .sampling = &training->examples.sampling,
+        .settings = &training->settings,
+        .later = training->maps.later - training->forecast.start,
+    };
+    float *weights[VGG_CONVS_MAX], *biases[VGG_CONVS_MAX];
+
+    for (size_t i = 0; i < network->net.arch->convs_n; i++) {
+        weights[i] = network->convs[i].weight.value;
+        biases[i] = network->convs[i].bias.value;
+    }
+    begin_head(network);
+    return vgg_narrow(&task, training->team, weights, biases, error);
 }
 
 /* Batch-norm that a base did not have, by an epoch of what the network is shown. */
@@ -283,13 +327,17 @@ enum vgg_status vgg_training_begin(struct vgg_training *training, const char *di
         vgg_settings_format(settings, base.model,
                             settings->teacher != NULL ? training->teacher.model : NULL,
                             (uint32_t)training->sets.train.classes_n, training->settings_text);
-    vgg_weights_fini(&base);
+    if (!vgg_training_is_narrowed(training))
+        vgg_weights_fini(&base);
     if (status == VGG_OK)
         status = restore(training, error);
     if (status == VGG_OK && vgg_maps_blocks(settings) != 0)
         return make_maps(training, error);
     if (status == VGG_OK)
         status = set_out(training, 0, error);
+    if (status == VGG_OK && vgg_training_is_narrowed(training) && !settings->resume)
+        status = narrow(training, &base, error);
+    vgg_weights_fini(&base);
     if (status == VGG_OK && settings->base != NULL && settings->batch_norm && !settings->resume)
         status = make_norms(training, error);
     return status;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "feed/pictures.h"
 #include "feed/validate.h"
+#include "narrow/cost.h"
 #include "train/output.h"
 
 enum { TRIED = 4 /* validation pictures, whose time predicts that of the others */ };
@@ -40,6 +41,14 @@ static enum vgg_status try_validation(struct vgg_training *training, struct vgg_
     return status;
 }
 
+/* Its layers are fitted to the base's before the first step. */
+static double narrowing_macs(const struct vgg_training *training)
+{
+    if (!vgg_training_is_narrowed(training) || training->settings.resume)
+        return 0;
+    return vgg_narrow_macs(&training->base.net, &training->network.net, training->settings.crop);
+}
+
 /* On maps, and what is done with all of them before the first step. */
 static void predict_start(struct vgg_training *training)
 {
@@ -67,6 +76,7 @@ enum vgg_status vgg_forecast_make(struct vgg_training *training, uint64_t finish
         status = try_validation(training, error);
     else
         predict_start(training);
+    forecast->start += forecast->rate * narrowing_macs(training);
     forecast->finish = forecast->rate * (double)finish_macs;
     if (training->teacher.model != NULL && !training->examples.crops)
         forecast->teacher =

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "narrow/cost.h"
 #include "train/finish.h"
 #include "train/footprint.h"
 #include "train/forecast.h"
@@ -31,9 +32,14 @@ uint64_t vgg_training_bytes(const struct vgg_training *training, const struct vg
     const struct vgg_train_options *settings = &training->settings;
     const struct vgg_net_sizes sizes = vgg_settings_sizes(settings, &training->base, classes);
     const struct vgg_network_options options = vgg_training_network_options(training, batch);
+    const struct vgg_arch *arch = vgg_arch_find(settings->arch);
+    uint64_t bytes = vgg_train_predict(arch, kernels, &sizes, &options, settings->threads);
+    struct vgg_net net;
 
-    return vgg_train_predict(vgg_arch_find(settings->arch), kernels, &sizes, &options,
-                             settings->threads);
+    if (!vgg_training_is_narrowed(training) || settings->resume)
+        return bytes;
+    vgg_net_describe(&net, arch, kernels, &sizes);
+    return bytes + vgg_narrow_bytes(&training->base.net, &net, settings->crop, settings->threads);
 }
 
 /*

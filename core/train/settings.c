@@ -51,6 +51,28 @@ static void fill_in(struct vgg_train_options *settings)
         settings->threads = vgg_threads_default();
 }
 
+/* Is the network to be narrower than its base? */
+static bool is_narrower(const struct vgg_train_options *settings, const struct vgg_model *base)
+{
+    return settings->width < base->net.layers[0].conv.out;
+}
+
+/* Channels of a layer of a base, in a network whose first layer has `width` instead of `of`. */
+static uint32_t narrow(uint32_t channels, uint32_t width, uint32_t of)
+{
+    uint64_t rounded = ((uint64_t)channels * width + of / 2) / of;
+
+    return rounded > 0 ? (uint32_t)rounded : 1;
+}
+
+/* Small, so that what was learnt stays; but a narrower network has yet to learn. */
+static double rate_on(const struct vgg_model *base, const struct vgg_train_options *settings)
+{
+    if (!is_narrower(settings, base))
+        return 1e-3;
+    return settings->batch_norm ? 1e-2 : 3e-3;
+}
+
 /*
  * What a base says of itself, and a recipe for what has been learnt already: few epochs at a small
  * rate that falls to nothing. A crop shows as much of a picture at the base's smallest test scale
@@ -59,22 +81,25 @@ static void fill_in(struct vgg_train_options *settings)
 static void fill_in_of_base(const struct vgg_model *base, struct vgg_train_options *settings)
 {
     const struct vgg_model_info *info = &base->info;
-    uint32_t crop;
+    const uint32_t width = base->net.layers[0].conv.out;
+    const uint32_t fc = base->net.layers[base->net.arch->convs_n].conv.out;
+    uint32_t crop, least;
 
     settings->arch = info->arch;
-    settings->width = base->net.layers[0].conv.out;
-    settings->fc = count_or(settings->fc, base->net.layers[base->net.arch->convs_n].conv.out);
+    settings->width = count_or(settings->width, width);
+    settings->fc = count_or(settings->fc, narrow(fc, settings->width, width));
     settings->scale_max = count_or(settings->scale_max, settings->scale_min);
     settings->scale_min = count_or(settings->scale_min, info->scales[0]);
     settings->scale_max = count_or(settings->scale_max, settings->freeze == VGG_FREEZE_NONE
                                                             ? info->scales[info->scales_n - 1]
                                                             : settings->scale_min * 5 / 4);
     crop = settings->scale_min * 7 / 8 / VGG_STRIDE * VGG_STRIDE;
-    settings->crop = count_or(settings->crop, crop > info->crop ? crop : info->crop);
+    least = is_narrower(settings, base) ? VGG_STRIDE : info->crop;
+    settings->crop = count_or(settings->crop, crop > least ? crop : least);
     settings->cosine = settings->cosine || (settings->patience == 0 && settings->drops == 0);
     settings->batch = count_or(settings->batch, settings->freeze == VGG_FREEZE_CONVS ? 128 : 32);
     settings->epochs = count_or(settings->epochs, 12);
-    settings->rate = settings->rate != 0 ? settings->rate : 1e-3;
+    settings->rate = settings->rate != 0 ? settings->rate : rate_on(base, settings);
     settings->dropout = settings->dropout != 0 ? settings->dropout : 0.3;
     settings->smoothing = settings->smoothing != 0 ? settings->smoothing : 0.05;
 }
@@ -130,7 +155,7 @@ static enum vgg_status check_base(const struct vgg_train_options *settings,
         (settings->turn || settings->squeeze != 0 || settings->erase != 0))
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "what frozen layers see is not turned, squeezed or erased");
-    if (settings->crop < base->info.crop)
+    if (settings->crop < base->info.crop && !is_narrower(settings, base))
         return vgg_fail(error, VGG_BAD_ARGUMENT,
                         "the crop of the base is %" PRIu32 ": %" PRIu32 " is less", base->info.crop,
                         settings->crop);
@@ -198,23 +223,27 @@ struct vgg_net_sizes vgg_settings_sizes(const struct vgg_train_options *settings
     struct vgg_net_sizes sizes =
         vgg_net_sizes_regular(arch, settings->width, settings->fc, classes, settings->crop);
     const struct vgg_net *net = &base->net;
+    const uint32_t own = net->layers[0].conv.out;
 
     if (settings->base == NULL)
         return sizes;
     for (size_t i = 0; i < arch->convs_n; i++)
-        sizes.convs[i] = net->layers[i].conv.out;
-    if (settings->fc == net->layers[arch->convs_n].conv.out)
+        sizes.convs[i] = narrow(net->layers[i].conv.out, settings->width, own);
+    if (settings->width == own && settings->fc == net->layers[arch->convs_n].conv.out)
         sizes.fc[1] = net->layers[arch->convs_n + 1].conv.out;
-    sizes.positions_kernel = net->positions_kernel;
+    if (sizes.positions_kernel > net->positions_kernel)
+        sizes.positions_kernel = net->positions_kernel;
     return sizes;
 }
 
 static void format_base(const struct vgg_train_options *settings, const struct vgg_model *base,
                         char *text, size_t size)
 {
-    char blocks[] = {(char)('0' + settings->freeze_blocks), '\0'};
+    char blocks[] = {(char)('0' + settings->freeze_blocks), '\0'}, from[40] = "";
 
-    snprintf(text, size, " base=%s freeze=%s", base->version,
+    if (is_narrower(settings, base))
+        snprintf(from, sizeof from, " narrowed-from=%" PRIu32, base->net.layers[0].conv.out);
+    snprintf(text, size, "%s base=%s freeze=%s", from, base->version,
              settings->freeze == VGG_FREEZE_BLOCKS  ? blocks
              : settings->freeze == VGG_FREEZE_CONVS ? "convs"
                                                     : "none");

@@ -18,7 +18,7 @@ struct vgg_forecast {
     double validation;    /* of one */
     double rate;          /* of a multiply-accumulate of an engine */
     double teacher;       /* its pass over whole pictures */
-    double start;         /* what comes after the maps and before the first step */
+    double start;         /* what comes before the first step, after the maps if there are any */
     double finish;        /* what comes after the last epoch */
     uint64_t steps;       /* that were run, and how long they took */
     double run;
@@ -46,6 +46,13 @@ struct vgg_training {
 enum vgg_status vgg_training_begin(struct vgg_training *training, const char *dir,
                                    const struct vgg_train_options *options,
                                    struct vgg_error *error);
+
+/* Is the network narrower than its base? */
+static inline bool vgg_training_is_narrowed(const struct vgg_training *training)
+{
+    return training->settings.base != NULL &&
+           vgg_base_is_wider(&training->base, training->settings.width);
+}
 
 /* Free the network, and what it was given, which take the most. */
 void vgg_training_let_go(struct vgg_training *training);

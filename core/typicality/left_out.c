@@ -11,10 +11,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/cholesky.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/vectors.h"
-#include "typicality/cholesky.h"
 
 static const double PIVOT_MIN = 1e-6; /* a picture that makes its direction's variance alone */
 

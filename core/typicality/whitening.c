@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/cholesky.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/vectors.h"
-#include "typicality/cholesky.h"
 
 enum { ROWS = 8 }; /* of the scatter, for which the residuals pass through the caches once */
 

@@ -256,6 +256,28 @@ static enum vgg_status choose(struct session *session, struct vgg_error *error)
     return choose_network(session, error);
 }
 
+/* Of a base that is wider than asked for nothing can stay as it is. */
+static enum vgg_status choose_width(struct session *session, struct vgg_error *error)
+{
+    struct train_options *given = &session->given;
+    struct vgg_train_options narrow;
+    uint32_t width;
+    enum vgg_status status;
+
+    if (session->base.kind == BASE_NONE || given->train.width == 0)
+        return VGG_OK;
+    narrow = given->train;
+    base_apply(&session->base, &narrow);
+    if (given->freeze == NULL)
+        narrow.freeze = VGG_FREEZE_NONE;
+    status = vgg_train_base_width(&narrow, &width, error);
+    if (status != VGG_OK || width == narrow.width)
+        return status;
+    given->train.freeze = VGG_FREEZE_NONE;
+    session->view.facts.base_width = width;
+    return VGG_OK;
+}
+
 /* ---------------------------------------------------------------- the training --------------- */
 
 static bool is_stopped(void *user)
@@ -331,6 +353,8 @@ static enum vgg_status run(struct session *session, struct vgg_error *error)
         status = open_files(session, error);
     if (status == VGG_OK)
         status = choose(session, error);
+    if (status == VGG_OK)
+        status = choose_width(session, error);
     if (status == VGG_OK)
         status = check_descent(session, error);
     return status == VGG_OK ? train(session, error) : status;

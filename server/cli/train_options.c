@@ -20,7 +20,7 @@ static const struct option options[] = {
     {"freeze", "features|convs|N|none", OPTION_STRING, FIELD(freeze), 0, 0, NULL,
      "what of the base stays as it is: all but the last layer, the convolutions, their first N of "
      "5 "
-     "blocks, nothing [features]"},
+     "blocks, nothing [features; none with a --width below the base's]"},
     {"features-cache", "DIR", OPTION_STRING, FIELD(train.features_cache), 0, 0, NULL,
      "keep there what the frozen layers compute, for the next training [in memory]"},
     {"teacher", "FILE", OPTION_STRING, FIELD(train.teacher), 0, 0, NULL,
@@ -31,7 +31,8 @@ static const struct option options[] = {
     {"arch", "ARCH", OPTION_STRING, FIELD(train.arch), 0, 0, NULL,
      "A, A-LRN, B, C, D or E [the base's, else D]"},
     {"width", "N", OPTION_COUNT, FIELD(train.width), 1, 1 << 16, NULL,
-     "channels of the first layer [the base's, else chosen; paper: 64]"},
+     "channels of the first layer; less than the base's: a network of its own, fitted to the "
+     "base's layers [the base's, else chosen; paper: 64]"},
     {"fc", "N", OPTION_COUNT, FIELD(train.fc), 1, 1 << 16, NULL,
      "units of the hidden FC layers [the base's, else chosen; paper: 4096]"},
     {"crop", "PIXELS", OPTION_COUNT, FIELD(train.crop), 32, VGG_SCALE_MAX, NULL,

@@ -3,10 +3,16 @@
 
 #include "process/terminal.h"
 
-static void say_base(struct html_report *report, const struct vgg_train_options *options)
+static void say_base(struct html_report *report, const struct vgg_train_options *options,
+                     const struct facts *facts)
 {
     if (options->base == NULL)
         html_report_say(report, "All layers were trained, without a base.");
+    else if (facts->base_width != 0)
+        html_report_say(report,
+                        "The base is %s, of width %u; the layers of a network of width %u were "
+                        "fitted to its own, and then all trained.",
+                        options->base, facts->base_width, options->width);
     else if (options->freeze == VGG_FREEZE_FEATURES)
         html_report_say(report,
                         "The base is %s, of which all layers but the last stayed as they were; the "
@@ -53,7 +59,7 @@ bool train_report_write(struct html_report *report, const char *directory,
     };
     struct vgg_error error = {0};
 
-    say_base(report, options);
+    say_base(report, options, facts);
     if (facts->options[0] != '\0')
         html_report_say(report, "Chosen unasked:%s", facts->options);
     say_result(report, result);

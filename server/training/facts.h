@@ -21,6 +21,7 @@ struct facts {
     uint32_t batch; /* crops at most; 0: not known */
     enum vgg_freeze freeze;
     uint32_t freeze_blocks;
+    uint32_t base_width; /* of a base that the network is narrower than; 0: it is not */
     unsigned threads;
     struct copies copies;
     struct vgg_train_plan plan; /* all zero before there is one */

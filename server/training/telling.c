@@ -88,8 +88,14 @@ static void say_base(const struct facts *facts)
     }
 }
 
-static void say_frozen(const struct vgg_train_options *options)
+static void say_frozen(const struct facts *facts, const struct vgg_train_options *options)
 {
+    if (facts->base_width != 0) {
+        say("  width %" PRIu32 " of %" PRIu32 ": its layers are fitted to the base's; then all of "
+            "them train (--freeze none)",
+            options->width, facts->base_width);
+        return;
+    }
     switch (options->freeze) {
     case VGG_FREEZE_FEATURES:
         say("  its layers stay as they are; a new last layer is fitted to what they see (--freeze "
@@ -123,7 +129,7 @@ void telling_choice(const struct facts *facts, const struct vgg_train_options *o
             say("  chosen:%s", facts->options);
     } else {
         say_base(facts);
-        say_frozen(options);
+        say_frozen(facts, options);
     }
 }
 
@@ -152,6 +158,23 @@ void telling_plan(const struct facts *facts)
             plan->pictures, plan->validation, time, plan->bytes >> 20);
 }
 
+void telling_narrowing(const struct facts *facts, const struct vgg_train_narrowing *narrowing)
+{
+    const double *explained = narrowing->explained;
+
+    if (facts->json) {
+        char *line = telling_narrowing_json(narrowing);
+
+        fputs(line != NULL ? line : "", stdout);
+        free(line);
+        return;
+    }
+    say("width %" PRIu32 " of %" PRIu32 ": the first layer explains %.1f %% of the variance of its "
+        "channels in the base, the last %.1f %%",
+        narrowing->width, narrowing->base_width, 100 * explained[0],
+        100 * explained[narrowing->layers - 1]);
+}
+
 void telling_epoch(struct facts *facts, const struct vgg_train_epoch *epoch)
 {
     if (facts->json) {
@@ -175,6 +198,8 @@ const char *telling_smaller(const struct facts *facts)
 {
     if (facts->freeze == VGG_FREEZE_FEATURES)
         return "a narrower base, and smaller test scales (--scales)";
+    if (facts->base_width != 0)
+        return "a smaller --width, --crop or --batch";
     return facts->base->kind != BASE_NONE ? "--freeze features, a smaller --batch"
                                           : "--batch 1, a smaller --crop, --width or --fc";
 }

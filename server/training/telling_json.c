@@ -49,6 +49,18 @@ char *telling_plan_json(const struct facts *facts)
     return finish(&text);
 }
 
+char *telling_narrowing_json(const struct vgg_train_narrowing *narrowing)
+{
+    struct text text = {0};
+
+    text_print(&text, "{\"narrowing\":{\"width\":%" PRIu32 ",\"base_width\":%" PRIu32,
+               narrowing->width, narrowing->base_width);
+    for (size_t i = 0; i < narrowing->layers; i++)
+        text_print(&text, "%s%.6f", i == 0 ? ",\"explained\":[" : ",", narrowing->explained[i]);
+    text_print(&text, "]");
+    return finish(&text);
+}
+
 static void add_error(struct text *text, const struct vgg_train_result *result, bool measured)
 {
     double interval[2] = {0, 1};

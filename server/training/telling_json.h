@@ -5,6 +5,7 @@
 #include "training/facts.h"
 
 char *telling_plan_json(const struct facts *facts);
+char *telling_narrowing_json(const struct vgg_train_narrowing *narrowing);
 char *telling_result_json(const struct facts *facts, const struct vgg_train_result *result);
 
 #endif

@@ -126,6 +126,26 @@ static void show_features(void *user, const struct vgg_train_features *now)
         progress_say("training on what the base computed ...");
 }
 
+/* In thousandths. */
+static void show_narrowing(void *user, const struct vgg_train_narrowing *now)
+{
+    enum { PARTS = 1000 };
+    struct training_view *view = user;
+
+    if (!view->begun)
+        begin(view, PARTS);
+    view->progress.done = (size_t)(PARTS * now->done);
+    view->progress.left_seconds = now->seconds_left;
+    snprintf(view->progress.note, sizeof view->progress.note, "fitting layer %zu to the base's",
+             now->layers + 1);
+    if (now->done < 1) {
+        progress_show(&view->progress);
+        return;
+    }
+    progress_hide(&view->progress);
+    telling_narrowing(&view->facts, now);
+}
+
 /* ---------------------------------------------------------------- memory --------------------- */
 
 /* Crops of a batch for which there would be room. */
@@ -186,6 +206,7 @@ void training_view_attach(struct training_view *view, struct vgg_train_options *
     options->on_unwritten = show_unwritten;
     options->on_plan = show_plan;
     options->on_features = show_features;
+    options->on_narrowing = show_narrowing;
     options->on_step = show_step;
     options->on_epoch = show_epoch;
     options->on_memory = check_memory;

@@ -147,6 +147,38 @@ static void tells_programs(void **state)
     output_free(&output);
 }
 
+/* ---------------------------------------------------------------- a narrower one ------------- */
+
+/* Without --freeze, which could only be none; for programs a line tells of every layer. */
+static void fits_a_narrower_network(void **state)
+{
+    const char *set = photo_set("set");
+    const char *const args[] = {"--base", model_narrow(),     "--width", "2",        "--crop",
+                                "32",     "--scale",          "32-40",   "--epochs", "1",
+                                "-o",     "thin.safetensors", set,       NULL};
+    const char *json[COUNT_OF(args) + 1] = {"--json"};
+    struct output output = train(args);
+    json_t *line, *layers;
+
+    (void)state;
+    if (output.status != 0)
+        fail_msg("status %d: %s", output.status, output.err);
+    expect(output.out,
+           "  width 2 of 4: its layers are fitted to the base's; then all of them train");
+    expect(output.out, "width 2 of 4: the first layer explains ");
+    output_free(&output);
+    memcpy(json + 1, args, sizeof args);
+    output = train(json);
+    assert_int_equal(output.status, 0);
+    assert_int_equal(count_lines(output.out), 4); /* plan, this, an epoch, the result */
+    line = json_loads(strchr(output.out, '\n'), JSON_DISABLE_EOF_CHECK, NULL);
+    layers = member(member(line, "narrowing"), "explained");
+    assert_int_equal(json_array_size(layers), 13);
+    assert_int_equal(integer_member(member(line, "narrowing"), "base_width"), 4);
+    json_decref(line);
+    output_free(&output);
+}
+
 /* ---------------------------------------------------------------- no base -------------------- */
 
 /* An option of the network asks for one of its own; what it leaves open is chosen, and said. */
@@ -184,6 +216,10 @@ static void refuses_what_cannot_be_meant(void **state)
            "--rate: used by --freeze 4, convs and none; --freeze features, which was said, ");
     refuse((const char *[]){"--base", base, "--checkpoint", "x", "--resume", set, NULL},
            "--checkpoint, --resume: used by --freeze 4, convs and none");
+    refuse((const char *[]){"--base", base, "--width", "1", "--freeze", "convs", set, NULL},
+           "has width 4, and the options 1: a narrower network has layers of its own");
+    refuse((const char *[]){"--base", base, "--width", "5", set, NULL},
+           "has width 4, and the options 5: it can be made narrower, not wider");
     refuse((const char *[]){"--recipe", "paper", "--base", base, set, NULL}, "leave --base out");
     refuse((const char *[]){"--base", "nowhere.safetensors", set, NULL}, "No such file");
     refuse((const char *[]){"-o", "set", "--base", base, set, NULL}, "a file is meant");
@@ -297,6 +333,7 @@ int main(void)
         cmocka_unit_test(names_the_model),
         cmocka_unit_test(a_poor_result_ends_with_its_remedy),
         cmocka_unit_test(tells_programs),
+        cmocka_unit_test(fits_a_narrower_network),
         cmocka_unit_test(chooses_around_what_was_said),
         cmocka_unit_test(refuses_what_cannot_be_meant),
         cmocka_unit_test(refuses_what_the_disk_does_not_hold),

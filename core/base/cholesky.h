@@ -1,6 +1,6 @@
 /* Positive definite matrices, row-major with rows of n; the upper triangles are not touched. */
-#ifndef VGG_CORE_TYPICALITY_CHOLESKY_H
-#define VGG_CORE_TYPICALITY_CHOLESKY_H
+#ifndef VGG_CORE_BASE_CHOLESKY_H
+#define VGG_CORE_BASE_CHOLESKY_H
 
 #include <stddef.h>
 
@@ -15,5 +15,8 @@ void vgg_cholesky_invert(double *factor, size_t n, double *row);
 
 /* x[n] becomes inverse(L) * x. */
 void vgg_cholesky_solve(const double *factor, size_t n, double *x);
+
+/* x[n] becomes inverse(transposed L) * x. */
+void vgg_cholesky_solve_transposed(const double *factor, size_t n, double *x);
 
 #endif

@@ -1,5 +1,5 @@
 /* Row by row, all products of rows. */
-#include "typicality/cholesky.h"
+#include "base/cholesky.h"
 
 #include <math.h>
 #include <string.h>
@@ -38,4 +38,15 @@ void vgg_cholesky_solve(const double *factor, size_t n, double *x)
 {
     for (size_t i = 0; i < n; i++)
         x[i] = (x[i] - vgg_dot(factor + i * n, x, i)) / factor[i * n + i];
+}
+
+void vgg_cholesky_solve_transposed(const double *factor, size_t n, double *x)
+{
+    for (size_t i = n; i-- > 0;) {
+        const double *row = factor + i * n;
+
+        x[i] /= row[i];
+        for (size_t k = 0; k < i; k++)
+            x[k] -= x[i] * row[k];
+    }
 }
