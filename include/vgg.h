@@ -30,6 +30,13 @@ extern "C" {
 
 /* ---------------------------------------------------------------- models --------------------- */
 
+/* How weights are held and what their products are summed in. */
+enum vgg_precision {
+    VGG_PRECISION_F32, /* floats */
+    VGG_PRECISION_I8,  /* 8 bits with scales, exact sums; the first layer in floats */
+    VGG_PRECISION_AUTO /* to ask for: I8 where this machine has kernels for it, else F32 */
+};
+
 /* A loaded network: immutable, reference-counted, shared freely between threads. */
 struct vgg_model;
 

@@ -119,11 +119,12 @@ static double best_rate(struct vgg_team *team, vgg_team_fn *fn, struct measureme
 /* The kernels in use where they have vectors, else the best of this machine: OpenBLAS's choice. */
 static const struct vgg_kernels *measured_kernels(struct vgg_error *error)
 {
-    const struct vgg_kernels *tables[VGG_KERNELS_MAX], *kernels = vgg_kernels_select(error);
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX],
+        *kernels = vgg_kernels_select(VGG_PRECISION_F32, error);
 
     if (kernels == NULL || kernels->peak_fma != NULL)
         return kernels;
-    vgg_kernels_runnable(tables);
+    vgg_kernels_runnable(VGG_PRECISION_F32, tables);
     return tables[0];
 }
 

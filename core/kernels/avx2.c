@@ -39,7 +39,7 @@ enum {
 
 #include "kernels/template/all.h"
 
-const struct vgg_kernels vgg_kernels_avx2 = TABLE("avx2");
+const struct vgg_kernels vgg_kernels_avx2 = TABLE("avx2", VGG_PRECISION_F32);
 
 #else
 typedef int vgg_avx2_is_not_for_this_machine; /* ISO C wants no empty file */

@@ -69,4 +69,5 @@ static inline vec vec_max(vec a, vec b)
 
 #include "kernels/template/all.h"
 
-const struct vgg_kernels vgg_kernels_generic = TABLE("generic");
+const struct vgg_kernels vgg_kernels_generic = TABLE("generic", VGG_PRECISION_F32);
+const struct vgg_kernels vgg_kernels_portable_i8 = TABLE("portable-i8", VGG_PRECISION_I8);

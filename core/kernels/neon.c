@@ -46,7 +46,7 @@ enum {
 
 #include "kernels/template/all.h"
 
-const struct vgg_kernels vgg_kernels_neon = TABLE("neon");
+const struct vgg_kernels vgg_kernels_neon = TABLE("neon", VGG_PRECISION_F32);
 
 #else
 typedef int vgg_neon_is_not_for_this_machine; /* ISO C wants no empty file */

@@ -211,7 +211,7 @@ static enum vgg_status load(const struct vgg_source *source, const char *name,
     enum vgg_status status;
 
     if (kernels == NULL)
-        kernels = vgg_kernels_select(error);
+        kernels = vgg_kernels_select(VGG_PRECISION_F32, error);
     if (kernels == NULL)
         return VGG_BAD_ARGUMENT;
     model = vgg_calloc(1, sizeof *model);

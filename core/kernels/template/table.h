@@ -149,10 +149,10 @@ static void table_scores(const void *map, struct vgg_shape shape, size_t n, floa
 
 static const struct vgg_gradients gradients = GRADIENTS;
 
-#define TABLE(isa)                                                                                 \
+#define TABLE(isa, its_precision)                                                                  \
     {                                                                                              \
-        .name = isa, .lanes = LANES, .algorithm = table_algorithm, .map_bytes = table_map_bytes,   \
-        .weights_bytes = table_weights_bytes, .pack_rows = PANEL,                                  \
+        .name = isa, .precision = its_precision, .lanes = LANES, .algorithm = table_algorithm,     \
+        .map_bytes = table_map_bytes, .weights_bytes = table_weights_bytes, .pack_rows = PANEL,    \
         .weights_pack = table_weights_pack, .input = table_input, .first = table_first,            \
         .conv_scratch_bytes = table_scratch_bytes, .conv = table_conv,                             \
         .spatial_mean = table_spatial_mean, .scores = table_scores, .peak_fma = peak_fma,          \

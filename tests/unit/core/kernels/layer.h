@@ -84,7 +84,7 @@ static inline void map_read(const struct vgg_kernels *kernels, struct vgg_shape 
 static inline size_t tables_asked(const char *name,
                                   const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1])
 {
-    size_t runnable = vgg_kernels_runnable(tables), n = 0;
+    size_t runnable = vgg_kernels_runnable(VGG_PRECISION_F32, tables), n = 0;
 
     tables[runnable] = &vgg_kernels_generic;
     for (size_t i = 0; i <= runnable; i++)

@@ -72,7 +72,7 @@ static struct layer_case case_of(size_t i, uint32_t rows, uint32_t columns)
 static void every_layer(void **state)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t tables_n = vgg_kernels_runnable(tables);
+    size_t tables_n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     (void)state;
     for (size_t i = 0; i < LAYERS; i++) {
@@ -145,7 +145,7 @@ static double time_layer(const struct vgg_kernels *kernels, const struct layer_c
 static void bench(void)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t tables_n = vgg_kernels_runnable(tables);
+    size_t tables_n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     printf("%d threads, best of %d\n", THREADS, REPEATS);
     for (size_t i = 0; i < LAYERS; i++)

@@ -158,7 +158,7 @@ static void threads_do_not_change_a_bit(void **state)
 {
     static const char *const dtypes[] = {"F32", "F16", "BF16"};
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t tables_n = vgg_kernels_runnable(tables), step = 1;
+    size_t tables_n = vgg_kernels_runnable(VGG_PRECISION_F32, tables), step = 1;
 
     (void)state;
 #ifdef __SANITIZE_THREAD__

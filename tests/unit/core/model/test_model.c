@@ -67,7 +67,7 @@ static void info_without_metadata(void **state)
     assert_memory_equal(info->mean, mean, sizeof mean);
     assert_memory_equal(info->std, std, sizeof std);
     assert_string_equal(info->channels, "RGB");
-    assert_string_equal(info->kernel, vgg_kernels_select(NULL)->name);
+    assert_string_equal(info->kernel, vgg_kernels_select(VGG_PRECISION_F32, NULL)->name);
     assert_string_equal(info->fc_weights, "f32");
     vgg_model_get_label(model, 4, &id, &label);
     assert_null(id);
