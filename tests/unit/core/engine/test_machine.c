@@ -60,7 +60,7 @@ static void measures_each_table(void **state)
         if (tables[i]->peak_fma == NULL)
             continue;
         setenv("VGG_KERNELS", tables[i]->name, 1);
-        assert_int_equal(vgg_machine_measure(2, &machine, NULL), VGG_OK);
+        assert_int_equal(vgg_machine_measure(2, VGG_PRECISION_F32, &machine, NULL), VGG_OK);
         unsetenv("VGG_KERNELS");
         assert_string_equal(machine.isa, tables[i]->name);
         assert_int_equal(machine.threads, 2);
