@@ -142,6 +142,10 @@ bench-peers: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh peers || echo "bench-peers: going on with what is there"
 	$(Q)sh tests/peers/run.sh $(BUILD)
 
+## accuracy: what 8 bits change of answers to the photographs below VGG_SHARED (half an hour)
+accuracy: $(BUILD)/vgg
+	$(Q)/usr/bin/python3 tests/accuracy/check.py $(BUILD)/vgg $(BUILD)/accuracy $(ACCURACY_ARGS)
+
 ## bench-readme: measure all of that, write core/kernels/BENCHMARKS.md and the README's table
 bench-readme: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh test peers || echo "bench-readme: going on with what is there"
@@ -156,4 +160,4 @@ load:
 	/usr/bin/python3 tests/load/load.py $(BUILD)/vgg --model "$${model:-$(EMBED)}" $(LOAD_ARGS)
 
 .PHONY: programs test_programs test check-long page-check clients-check neon-check docker-check asan ubsan tsan \
-    fuzzers fuzz bench bench-peers bench-readme load
+    fuzzers fuzz bench bench-peers accuracy bench-readme load
