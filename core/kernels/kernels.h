@@ -184,9 +184,12 @@ extern const struct vgg_kernels vgg_kernels_portable;
 #ifdef __x86_64__
 extern const struct vgg_kernels vgg_kernels_avx2;
 extern const struct vgg_kernels vgg_kernels_avx512;
+extern const struct vgg_kernels vgg_kernels_avx_vnni;
+extern const struct vgg_kernels vgg_kernels_avx512_vnni;
 #endif
 #ifdef __aarch64__
 extern const struct vgg_kernels vgg_kernels_neon; /* part of every 64-bit ARM */
+extern const struct vgg_kernels vgg_kernels_neon_dotprod;
 #endif
 extern const struct vgg_kernels vgg_kernels_generic; /* for training (generic.c) */
 extern const struct vgg_kernels vgg_kernels_portable_i8;

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __aarch64__
+#include <sys/auxv.h>
+#endif
 
 const char *vgg_precision_name(enum vgg_precision precision)
 {
@@ -34,6 +37,20 @@ static size_t runnable_i8(const struct vgg_kernels *tables[VGG_KERNELS_MAX])
 {
     size_t n = 0;
 
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vnni"))
+        tables[n++] = &vgg_kernels_avx512_vnni;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("f16c") &&
+        (__builtin_cpu_supports("avxvnni") ||
+         (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"))))
+        tables[n++] = &vgg_kernels_avx_vnni;
+#endif
+#ifdef __aarch64__
+    if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP)
+        tables[n++] = &vgg_kernels_neon_dotprod;
+#endif
     tables[n++] = &vgg_kernels_portable_i8;
     return n;
 }
