@@ -4,7 +4,7 @@ programs_of = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $1))
 unit_tests := $(call programs_of,$(shell find tests/unit -name 'test_*.c'))
 e2e_tests := $(call programs_of,$(wildcard tests/e2e/test_*.c))
 long_tests := $(call programs_of,$(wildcard tests/long/*.c))
-unit_helpers := $(call objects,$(wildcard tests/unit/*.c) tests/oracle/oracle_layers.c)
+unit_helpers := $(call objects,$(wildcard tests/unit/*.c) tests/oracle/oracle_layers.c tests/oracle/oracle_eight.c)
 e2e_helpers := $(call objects,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c)) \
     $(patsubst %,tests/unit/%.c,bombs jpeg_maker png_maker webp_maker certificate_maker))
 # The program's parts without main: archives, of which a program gets what it asks for.
