@@ -153,10 +153,12 @@ static void tiny_in_huge_weights(struct numbers *numbers)
     scale(numbers->weights, numbers->weights_n, 1e30F);
 }
 
+/* Around the least normal number; 1 / scale would be infinite. */
 static void denormal_in(struct numbers *numbers)
 {
-    scale(numbers->in, numbers->in_n, 0x1p-140F);
+    scale(numbers->in, numbers->in_n, 0x1p-125F);
     scale(numbers->weights, numbers->weights_n, 1e30F);
+    scale(numbers->bias, numbers->layer->conv.out, 0x1p-30F);
 }
 
 static void denormal_weights(struct numbers *numbers)
