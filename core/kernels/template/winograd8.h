@@ -82,10 +82,16 @@ static size_t winograd8_v_floats(const struct winograd *base)
     return POINTS8 * v_stride(base) + base->block * FACTORS8;
 }
 
+/* From a transformed tile's vectors at one point to those at the next one. */
+static size_t x_stride(const struct winograd *base)
+{
+    return odd_lines(base->depth * QUAD_CHANNELS);
+}
+
 /* Floats of a tile of all channels, transformed, and of m. */
 static size_t winograd8_own_floats(const struct winograd *base)
 {
-    return POINTS8 * (base->depth * QUAD_CHANNELS + m8_stride(base));
+    return POINTS8 * (x_stride(base) + m8_stride(base));
 }
 
 /* For the largest block, so that a larger map never needs less. */
@@ -102,12 +108,12 @@ static size_t winograd8_scratch_bytes(const struct vgg_conv *conv, struct vgg_sh
 
 /* ---------------------------------------------------------------- the input ------------------ */
 
-/* Transform a tile of all channels into x[36][blocks][LANES]. */
+/* Transform a tile of all channels into x[36][blocks][LANES], points x_stride apart. */
 TARGET static void transform_tile(const struct winograd *base, size_t tile, float *x)
 {
     const struct vgg_blocked *map = &base->in_map;
     struct place place = place_of(tile, base->tiles_y, base->tiles_x, TILE8);
-    size_t row = map->wp * LANES, stride = base->depth * QUAD_CHANNELS;
+    size_t row = map->wp * LANES, stride = x_stride(base);
     const float *in = base->in + vgg_blocked_at(map, place.n, 0, place.y, place.x) - row - LANES;
 
     for (size_t block = 0; block < map->blocks; block++, in += vgg_blocked_plane(map)) {
@@ -130,12 +136,13 @@ TARGET static void scale_tile(const struct winograd *base, const float *x, float
     vec magnitudes[FACTORS8];
 
     for (size_t point = 0; point < FACTORS8; point++) {
+        const float *at = x + point * x_stride(base);
         vec magnitude = vec_zero();
 
-        for (size_t i = 0; point < POINTS8 && i < base->depth; i++, x += QUAD_CHANNELS)
+        for (size_t i = 0; point < POINTS8 && i < base->depth * QUAD_CHANNELS; i += QUAD_CHANNELS)
             UNROLL for (size_t block = 0; block < QUAD; block++)
             {
-                magnitude = vec_max_magnitude(magnitude, vec_load(x + block * LANES));
+                magnitude = vec_max_magnitude(magnitude, vec_load(at + i + block * LANES));
             }
         magnitudes[point] = magnitude;
     }
@@ -153,12 +160,13 @@ TARGET static void round_tile(const struct winograd *base, const float *x, float
 
     scale_tile(base, x, inverse, factors);
     for (size_t point = 0; point < POINTS8; point++) {
-        vec by = vec_set(inverse[point]);
+        const float *at = x + point * x_stride(base);
         float *to = v + point * stride;
+        vec by = vec_set(inverse[point]);
 
-        for (size_t i = 0; i < base->depth; i++, x += QUAD_CHANNELS, to += base->block * LANES) {
-            const vec four[QUAD] = {vec_load(x), vec_load(x + LANES), vec_load(x + 2 * LANES),
-                                    vec_load(x + 3 * LANES)};
+        for (size_t i = 0; i < base->depth; i++, at += QUAD_CHANNELS, to += base->block * LANES) {
+            const vec four[QUAD] = {vec_load(at), vec_load(at + LANES), vec_load(at + 2 * LANES),
+                                    vec_load(at + 3 * LANES)};
 
             vec_store(to, quads_of(four, by));
         }
@@ -234,7 +242,7 @@ TARGET static void transform_panel8(const struct winograd8 *layer, size_t panel,
 static void winograd8_panel(const struct winograd8 *layer, size_t panel, size_t first, size_t count,
                             const float *v, const float *factors, float *own)
 {
-    float *m = own + POINTS8 * layer->base.depth * QUAD_CHANNELS;
+    float *m = own + POINTS8 * x_stride(&layer->base);
 
     multiply_panel8(layer, panel, count, v, m);
     transform_panel8(layer, panel, first, count, m, factors);
