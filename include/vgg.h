@@ -30,6 +30,13 @@ extern "C" {
 
 /* ---------------------------------------------------------------- models --------------------- */
 
+/* How weights are held and what their products are summed in. */
+enum vgg_precision {
+    VGG_PRECISION_F32, /* floats */
+    VGG_PRECISION_I8,  /* 8 bits with scales, exact sums; the first layer in floats */
+    VGG_PRECISION_AUTO /* to ask for: I8 where this machine has kernels for it, else F32 */
+};
+
 /* A loaded network: immutable, reference-counted, shared freely between threads. */
 struct vgg_model;
 
@@ -53,7 +60,8 @@ struct vgg_model_info {
     double std[3];
     const char *channels;   /* "RGB" or "BGR" */
     const char *kernel;     /* the kernels that will run it: "portable", ... */
-    const char *fc_weights; /* how FC weights are held: "f32" or "f16" */
+    const char *precision;  /* of those: "f32" or "i8" */
+    const char *fc_weights; /* how FC weights are held: as `precision` says, or "f16" */
     uint32_t typicality;    /* known distances (vgg_typicality.h); 0: it has no typicality */
     double reject;          /* the level of vgg_reject_level; 0: likewise */
 };
@@ -71,7 +79,8 @@ struct vgg_layer_info {
 /* How to load; NULL stands for all zero. What is loaded does not depend on the threads. */
 struct vgg_load_options {
     unsigned threads; /* that check and pack, the caller's among them; 0: vgg_threads_default() */
-    bool fc_half;     /* hold the FC layers' weights in half precision */
+    enum vgg_precision precision; /* of the kernels that it is packed for */
+    bool fc_half;        /* FC layers' weights in half precision; with VGG_PRECISION_F32 alone */
     uint64_t memory_max; /* bytes that loading may take; more is NO_MEMORY. 0: no limit */
     /* Called after each chunk of work, by the caller's thread: may sleep; false gives up. */
     bool (*on_chunk)(void *user);
@@ -84,8 +93,9 @@ struct vgg_load_options {
  * change meanwhile and is not needed afterwards. The model's name is what its metadata say, else
  * the file's without ".safetensors". Errors: IO (missing, unreadable, not a regular file, changed
  * while read), BAD_MODEL (anything wrong in it; the text names tensor and reason), NO_MEMORY,
- * CANCELLED (by on_chunk), BAD_ARGUMENT (no path; VGG_KERNELS in the environment names kernels that
- * are not there; too many threads). The caller owns one reference. Thread-safe.
+ * CANCELLED (by on_chunk), BAD_ARGUMENT (no path; no kernels of that precision on this machine, or
+ * none that VGG_KERNELS in the environment names; fc_half with another precision; too many
+ * threads). The caller owns one reference. Thread-safe.
  */
 enum vgg_status vgg_model_load(const char *path, const struct vgg_load_options *options,
                                struct vgg_model **model, struct vgg_error *error);

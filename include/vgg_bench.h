@@ -17,11 +17,11 @@ struct vgg_machine {
 };
 
 /*
- * `threads` 0: vgg_threads_default(). Errors: BAD_ARGUMENT (too many threads; VGG_KERNELS names
- * none that are there), NO_MEMORY. Takes about a second.
+ * By the kernels of a precision. `threads` 0: vgg_threads_default(). Errors: BAD_ARGUMENT (too many
+ * threads; no such kernels here, as vgg_model_load), NO_MEMORY. Takes about a second.
  */
-enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machine,
-                                    struct vgg_error *error);
+enum vgg_status vgg_machine_measure(unsigned threads, enum vgg_precision precision,
+                                    struct vgg_machine *machine, struct vgg_error *error);
 
 enum { VGG_BENCH_LAYERS_MAX = 19 };
 

@@ -29,8 +29,9 @@ enum vgg_status vgg_footprint_memory(const void *bytes, size_t size,
                                      const struct vgg_engine_options *engine,
                                      struct vgg_footprint *footprint, struct vgg_error *error);
 
-/* The same for what vgg_model_init makes. Errors: BAD_ARGUMENT. */
+/* The same for what vgg_model_init makes, in the precision of `load`. Errors: BAD_ARGUMENT. */
 enum vgg_status vgg_footprint_init(const struct vgg_init_options *options,
+                                   const struct vgg_load_options *load,
                                    const struct vgg_engine_options *engine,
                                    struct vgg_footprint *footprint, struct vgg_error *error);
 

@@ -4,7 +4,7 @@ programs_of = $(patsubst tests/%.c,$(BUILD)/tests/%,$(sort $1))
 unit_tests := $(call programs_of,$(shell find tests/unit -name 'test_*.c'))
 e2e_tests := $(call programs_of,$(wildcard tests/e2e/test_*.c))
 long_tests := $(call programs_of,$(wildcard tests/long/*.c))
-unit_helpers := $(call objects,$(wildcard tests/unit/*.c) tests/oracle/oracle_layers.c)
+unit_helpers := $(call objects,$(wildcard tests/unit/*.c) tests/oracle/oracle_layers.c tests/oracle/oracle_eight.c)
 e2e_helpers := $(call objects,$(filter-out tests/e2e/test_%,$(wildcard tests/e2e/*.c)) \
     $(patsubst %,tests/unit/%.c,bombs jpeg_maker png_maker webp_maker certificate_maker))
 # The program's parts without main: archives, of which a program gets what it asks for.
@@ -142,6 +142,10 @@ bench-peers: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh peers || echo "bench-peers: going on with what is there"
 	$(Q)sh tests/peers/run.sh $(BUILD)
 
+## accuracy: what 8 bits change of answers to the photographs below VGG_SHARED (half an hour)
+accuracy: $(BUILD)/vgg
+	$(Q)/usr/bin/python3 tests/accuracy/check.py $(BUILD)/vgg $(BUILD)/accuracy $(ACCURACY_ARGS)
+
 ## bench-readme: measure all of that, write core/kernels/BENCHMARKS.md and the README's table
 bench-readme: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh test peers || echo "bench-readme: going on with what is there"
@@ -156,4 +160,4 @@ load:
 	/usr/bin/python3 tests/load/load.py $(BUILD)/vgg --model "$${model:-$(EMBED)}" $(LOAD_ARGS)
 
 .PHONY: programs test_programs test check-long page-check clients-check neon-check docker-check asan ubsan tsan \
-    fuzzers fuzz bench bench-peers bench-readme load
+    fuzzers fuzz bench bench-peers accuracy bench-readme load

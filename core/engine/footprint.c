@@ -60,7 +60,7 @@ static enum vgg_status predict(const struct vgg_source *source, const struct vgg
                                const struct vgg_engine_options *engine,
                                struct vgg_footprint *footprint, struct vgg_error *error)
 {
-    const struct vgg_kernels *kernels = vgg_kernels_select(error);
+    const struct vgg_kernels *kernels = vgg_load_kernels(load, error);
     struct vgg_typicality typicality;
     struct vgg_net net;
     enum vgg_status status;
@@ -74,10 +74,11 @@ static enum vgg_status predict(const struct vgg_source *source, const struct vgg
 }
 
 enum vgg_status vgg_footprint_init(const struct vgg_init_options *options,
+                                   const struct vgg_load_options *load,
                                    const struct vgg_engine_options *engine,
                                    struct vgg_footprint *footprint, struct vgg_error *error)
 {
-    const struct vgg_kernels *kernels = vgg_kernels_select(error);
+    const struct vgg_kernels *kernels = vgg_load_kernels(load, error);
     const struct vgg_typicality none = {0};
     struct vgg_net net;
     enum vgg_status status;

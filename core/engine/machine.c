@@ -117,20 +117,22 @@ static double best_rate(struct vgg_team *team, vgg_team_fn *fn, struct measureme
 }
 
 /* The kernels in use where they have vectors, else the best of this machine: OpenBLAS's choice. */
-static const struct vgg_kernels *measured_kernels(struct vgg_error *error)
+static const struct vgg_kernels *measured_kernels(enum vgg_precision precision,
+                                                  struct vgg_error *error)
 {
-    const struct vgg_kernels *tables[VGG_KERNELS_MAX], *kernels = vgg_kernels_select(error);
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
+    const struct vgg_kernels *kernels = vgg_kernels_select(precision, error);
 
     if (kernels == NULL || kernels->peak_fma != NULL)
         return kernels;
-    vgg_kernels_runnable(tables);
+    vgg_kernels_runnable(VGG_PRECISION_F32, tables);
     return tables[0];
 }
 
-enum vgg_status vgg_machine_measure(unsigned threads, struct vgg_machine *machine,
-                                    struct vgg_error *error)
+enum vgg_status vgg_machine_measure(unsigned threads, enum vgg_precision precision,
+                                    struct vgg_machine *machine, struct vgg_error *error)
 {
-    struct measurement measurement = {.kernels = measured_kernels(error)};
+    struct measurement measurement = {.kernels = measured_kernels(precision, error)};
     struct vgg_team *team = NULL;
     enum vgg_status status;
 

@@ -25,7 +25,7 @@ static enum vgg_status open_source(struct vgg_base *base, const struct vgg_train
 enum vgg_status vgg_base_open(struct vgg_base *base, const struct vgg_train_options *settings,
                               struct vgg_error *error)
 {
-    const struct vgg_kernels *kernels = vgg_kernels_select(error);
+    const struct vgg_kernels *kernels = vgg_kernels_select(VGG_PRECISION_F32, error);
     struct vgg_error reason = {0};
     struct vgg_reader reader;
     enum vgg_status status;

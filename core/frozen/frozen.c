@@ -56,10 +56,11 @@ static struct vgg_cache_entry entry_of(const struct vgg_frozen *frozen, size_t p
     const struct vgg_net *net = &frozen->options.model->net;
     int length = snprintf(
         key, VGG_CACHE_KEY_BYTES,
-        "vgg frozen 1\nbase %s\nlayers %zu of %s\nkernels %s f32\npicture %s\nscale %u crop %u "
+        "vgg frozen 1\nbase %s\nlayers %zu of %s\nkernels %s %s\npicture %s\nscale %u crop %u "
         "grid %u\n",
         frozen->options.model->info.version, net->layers_n, net->arch->name, net->kernels->name,
-        frozen->pictures[picture]->sha256, part->scale, part->crop, part->grid);
+        frozen->options.model->info.precision, frozen->pictures[picture]->sha256, part->scale,
+        part->crop, part->grid);
 
     assert(length < VGG_CACHE_KEY_BYTES);
     (void)length;

@@ -4,10 +4,12 @@
  */
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/half.h"
 
 #define TARGET
+#define TARGET_DOT
 
 typedef float vec __attribute__((vector_size(16)));
 typedef int32_t vec_mask __attribute__((vector_size(16)));
@@ -50,6 +52,59 @@ static inline vec vec_max(vec a, vec b)
     return (vec)((first & (vec_mask)a) | (~first & (vec_mask)b));
 }
 
+/* The model of an instruction that multiplies unsigned bytes by signed ones: sum + four products.
+ */
+static inline vec vec_dot(vec quads, vec weights, vec sum)
+{
+    uint8_t x[sizeof(vec)];
+    int8_t w[sizeof(vec)];
+    vec_mask total = (vec_mask)sum;
+
+    memcpy(x, &quads, sizeof x);
+    memcpy(w, &weights, sizeof w);
+    for (size_t i = 0; i < sizeof(vec); i++)
+        total[i / 4] += x[i] * w[i];
+    return (vec)total;
+}
+
+static inline vec vec_fused(vec a, vec b, vec c)
+{
+    for (size_t i = 0; i < 4; i++)
+        c[i] = fmaf(a[i], b[i], c[i]);
+    return c;
+}
+
+/* The last byte of each lane of four vectors, from a's on. */
+static inline vec vec_low_bytes(vec a, vec b, vec c, vec d)
+{
+    return (vec)(((vec_mask)a & 0xff) | ((vec_mask)b & 0xff) << 8 | ((vec_mask)c & 0xff) << 16 |
+                 (vec_mask)d << 24);
+}
+
+static inline vec vec_max_magnitude(vec top, vec x)
+{
+    vec_mask magnitude = (vec_mask)x & INT32_MAX, keep = (vec_mask)top > magnitude;
+
+    return (vec)(((vec_mask)top & keep) | (magnitude & ~keep));
+}
+
+static inline vec vec_largest_lanes(const vec *x)
+{
+    vec_mask largest = {0};
+
+    for (size_t i = 0; i < 4; i++)
+        for (size_t lane = 0; lane < 4; lane++) {
+            int32_t bits = ((vec_mask)x[i])[lane];
+
+            largest[i] = bits > largest[i] ? bits : largest[i];
+        }
+    return (vec)largest;
+}
+
+#define DOT_OFFSET 128
+#define vec_add_integers(a, b) ((vec)((vec_mask)(a) + (vec_mask)(b)))
+#define vec_from_integers(x) __builtin_convertvector((vec_mask)(x), vec)
+
 #define vec_zero() vec_set(0)
 #define vec_load(p) (*(const vec *)(const void *)(p))
 #define half_store(p, x)                                                                           \
@@ -70,3 +125,4 @@ static inline vec vec_max(vec a, vec b)
 #include "kernels/template/all.h"
 
 const struct vgg_kernels vgg_kernels_generic = TABLE("generic");
+const struct vgg_kernels vgg_kernels_portable_i8 = TABLE8("portable-i8");

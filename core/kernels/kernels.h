@@ -106,8 +106,9 @@ struct vgg_normalisation {
 };
 
 struct vgg_kernels {
-    const char *name; /* shown by /model */
-    size_t lanes;     /* channels of one block of a map (blocked.h); 0: rows of one channel */
+    const char *name;             /* shown by /model */
+    enum vgg_precision precision; /* of its products; maps are floats in any */
+    size_t lanes; /* channels of one block of a map (blocked.h); 0: rows of one channel */
 
     /* What conv() needs once, before the first; NULL: nothing. False: out of memory. */
     bool (*start)(void);
@@ -183,21 +184,33 @@ extern const struct vgg_kernels vgg_kernels_portable;
 #ifdef __x86_64__
 extern const struct vgg_kernels vgg_kernels_avx2;
 extern const struct vgg_kernels vgg_kernels_avx512;
+extern const struct vgg_kernels vgg_kernels_avx_vnni;
+extern const struct vgg_kernels vgg_kernels_avx512_vnni;
 #endif
 #ifdef __aarch64__
 extern const struct vgg_kernels vgg_kernels_neon; /* part of every 64-bit ARM */
+extern const struct vgg_kernels vgg_kernels_neon_dotprod;
 #endif
 extern const struct vgg_kernels vgg_kernels_generic; /* for training (generic.c) */
+extern const struct vgg_kernels vgg_kernels_portable_i8;
 
 enum { VGG_KERNELS_MAX = 4 };
 
-/* The tables that this machine can run, the best first; the last is the portable one. */
-size_t vgg_kernels_runnable(const struct vgg_kernels *tables[VGG_KERNELS_MAX]);
+/*
+ * The tables of a precision (not AUTO) that this machine can run, the best first; the last is the
+ * portable one, which for I8 is a model to compare with and never chosen for speed.
+ */
+size_t vgg_kernels_runnable(enum vgg_precision precision,
+                            const struct vgg_kernels *tables[VGG_KERNELS_MAX]);
 
 /*
- * The best of them, or the one that the environment variable VGG_KERNELS names. NULL where there is
- * none of that name (BAD_ARGUMENT).
+ * The best table of a precision, or the one that the environment variable VGG_KERNELS names. AUTO:
+ * the best of I8 where that is not the portable one, else of F32. NULL (BAD_ARGUMENT) where there
+ * is none: I8 without an instruction for it, a name that is unknown here or of another precision.
  */
-const struct vgg_kernels *vgg_kernels_select(struct vgg_error *error);
+const struct vgg_kernels *vgg_kernels_select(enum vgg_precision precision, struct vgg_error *error);
+
+/* "f32", "i8", "auto" */
+const char *vgg_precision_name(enum vgg_precision precision);
 
 #endif

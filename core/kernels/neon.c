@@ -6,6 +6,7 @@
 #include "base/half.h"
 
 #define TARGET
+#define TARGET_DOT __attribute__((target("arch=armv8.2-a+dotprod")))
 
 typedef float32x4_t vec;
 
@@ -44,9 +45,43 @@ enum {
 #define vec_where_ge(a, b, x) vec_where(vcgeq_f32(a, b), x)
 #define vec_where_gt(a, b, x) vec_where(vcgtq_f32(a, b), x)
 
+/* Written out: the intrinsic may not be in a function that it is inlined from. */
+#define vec_dot(x, w, sum)                                                                         \
+    ({                                                                                             \
+        vec sum_ = (sum);                                                                          \
+        __asm__("sdot %0.4s, %1.16b, %2.16b" : "+w"(sum_) : "w"(x), "w"(w));                       \
+        sum_;                                                                                      \
+    })
+#define DOT_OFFSET 0
+#define vec_add_integers(a, b)                                                                     \
+    vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a), vreinterpretq_s32_f32(b)))
+#define vec_from_integers(x) vcvtq_f32_s32(vreinterpretq_s32_f32(x))
+#define vec_fused(a, b, c) vec_fma(a, b, c)
+#define vec_max_magnitude(top, x)                                                                  \
+    vreinterpretq_f32_s32(                                                                         \
+        vmaxq_s32(vreinterpretq_s32_f32(top), vreinterpretq_s32_f32(vabsq_f32(x))))
+
+static inline vec vec_low_bytes(vec a, vec b, vec c, vec d)
+{
+    uint32x4_t quads = vreinterpretq_u32_f32(a);
+
+    quads = vsliq_n_u32(quads, vreinterpretq_u32_f32(b), 8);
+    quads = vsliq_n_u32(quads, vreinterpretq_u32_f32(c), 16);
+    return vreinterpretq_f32_u32(vsliq_n_u32(quads, vreinterpretq_u32_f32(d), 24));
+}
+
+static inline vec vec_largest_lanes(const vec *x)
+{
+    int32x4_t ab = vpmaxq_s32(vreinterpretq_s32_f32(x[0]), vreinterpretq_s32_f32(x[1]));
+    int32x4_t cd = vpmaxq_s32(vreinterpretq_s32_f32(x[2]), vreinterpretq_s32_f32(x[3]));
+
+    return vreinterpretq_f32_s32(vpmaxq_s32(ab, cd));
+}
+
 #include "kernels/template/all.h"
 
 const struct vgg_kernels vgg_kernels_neon = TABLE("neon");
+const struct vgg_kernels vgg_kernels_neon_dotprod = TABLE8("neon-dotprod");
 
 #else
 typedef int vgg_neon_is_not_for_this_machine; /* ISO C wants no empty file */

@@ -381,6 +381,17 @@ static void loader_init(struct loader *loader, const struct vgg_source *source,
     vgg_reader_init(&loader->reader, source);
 }
 
+const struct vgg_kernels *vgg_load_kernels(const struct vgg_load_options *options,
+                                           struct vgg_error *error)
+{
+    enum vgg_precision precision = options != NULL ? options->precision : VGG_PRECISION_F32;
+
+    if (precision == VGG_PRECISION_F32 || !options->fc_half)
+        return vgg_kernels_select(precision, error);
+    vgg_fail(error, VGG_BAD_ARGUMENT, "FC weights in f16 go with precision f32 alone");
+    return NULL;
+}
+
 enum vgg_status vgg_load_predict(const struct vgg_source *source, const struct vgg_kernels *kernels,
                                  const struct vgg_load_options *options, struct vgg_net *net,
                                  struct vgg_typicality *typicality, uint64_t *bytes,

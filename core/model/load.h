@@ -17,6 +17,13 @@ struct vgg_loaded {
 };
 
 /*
+ * The kernels that options (or NULL) ask for. NULL: there are none of that precision or name, or it
+ * does not go with fc_half (BAD_ARGUMENT).
+ */
+const struct vgg_kernels *vgg_load_kernels(const struct vgg_load_options *options,
+                                           struct vgg_error *error);
+
+/*
  * Read it all, but keep the layers up to the end of a block of convolutions only (vgg_net_cut);
  * `blocks` of 0: keep all. `options` may be NULL. On failure *loaded is empty. Errors: as
  * vgg_model_load.

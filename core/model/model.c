@@ -168,6 +168,7 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
     const struct vgg_header *header = &loaded->header;
     const char *own_name = vgg_header_get(header, "vgg.name");
     const char *trained = vgg_header_get(header, "vgg.trained");
+    const char *precision = vgg_precision_name(model->net.kernels->precision);
     enum vgg_status status;
 
     model->name = strdup(own_name != NULL ? own_name : name);
@@ -188,7 +189,8 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
         .file_bytes = loaded->file_bytes,
         .memory_bytes = vgg_net_bytes(&model->net) + vgg_typicality_bytes(&model->typicality),
         .kernel = model->net.kernels->name,
-        .fc_weights = model->net.layers[model->net.layers_n - 1].conv.half ? "f16" : "f32",
+        .precision = precision,
+        .fc_weights = model->net.layers[model->net.layers_n - 1].conv.half ? "f16" : precision,
         .typicality = (uint32_t)model->typicality.known_n,
         .reject = model->typicality.reject,
     };
@@ -200,7 +202,7 @@ static enum vgg_status describe(struct vgg_model *model, const struct vgg_loaded
     return status;
 }
 
-/* `kernels` of NULL: the best ones. */
+/* `kernels` of NULL: those of the options. */
 static enum vgg_status load(const struct vgg_source *source, const char *name,
                             const struct vgg_kernels *kernels, unsigned blocks,
                             const struct vgg_load_options *options, struct vgg_model **out,
@@ -211,7 +213,7 @@ static enum vgg_status load(const struct vgg_source *source, const char *name,
     enum vgg_status status;
 
     if (kernels == NULL)
-        kernels = vgg_kernels_select(error);
+        kernels = vgg_load_kernels(options, error);
     if (kernels == NULL)
         return VGG_BAD_ARGUMENT;
     model = vgg_calloc(1, sizeof *model);

@@ -20,7 +20,7 @@ struct vgg_model {
     char version[VGG_VERSION_BYTES];
 };
 
-/* As vgg_model_load, for the kernels named; NULL: the best ones. */
+/* As vgg_model_load, for the kernels named; NULL: those that the options ask for. */
 enum vgg_status vgg_model_load_kernels(const char *path, const struct vgg_kernels *kernels,
                                        const struct vgg_load_options *options,
                                        struct vgg_model **model, struct vgg_error *error);

@@ -42,7 +42,7 @@ static enum vgg_status open_data(struct vgg_training *training, const char *dir,
 /* The kernels of inference, but for the portable ones, which have no gradients. */
 static const struct vgg_kernels *select_kernels(struct vgg_error *error)
 {
-    const struct vgg_kernels *kernels = vgg_kernels_select(error);
+    const struct vgg_kernels *kernels = vgg_kernels_select(VGG_PRECISION_F32, error);
 
     return kernels == NULL || kernels->gradients != NULL ? kernels : &vgg_kernels_generic;
 }

@@ -224,10 +224,11 @@ static json_t *model_object(const struct vgg_model *model)
 
     int failed = set_string(object, "name", info->name) + set_string(object, "arch", info->arch) +
                  set_string(object, "version", info->version) +
-                 set_string(object, "kernel", info->kernel);
+                 set_string(object, "kernel", info->kernel) +
+                 set_string(object, "precision", info->precision);
 
-    /* The default goes without saying. */
-    if (strcmp(info->fc_weights, "f32") != 0)
+    /* What the precision says goes without saying. */
+    if (strcmp(info->fc_weights, info->precision) != 0)
         failed += set_string(object, "fc_weights", info->fc_weights);
     return complete(object, failed);
 }
@@ -365,6 +366,7 @@ static int set_model(json_t *root, const struct vgg_model_info *info, const uint
     failed += json_object_set_new(root, "scales", scales_array(scales, scales_n));
     failed += json_object_set_new(root, "preprocessing", preprocessing_object(info));
     failed += set_string(root, "kernel", info->kernel);
+    failed += set_string(root, "precision", info->precision);
     failed += set_string(root, "fc_weights", info->fc_weights);
     return failed + set_known(root, info);
 }

@@ -28,7 +28,7 @@ struct serve_options {
     struct secrets_files secrets;
     struct work_options work;
     bool fc_half;
-    uint32_t threads, images_max;
+    uint32_t precision, threads, images_max;
     uint64_t body_max;
     uint64_t queue_ns, deadline_ns, drain_delay_ns, drain_timeout_ns;
     uint32_t connections_max, connections_per_address;

@@ -19,7 +19,7 @@ enum { RUNS_MAX = 16, SIDE_MAX = 4096 };
 
 struct bench_options {
     const char *arch, *model, *sizes;
-    uint32_t batch, threads, repeats;
+    uint32_t batch, threads, repeats, precision;
     bool json, fc_half;
 };
 
@@ -31,6 +31,7 @@ static const struct option options[] = {
     {"model", "FILE", OPTION_STRING, FIELD(model), 0, 0, NULL, "a model file instead"},
     {"sizes", "LIST", OPTION_STRING, FIELD(sizes), 0, 0, "224x224,512x512", "WIDTHxHEIGHT,..."},
     {"batch", "N", OPTION_COUNT, FIELD(batch), 1, 16, "1", "views that go through together"},
+    {ROW_PRECISION(FIELD(precision))},
     {ROW_FC_WEIGHTS(FIELD(fc_half))},
     {ROW_THREADS(FIELD(threads), "compute threads")},
     {"repeats", "N", OPTION_COUNT, FIELD(repeats), 1, 1000, "7",
@@ -50,7 +51,7 @@ const struct command_usage bench_usage = {
 
 /* A network at one size. */
 struct run {
-    const char *arch;
+    const char *arch, *precision;
     uint32_t width, height, batch;
     struct vgg_bench bench;
     double conv_gflops, conv_vs_peak, fc_vs_peak, fc_vs_bandwidth;
@@ -99,9 +100,9 @@ static void compare(struct run *run, const struct vgg_machine *machine)
 
 static void print_run(const struct run *run, const struct vgg_machine *machine)
 {
-    printf("\n%s %" PRIu32 "x%" PRIu32 ", batch %" PRIu32 "\n%-9s %-20s %9s %14s %8s\n", run->arch,
-           run->width, run->height, run->batch, "layer", "algorithm", "ms", "eff. GFLOP/s",
-           "of peak");
+    printf("\n%s %s %" PRIu32 "x%" PRIu32 ", batch %" PRIu32 "\n%-9s %-20s %9s %14s %8s\n",
+           run->arch, run->precision, run->width, run->height, run->batch, "layer", "algorithm",
+           "ms", "eff. GFLOP/s", "of peak");
     for (size_t i = 0; i < run->bench.layers_n; i++) {
         double gflops = run->bench.layers[i].gflop / run->bench.layers[i].ms * 1e3;
 
@@ -142,8 +143,10 @@ static void print_json_layers(struct text *text, const struct vgg_bench *bench)
 
 static void print_json_run(struct text *text, const struct run *run)
 {
-    text_print(text, "{\"arch\":\"%s\",\"size\":\"%" PRIu32 "x%" PRIu32 "\",\"batch\":%" PRIu32,
-               run->arch, run->width, run->height, run->batch);
+    text_print(text,
+               "{\"arch\":\"%s\",\"precision\":\"%s\",\"size\":\"%" PRIu32 "x%" PRIu32
+               "\",\"batch\":%" PRIu32,
+               run->arch, run->precision, run->width, run->height, run->batch);
     print_real(text, "conv_ms", run->bench.conv_ms);
     print_real(text, "fc_ms", run->bench.fc_ms);
     print_real(text, "total_ms", run->bench.total_ms);
@@ -186,13 +189,14 @@ static enum vgg_status bench(const struct bench_options *given, const struct vgg
                              struct run *runs, size_t n, struct vgg_error *error)
 {
     struct vgg_machine machine;
-    enum vgg_status status = vgg_machine_measure(given->threads, &machine, error);
+    enum vgg_status status = vgg_machine_measure(given->threads, given->precision, &machine, error);
 
     if (status == VGG_OK && !given->json)
         printf("%s, %u threads: %.1f GFLOP/s by FMA, %.1f GB/s read\n", machine.isa,
                machine.threads, machine.fma_gflops, machine.read_gbps);
     for (size_t i = 0; i < n && status == VGG_OK; i++) {
         runs[i].arch = vgg_model_get_info(model)->arch;
+        runs[i].precision = vgg_model_get_info(model)->precision;
         runs[i].batch = given->batch;
         status = vgg_bench_run(model, runs[i].width, runs[i].height, given->batch, given->threads,
                                given->repeats, &runs[i].bench, error);
@@ -230,7 +234,7 @@ static enum vgg_status make_model(const struct bench_options *given,
     const struct vgg_init_options init = {.arch = given->arch, .seed = 1};
     struct resources_need need = {0};
     struct vgg_footprint footprint;
-    enum vgg_status status = vgg_footprint_init(&init, engine, &footprint, error);
+    enum vgg_status status = vgg_footprint_init(&init, load, engine, &footprint, error);
 
     if (status != VGG_OK)
         return status;
@@ -242,11 +246,20 @@ static enum vgg_status make_model(const struct bench_options *given,
 static enum vgg_status open_model(const struct bench_options *given, const struct run *runs,
                                   size_t n, struct vgg_model **model, struct vgg_error *error)
 {
-    const struct vgg_load_options load = {.threads = given->threads, .fc_half = given->fc_half};
+    const struct vgg_load_options load = {
+        .threads = given->threads, .precision = given->precision, .fc_half = given->fc_half};
     const struct vgg_engine_options engine = largest(given, runs, n);
+    const char *remark;
+    enum vgg_status status = given->model != NULL
+                                 ? model_open(given->model, &load, &engine, model, error)
+                                 : make_model(given, &load, &engine, model, error);
 
-    return given->model != NULL ? model_open(given->model, &load, &engine, model, error)
-                                : make_model(given, &load, &engine, model, error);
+    if (status != VGG_OK)
+        return status;
+    remark = model_remark(&load, *model);
+    if (remark != NULL)
+        terminal_say("%s", remark);
+    return status;
 }
 
 int command_bench(int argc, char **argv)

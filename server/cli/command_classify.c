@@ -26,6 +26,7 @@ static const struct option options[] = {
     {"reject", "P", OPTION_LEVEL, FIELD(reject), 0, 0, NULL,
      "typicality below which a picture is unknown, at least 2/(n + 1) of the model's n known "
      "pictures [the model's]"},
+    {ROW_PRECISION(FIELD(flight.precision))},
     {ROW_FC_WEIGHTS(FIELD(flight.fc_half))},
     {ROW_THREADS(FIELD(flight.threads), "compute threads")},
     {"json", NULL, OPTION_FLAG, FIELD(json), 0, 0, NULL, "one JSON object a line"},

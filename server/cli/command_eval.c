@@ -30,6 +30,7 @@ static const struct option options[] = {
     {ROW_FLIP(FIELD(flight.flip))},
     {"protocol", PROTOCOL_WORDS, OPTION_CHOICE, FIELD(protocol), 0, 0, "dense",
      "whole pictures, a 5x5 grid of crops of each scale, or both and their average"},
+    {ROW_PRECISION(FIELD(flight.precision))},
     {ROW_FC_WEIGHTS(FIELD(flight.fc_half))},
     {ROW_THREADS(FIELD(flight.threads), "compute threads")},
     {"unknown", "DIR", OPTION_STRING, FIELD(unknown), 0, 0, NULL,

@@ -71,6 +71,16 @@ enum vgg_status model_file_load(const struct model_file *file,
                                  error);
 }
 
+const char *model_remark(const struct vgg_load_options *options, const struct vgg_model *model)
+{
+    if (options->fc_half)
+        return "--fc-weights f16 is going to be dropped: --precision i8 takes less memory and time";
+    if (options->precision == VGG_PRECISION_AUTO &&
+        strcmp(vgg_model_get_info(model)->precision, "f32") == 0)
+        return "--precision auto: f32 serves, there are no 8-bit kernels for this CPU";
+    return NULL;
+}
+
 enum vgg_status model_file_predict(const struct model_file *file,
                                    const struct vgg_load_options *load,
                                    const struct vgg_engine_options *engine,

@@ -28,6 +28,9 @@ enum vgg_status model_file_load(const struct model_file *file,
                                 const struct vgg_load_options *options, struct vgg_model **model,
                                 struct vgg_error *error);
 
+/* What is to be said of a model that was loaded as the options ask; NULL: nothing. */
+const char *model_remark(const struct vgg_load_options *options, const struct vgg_model *model);
+
 /* What loading it takes, and an engine for it, as vgg_footprint_fd. */
 enum vgg_status model_file_predict(const struct model_file *file,
                                    const struct vgg_load_options *load,

@@ -113,6 +113,7 @@ static enum vgg_status load(struct reloader *reloader, struct candidate *candida
     const struct memory_room room = memory_room_get("");
     const struct vgg_load_options options = {
         .threads = 1,
+        .precision = reloader->options.precision,
         .fc_half = reloader->options.fc_half,
         .memory_max = room.free_bytes != 0 ? room.free_bytes : 1,
         .on_chunk = pace,

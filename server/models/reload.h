@@ -20,6 +20,7 @@ struct reloader_options {
     struct vgg_engine *engine;
     struct model_slot *slot;
     struct option_scales scales; /* that the server evaluates at; n 0: the model's */
+    enum vgg_precision precision;
     bool fc_half;
     /* Are requests in the engine, so that they come first? */
     bool (*busy)(void *user);

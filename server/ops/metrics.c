@@ -290,8 +290,8 @@ static void print_gauges(struct text *out, const struct metrics_gauges *gauges)
     print_family(out, "vgg_model_info", "gauge", "The model that serves.");
     text_print(out, "vgg_model_info{name=\"");
     print_escaped(out, gauges->model->name);
-    text_print(out, "\",arch=\"%s\",version=\"%s\"} 1\n", gauges->model->arch,
-               gauges->model->version);
+    text_print(out, "\",arch=\"%s\",version=\"%s\",precision=\"%s\"} 1\n", gauges->model->arch,
+               gauges->model->version, gauges->model->precision);
     print_gauge(out, "vgg_model_load_seconds", "Time to load the model that serves.",
                 gauges->model_load_s);
     print_family(out, "vgg_model_reloads_total", "counter", "Reloads and rollbacks of the model.");

@@ -180,6 +180,7 @@ char *error_report_json(const struct error_report *report, size_t *size)
     print_string(&text, "name", info->name);
     print_string(&text, "version", info->version);
     print_string(&text, "kernel", info->kernel);
+    print_string(&text, "precision", info->precision);
     print_string(&text, "fc_weights", info->fc_weights);
     text_print(&text, "},");
     print_combination(&text, report, rates->protocol, rates->flip, rates->scales_n);

@@ -13,9 +13,11 @@ bool flights_open(struct flights *flights, const struct flight_options *options,
 {
     const struct vgg_engine_options engine = {.threads = options->threads,
                                               .view_pixels_max = options->view_pixels_max};
-    const struct vgg_load_options load = {.threads = options->threads, .fc_half = options->fc_half};
+    const struct vgg_load_options load = {
+        .threads = options->threads, .precision = options->precision, .fc_half = options->fc_half};
     struct vgg_error error = {0};
     struct problem problem = {0};
+    const char *remark;
 
     flights->options = options;
     if (model_open(options->model, &load, &engine, &flights->model, &error) != VGG_OK ||
@@ -24,6 +26,9 @@ bool flights_open(struct flights *flights, const struct flight_options *options,
         terminal_say("%s", error.text);
         return false;
     }
+    remark = model_remark(&load, flights->model);
+    if (remark != NULL)
+        terminal_say("%s", remark);
     params->request.flip = options->flip;
     if (evaluation_params_complete(params, flights->model, options->scales.scales,
                                    options->scales.n, &problem))

@@ -20,7 +20,7 @@ struct flight_options {
     const char *model;
     struct option_scales scales;
     bool flip, fc_half;
-    uint32_t threads;
+    uint32_t precision, threads;
     uint64_t body_max, pixels_max, view_pixels_max;
 };
 

@@ -42,6 +42,7 @@ static const struct option options[] = {
     {ROW_SCALES(FIELD(work.scales), "default scales of a request")},
     {ROW_FLIP(FIELD(work.flip))},
     {ROW_TOP_K(FIELD(work.top_k), "default top_k of a request")},
+    {ROW_PRECISION(FIELD(precision))},
     {ROW_FC_WEIGHTS(FIELD(fc_half))},
     {ROW_THREADS(FIELD(threads), "compute threads")},
     {ROW_MAX_BODY(FIELD(body_max), "bytes of a request body, as it comes and inflated")},
@@ -135,6 +136,7 @@ static void warn_of_variable(const char *variable, const char *proposal)
 static int serve(const struct serve_options *given)
 {
     struct startup startup = STARTUP_NONE;
+    const struct vgg_model_info *info;
     char addresses[2][ADDRESS_MAX];
     struct vgg_error error = {0};
     enum vgg_status status;
@@ -157,10 +159,10 @@ static int serve(const struct serve_options *given)
     }
     for (size_t i = 0; i < 2; i++)
         snprintf(addresses[i], ADDRESS_MAX, "%s", startup.endpoints[i].address);
-    reload_log_model(vgg_model_get_info(startup.server.model.model));
-    log_event("info", "kernels %s, %u threads, %u connections",
-              vgg_model_get_info(startup.server.model.model)->kernel, given->threads,
-              given->connections_max);
+    info = vgg_model_get_info(startup.server.model.model);
+    reload_log_model(info);
+    log_event("info", "kernels %s, %s, %u threads, %u connections", info->kernel, info->precision,
+              given->threads, given->connections_max);
     signals_attend(true);
     print_ready(addresses[0], addresses[1], given->secrets.tls_cert != NULL);
     notify_systemd("READY=1");

@@ -97,9 +97,12 @@ static enum vgg_status open_model(struct startup *startup, const struct serve_op
     struct evaluation_params params = {.top_k = 1};
     struct problem problem = {0};
     struct vgg_model *model;
-    const struct vgg_load_options load = {
-        .threads = given->threads, .fc_half = given->fc_half, .on_chunk = goes_on};
+    const struct vgg_load_options load = {.threads = given->threads,
+                                          .precision = given->precision,
+                                          .fc_half = given->fc_half,
+                                          .on_chunk = goes_on};
     uint64_t start_ns = now_ns();
+    const char *remark;
     enum vgg_status status = model_file_open(given->model, &startup->model, error);
 
     if (status == VGG_OK)
@@ -110,7 +113,9 @@ static enum vgg_status open_model(struct startup *startup, const struct serve_op
         return status;
     model_slot_init(&startup->server.model, model, (double)(now_ns() - start_ns) / NS_PER_S);
     startup->slot_ready = true;
-
+    remark = model_remark(&load, model);
+    if (remark != NULL)
+        log_event("warning", "%s", remark);
     if (!evaluation_params_complete(&params, model, given->work.scales.scales, given->work.scales.n,
                                     &problem))
         return vgg_fail(error, VGG_BAD_ARGUMENT, "--scales: %s", problem.detail);
@@ -193,6 +198,7 @@ static enum vgg_status start_reloader(struct startup *startup, const struct serv
         .engine = server->work.engine,
         .slot = &server->model,
         .scales = given->work.scales,
+        .precision = given->precision,
         .fc_half = given->fc_half,
         .busy = is_busy,
         .serving = is_serving,

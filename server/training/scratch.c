@@ -89,7 +89,7 @@ static bool fits(const struct scratch_wish *wish, const struct scratch *scratch)
     const struct vgg_engine_options engine = {.threads = wish->threads};
     struct vgg_footprint footprint = {0};
 
-    if (vgg_footprint_init(&init, &engine, &footprint, NULL) != VGG_OK)
+    if (vgg_footprint_init(&init, NULL, &engine, &footprint, NULL) != VGG_OK)
         return true; /* no network at all: what is wrong is said when it is made */
     return footprint.load < wish->room && footprint.held < wish->room &&
            (uint64_t)CROP_BYTES * scratch->batch * scratch->width * scratch->crop * scratch->crop <

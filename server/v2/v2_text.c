@@ -58,7 +58,7 @@ char *v2_text_model(const struct vgg_model *model, size_t *size)
                       "{\"name\":\"" V2_PIXELS "\",\"datatype\":\"FP32\",\"shape\":[-1,3,-1,-1]}],"
                       "\"outputs\":[");
     print_outputs(&text, info, false);
-    text_print(&text, "]}\n");
+    text_print(&text, "],\"parameters\":{\"precision\":\"%s\"}}\n", info->precision);
     return text_take(&text, size);
 }
 
@@ -83,8 +83,9 @@ char *v2_text_config(const struct vgg_model *model, uint32_t batch_max, size_t *
     print_outputs(&text, info, true);
     text_print(&text,
                "],\"parameters\":{\"version\":{\"string_value\":\"%s\"},"
-               "\"kernel\":{\"string_value\":\"%s\"}}}\n",
-               info->version, info->kernel);
+               "\"kernel\":{\"string_value\":\"%s\"},"
+               "\"precision\":{\"string_value\":\"%s\"}}}\n",
+               info->version, info->kernel, info->precision);
     return text_take(&text, size);
 }
 
@@ -271,8 +272,8 @@ char *v2_text_answer(const struct v2_request *request, const struct vgg_model *m
         text_append(json, request->id.bytes, request->id.size);
         text_print(json, ",");
     }
-    text_print(json, "\"parameters\":{\"version\":\"%s\",\"kernel\":\"%s\"", info->version,
-               info->kernel);
+    text_print(json, "\"parameters\":{\"version\":\"%s\",\"kernel\":\"%s\",\"precision\":\"%s\"",
+               info->version, info->kernel, info->precision);
     if (v2_request_wants(request, V2_OUTPUT_KNOWN))
         text_print(json, ",\"reject\":%.*g", FLOAT_DIGITS, evaluations[0].typicality.reject);
     text_print(json, "},\"outputs\":[");

@@ -22,7 +22,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIGURES = ROOT / "core/kernels/BENCHMARKS.md"
 README = ROOT / "README.md"
 MARKS = "<!-- figures: written by make bench-readme -->\n", "<!-- end of figures -->\n"
-KERNELS = ["avx512", "avx2", "neon"]
+KERNELS = [("avx512", "f32"), ("avx2", "f32"), ("neon", "f32"), ("avx512-vnni", "i8"), ("avx-vnni", "i8"),
+           ("neon-dotprod", "i8")]
 VIEWS = [("224x224,384x384,512x512", 1), ("224x224", 8)]
 PEERS_S = 210  # after which each size has one round
 
@@ -42,8 +43,9 @@ def output_of(command, **environment):
     return None
 
 
-def runs_here(vgg, kernels):
-    return subprocess.run([vgg, "inspect"], env={**os.environ, "VGG_KERNELS": kernels}, check=False,
+def runs_here(vgg, kernels, precision):
+    return subprocess.run([vgg, "classify", "--precision", precision, "tests/data/glass.jpg"],
+                          env={**os.environ, "VGG_KERNELS": kernels}, cwd=ROOT, check=False,
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
 
@@ -60,14 +62,15 @@ def machine():
 
 def measure_layers(vgg, repeats):
     tables = []
-    for kernels in KERNELS:
-        if not runs_here(vgg, kernels):
+    for kernels, precision in KERNELS:
+        if not runs_here(vgg, kernels, precision):
             continue
         say(f"layers, {kernels}")
         runs = []
         for sizes, batch in VIEWS:
-            answer = json.loads(output_of([vgg, "bench", "--sizes", sizes, "--batch", batch, "--repeats",
-                                           repeats, "--json"], VGG_KERNELS=kernels))
+            answer = json.loads(output_of([vgg, "bench", "--precision", precision, "--sizes", sizes,
+                                           "--batch", batch, "--repeats", repeats, "--json"],
+                                          VGG_KERNELS=kernels))
             runs += answer["runs"]
         tables.append({"kernels": kernels, "machine": answer["machine"],
                        "runs": [{key: run[key] for key in run if key != "layers"} for run in runs]})
@@ -174,8 +177,9 @@ def peers_text(result):
                for ms, ours in zip(peer["ms"], own)), mib(peer["memory_bytes"])]
             for peer in result["peers"]]
     return (f"`make bench-peers`, VGG-16 with the same seeded weights, the least of {result['passes']} "
-            "passes each, in turn; in brackets the time over ours. Memory is the peak of a process that "
-            "loads the network and computes one view of 224x224. ncnn takes one view at a time.\n\n" +
+            "passes each, in turn; in brackets the time over ours in F32. Memory is the peak of a process "
+            "that loads the network and computes one view of 224x224. ncnn takes one view at a time. "
+            "\"Without AMX\": the kernel denied its tiles to that process, which computes by AVX512.\n\n" +
             table(["", "version", *map(size_title, result["rows"]), "memory"], rows))
 
 

@@ -90,6 +90,7 @@ static void check_model(const json_t *model)
     assert_int_equal(strspn(version + 7, "0123456789abcdef"), 64);
     assert_int_equal(strlen(version), 7 + 64);
     assert_true(strlen(string_member(model, "kernel")) > 0);
+    assert_true(strlen(string_member(model, "precision")) > 0);
 }
 
 static void check_timing(const json_t *timing)

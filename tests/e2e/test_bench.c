@@ -74,6 +74,7 @@ static void test_json(void **state)
     json_array_foreach(member(bench, "runs"), i, run)
     {
         assert_string_equal(json_string_value(member(run, "arch")), "D");
+        assert_string_equal(json_string_value(member(run, "precision")), "f32");
         assert_string_equal(json_string_value(member(run, "size")), sizes[i]);
         assert_int_equal(number(run, "batch"), 2);
         check_layers(run, number(machine, "fma_gflops"));

@@ -74,7 +74,8 @@ static void check_model(bool admin)
     check_triple(preprocessing, "std");
     assert_string_equal(string_member(preprocessing, "channels"), "RGB");
     assert_true(strlen(string_member(answer.json, "kernel")) > 0);
-    assert_true(strlen(string_member(answer.json, "fc_weights")) > 0);
+    assert_string_equal(string_member(answer.json, "precision"), "f32");
+    assert_string_equal(string_member(answer.json, "fc_weights"), "f32");
     answer_free(&answer);
 }
 
@@ -103,6 +104,8 @@ static void test_versions_agree(void **state)
                         string_member(model.json, "version"));
     assert_string_equal(string_member(member(answer.json, "model"), "kernel"),
                         string_member(model.json, "kernel"));
+    assert_string_equal(string_member(member(answer.json, "model"), "precision"),
+                        string_member(model.json, "precision"));
     answer_free(&answer);
     answer_free(&model);
     blob_free(&image);

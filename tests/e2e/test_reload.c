@@ -66,7 +66,7 @@ static void test_reload_of_another_architecture(void **state)
     assert_true(server_metric(&server, RELOADS_FAILED) == 0);
     assert_true(server_metric(&server, "vgg_model_load_seconds") > 0);
     snprintf(series, sizeof series,
-             "vgg_model_info{name=\"untrained-B-6\",arch=\"B\",version=\"%s\"}",
+             "vgg_model_info{name=\"untrained-B-6\",arch=\"B\",version=\"%s\",precision=\"f32\"}",
              serving(&server, "version"));
     assert_true(server_metric(&server, series) == 1);
     server_stop(&server);

@@ -1,4 +1,7 @@
-/* The same picture gives the same bytes: alone, in a crowd, with any number of threads. */
+/*
+ * The same picture gives the same bytes: alone, in a crowd, with any number of threads, in either
+ * precision.
+ */
 #include "check.h"
 
 #include <pthread.h>
@@ -7,6 +10,7 @@
 #include <string.h>
 
 #include "answers.h"
+#include "precision.h"
 #include "work.h"
 
 enum { CLIENTS = 6, ROUNDS = 8, KINDS = 3 };
@@ -18,10 +22,12 @@ static const char *const queries[KINDS] = {"/classify?top_k=10&scales=64,96",
 
 struct question {
     struct blob image;
-    char *top; /* what an idle server answered */
+    char *top; /* what an idle server answered, in the precision of the test */
 };
 
 static struct question questions[KINDS];
+static const char *precision = "f32";
+static const char *const *environment;
 
 static int setup(void **state)
 {
@@ -33,12 +39,19 @@ static int setup(void **state)
     return 0;
 }
 
-static int teardown(void **state)
+static void forget(void)
 {
     for (size_t i = 0; i < KINDS; i++) {
-        blob_free(&questions[i].image);
         free(questions[i].top);
+        questions[i].top = NULL;
     }
+}
+
+static int teardown(void **state)
+{
+    forget();
+    for (size_t i = 0; i < KINDS; i++)
+        blob_free(&questions[i].image);
     return work_teardown(state);
 }
 
@@ -103,13 +116,20 @@ static void check_crowd(const struct server *server)
         assert_int_equal(clients[i].wrong, 0);
 }
 
+static void start(struct server *server, const char *threads)
+{
+    server_start_with(server,
+                      (const char *[]){"--model", model_narrow(), "--precision", precision,
+                                       "--threads", threads, "--max-queue", "1000s", "--deadline",
+                                       "1000s", "--max-cost", "1000", NULL},
+                      environment);
+}
+
 static void check_threads(const char *threads)
 {
     struct server server;
 
-    server_start(&server,
-                 (const char *[]){"--model", model_narrow(), "--threads", threads, "--max-queue",
-                                  "1000s", "--deadline", "1000s", "--max-cost", "1000", NULL});
+    start(&server, threads);
     check_idle(&server);
     check_crowd(&server);
     check_idle(&server);
@@ -144,7 +164,7 @@ static void test_neighbours_in_a_request(void **state)
     struct answer answer;
 
     (void)state;
-    server_start(&server, (const char *[]){"--model", model_narrow(), "--max-cost", "1000", NULL});
+    start(&server, "2");
     check_idle(&server);
     classify_parts(&server, "?top_k=10&scales=64,96", parts, 3, &answer);
     for (size_t i = 0; i < 3; i += 2) {
@@ -158,13 +178,30 @@ static void test_neighbours_in_a_request(void **state)
     server_stop(&server);
 }
 
+/* Other bytes than those of f32, but the same ones each time. */
+static void test_eight_bits(void **state)
+{
+    char *f32;
+
+    (void)state;
+    f32 = questions[0].top;
+    questions[0].top = NULL;
+    forget();
+    precision = "i8";
+    environment = precision_environment(precision);
+    for (char threads[] = "1"; threads[0] <= '3'; threads[0]++)
+        check_threads(threads);
+    assert_string_not_equal(questions[0].top, f32);
+    free(f32);
+    test_neighbours_in_a_request(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_thread),
-        cmocka_unit_test(test_two_threads),
-        cmocka_unit_test(test_three_threads),
-        cmocka_unit_test(test_neighbours_in_a_request),
+        cmocka_unit_test(test_one_thread),    cmocka_unit_test(test_two_threads),
+        cmocka_unit_test(test_three_threads), cmocka_unit_test(test_neighbours_in_a_request),
+        cmocka_unit_test(test_eight_bits), /* the last: it leaves the precision */
     };
 
     return cmocka_run_group_tests_name("same_bytes", tests, setup, teardown);

@@ -3,8 +3,8 @@
  * the library: plain loops over arrays [channel][row][column], batch-norm as a layer of its own,
  * its own reader of model files. It takes pictures that are already rescaled.
  *
- * oracle_layers.c needs only libm and may be linked alone; oracle_model.c needs jansson. Running
- * out of memory ends the process.
+ * oracle_layers.c and oracle_eight.c need only libm and may be linked alone; oracle_model.c needs
+ * jansson. Running out of memory ends the process.
  */
 #ifndef ORACLE_H
 #define ORACLE_H
@@ -21,6 +21,20 @@
  */
 void oracle_conv(const double *in, size_t in_c, size_t h, size_t w, const double *weight,
                  const double *bias, size_t out_c, size_t kernel, size_t pad, double *out);
+
+/*
+ * The same in eight bits: inputs of a position are rounded to multiples of their largest magnitude
+ * / 127, and weights of an output channel to theirs; the products are added as integers.
+ */
+void oracle_conv_eight(const double *in, size_t in_c, size_t h, size_t w, const double *weight,
+                       const double *bias, size_t out_c, size_t kernel, size_t pad, double *out);
+
+/*
+ * The same by Winograd's F(4x4,3x3), kernel 3 and pad 1: what is rounded are the transformed inputs
+ * of a tile at each point, and the transformed weights of an output channel at each point.
+ */
+void oracle_winograd_eight(const double *in, size_t in_c, size_t h, size_t w, const double *weight,
+                           const double *bias, size_t out_c, double *out);
 
 /* Batch normalisation of x[c][n] in place by running statistics, all [c]; eps is 1e-5. */
 void oracle_batch_norm(double *x, size_t c, size_t n, const double *gamma, const double *beta,

@@ -1,9 +1,10 @@
-"""One peer, which peers.py asks: peer.py NAME THREADS DIRECTORY (it has what export.py wrote).
+"""One peer, which peers.py asks: peer.py NAME THREADS DIRECTORY [without-amx] (the directory has what
+export.py wrote).
 
 A JSON object a line in, one a line out: {"load": FILE of floats, "shape": [N, 3, H, W]} for a network of
 that shape alone, answered once two passes have run; {"repeats": N} for the least milliseconds of a pass
-and the logits of the last; {} for the version, the peak memory of this process so far and the bytes that
-are installed.
+and the logits of the last; {} for the version, the peak memory of this process so far, the bytes that are
+installed and whether it may use AMX.
 """
 import importlib.metadata
 import json
@@ -15,6 +16,7 @@ import time
 
 import numpy
 
+import amx
 from vgg16 import CROP, kernel_side, layers, read_weights
 
 
@@ -193,10 +195,12 @@ def answer(peer, request):
     if "repeats" in request:
         return run(peer, request["repeats"])
     return {"version": peer.version, "memory_bytes": peak_memory_bytes(),
-            "installed_bytes": peer.installed_bytes()}
+            "installed_bytes": peer.installed_bytes(), "amx": amx.granted()}
 
 
-def main(name, threads, directory):
+def main(name, threads, directory, limit=""):
+    if limit == "without-amx":
+        amx.withhold()
     peer = PEERS[name](int(threads), pathlib.Path(directory))
     for line in sys.stdin:
         print(json.dumps(answer(peer, json.loads(line))), flush=True)

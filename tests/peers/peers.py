@@ -8,6 +8,9 @@ pass counts. First the posteriors of all must agree, to a part in a thousand in 
 the logits have to correlate with ours. A peer gets the form that suits it: a network for each shape
 alone and, where there is one position, matrix products for the fully connected layers.
 
+Where the CPU has AMX there is a second row of each peer with fewer bits, to which it is denied: what it
+does by AVX512, as on the many CPUs that have no AMX. Ours uses none.
+
 Memory is the peak of a process that loads the network and computes one view of 224x224. Installed bytes
 are the libraries' without Python.
 """
@@ -22,6 +25,8 @@ import time
 
 import numpy
 from PIL import Image
+
+import amx
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROWS = [(224, 1), (224, 8), (384, 1), (512, 1)]  # side, views
@@ -45,11 +50,14 @@ class Unavailable(Exception):
 
 
 class Peer:
-    def __init__(self, key, python, threads, work):
+    def __init__(self, key, python, threads, work, limit):
         self.name, _, self.exact = PEERS[key]
+        self.limited = limit != []
+        if limit:
+            self.name += ", without AMX"
         self.input, self.ms = work / "input.f32", {}
-        self.process = subprocess.Popen([python, HERE / "peer.py", key, str(threads), work], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([python, HERE / "peer.py", key, str(threads), work, *limit],
+                                        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ask(self, **request):
         try:
@@ -90,28 +98,33 @@ def input_of(picture, batch):
     return numpy.ascontiguousarray(numpy.tile(x.transpose(2, 0, 1), (batch, 1, 1, 1)))
 
 
-def posteriors_of(vgg, model, picture, side):
+def posteriors_of(ours, picture, side, top_k=TOP_K):
     """(index, posterior) of the best classes."""
     answer = json.loads(subprocess.run(
-        [vgg, "classify", "--model", model, "--scales", str(side), "--flip", "off", "--top-k",
-         str(TOP_K), "--json", picture], check=True, stdout=subprocess.PIPE).stdout)
+        [ours.vgg, "classify", *ours.options, "--scales", str(side), "--flip", "off", "--top-k",
+         str(top_k), "--json", picture], check=True, stdout=subprocess.PIPE).stdout)
     return [(entry["index"], entry["score"]) for entry in answer["top"]]
+
+
+def check_correlation(name, logits, expected):
+    index, scores = (numpy.array(column) for column in zip(*expected))
+    correlation = min(numpy.corrcoef(row[index], numpy.log(scores))[0, 1] for row in logits)
+    if not correlation >= CORRELATION_MIN:
+        raise SystemExit(f"peers: {name}'s logits correlate with ours in F32 by {correlation:.2f}")
 
 
 def check_agreement(peer, expected):
     """Against our posteriors, of which the logits are known up to a constant."""
     logits = numpy.array(peer.ask(repeats=1)["logits"])
-    index, scores = (numpy.array(column) for column in zip(*expected))
     if peer.exact:
+        index, scores = (numpy.array(column) for column in zip(*expected))
         powers = numpy.exp(logits - logits.max(1, keepdims=True))
         posteriors = powers / powers.sum(1, keepdims=True)
         apart = abs(posteriors[:, index] / scores - 1).max()
         if not apart <= DEVIATION_MAX:
             raise SystemExit(f"peers: {peer.name}'s posteriors differ by {apart:.1e}")
-        return
-    correlation = min(numpy.corrcoef(row[index], numpy.log(scores))[0, 1] for row in logits)
-    if not correlation >= CORRELATION_MIN:
-        raise SystemExit(f"peers: {peer.name}'s logits correlate with ours by {correlation:.2f}")
+    else:
+        check_correlation(peer.name, logits, expected)
 
 
 # ---------------------------------------------------------------- ours
@@ -120,15 +133,15 @@ def check_agreement(peer, expected):
 def peak_memory(command):
     """Bytes, of a process of its own, whose parent is small."""
     small = ("import os, subprocess, sys; process = subprocess.Popen(sys.argv[1:], stdout=-3); "
-             "print(os.wait4(process.pid, 0)[2].ru_maxrss)")
+             "_, status, usage = os.wait4(process.pid, 0); print(usage.ru_maxrss); sys.exit(status != 0)")
     return 1024 * int(subprocess.run([sys.executable, "-S", "-c", small, *command], check=True,
                                      stdout=subprocess.PIPE).stdout)
 
 
 class Ours:
-    def __init__(self, vgg, model, fc_weights):
-        self.name = "vgg" if fc_weights == "f32" else "vgg, FC layers F16"
-        self.vgg, self.options = vgg, ["--model", model, "--fc-weights", fc_weights]
+    def __init__(self, name, vgg, model, precision):
+        self.name, self.vgg = name, vgg
+        self.options = ["--model", model, "--precision", precision]
         self.ms, self.machine = {}, {}
 
     def run(self, row):
@@ -145,6 +158,11 @@ class Ours:
         self.facts = {"version": version.stdout.split()[-1], "memory_bytes": peak_memory(
             [self.vgg, "classify", *self.options, "--scales", str(ROWS[0][0]), "--flip", "off",
              picture])}
+
+    def check_agreement(self, picture, side, expected):
+        index, scores = zip(*sorted(posteriors_of(self, picture, side, top_k=10 ** 6)))
+        assert index == tuple(range(len(index)))
+        check_correlation(self.name, numpy.log([scores]), expected)
 
 
 # ---------------------------------------------------------------- all together
@@ -163,21 +181,49 @@ def export(python, model, work):
     return written
 
 
+def start_peer(key, python, threads, work, limit):
+    peer = Peer(key, python, threads, work, limit)
+    try:  # its memory and its first row
+        peer.load(input_of(make_picture(ROWS[0][0]), ROWS[0][1]))
+        peer.facts = peer.ask()
+    except Unavailable as reason:
+        say(f"SKIPPED {peer.name}: {reason}")
+        return []
+    if limit and peer.facts["amx"]:
+        raise SystemExit(f"peers: {peer.name} has got AMX all the same")
+    return [peer]
+
+
 def start_peers(home, model, threads, work):
     python = home / "python/bin/python"
     written = export(python, model, work)
-    for key, (name, needs, _) in PEERS.items():
+    peers = []
+    for key, (name, needs, exact) in PEERS.items():
         if not written.issuperset(needs):
             say(f"SKIPPED {name}: its network could not be written")
             continue
-        peer = Peer(key, sys.executable if key == "pytorch" else python, threads, work)
-        try:  # its memory and its first row
-            peer.load(input_of(make_picture(ROWS[0][0]), ROWS[0][1]))
-            peer.facts = peer.ask()
-        except Unavailable as reason:
-            say(f"SKIPPED {name}: {reason}")
+        own_python = sys.executable if key == "pytorch" else python
+        started = start_peer(key, own_python, threads, work, [])
+        if not exact and started and started[0].facts["amx"]:
+            started += start_peer(key, own_python, threads, work, ["without-amx"])
+        peers += started
+    limited = [peer.name for peer in peers if peer.limited]
+    if limited:
+        say(f"this CPU has AMX, which was denied to: {'; '.join(limited)}")
+    return peers
+
+
+def start_ours(vgg, model, work):
+    picture = work / "picture.png"
+    make_picture(ROWS[0][0]).save(picture)
+    for name, precision in (("vgg", "f32"), ("vgg, 8 bits", "i8")):
+        ours = Ours(name, vgg, model, precision)
+        try:
+            ours.look(picture)
+        except subprocess.CalledProcessError:
+            say(f"SKIPPED {name}: this CPU has no instructions for it")
             continue
-        yield peer
+        yield ours
 
 
 def measure(vgg, home, rounds, seconds, work):
@@ -185,16 +231,15 @@ def measure(vgg, home, rounds, seconds, work):
     model, picture_file = work / "model.safetensors", work / "picture.png"
     subprocess.run([vgg, "init", "--arch", "D", "-o", model], check=True)
     threads = len(os.sched_getaffinity(0))
-    ours = [Ours(vgg, model, fc_weights) for fc_weights in ("f32", "f16")]
-    peers = list(start_peers(home, model, threads, work))
+    ours = list(start_ours(vgg, model, work))
+    peers = start_peers(home, model, threads, work)
     for row in ROWS:
         side, batch = row
         picture = make_picture(side)
         picture.save(picture_file)
-        if row == ROWS[0]:
-            for each in ours:
-                each.look(picture_file)
-        expected = posteriors_of(vgg, model, picture_file, side)
+        expected = posteriors_of(ours[0], picture_file, side)
+        for each in ours[1:]:
+            each.check_agreement(picture_file, side, expected)
         for peer in peers:
             peer.load(input_of(picture, batch))
             check_agreement(peer, expected)

@@ -195,7 +195,7 @@ static struct first first_of(const struct vgg_conv *conv, const float *packed, c
         .in_map = vgg_blocked_of(in, LANES),
         .out_map = vgg_blocked_of(vgg_conv_unpooled(conv, in), LANES),
         .panels = vgg_ceil_div(conv->out, PANEL),
-        .panel_floats = direct_depth(conv) * LANES * PANEL,
+        .panel_floats = direct_depth(conv, FLOATS) * LANES * PANEL,
     };
 }
 

@@ -9,8 +9,9 @@
  */
 
 enum {
-    GROUP = 8,            /* output channels */
-    WINOGRAD_CHANNELS = 8 /* input channels whose filters are transposed together */
+    GROUP = 8,             /* output channels */
+    FILTER = 9,            /* elements of a 3x3 filter */
+    WINOGRAD_CHANNELS = 8, /* input channels whose filters are transposed together */
 };
 
 typedef float eight __attribute__((vector_size(GROUP * sizeof(float))));
@@ -168,9 +169,9 @@ TARGET static void direct_pack(const struct vgg_conv *conv, uint32_t row, uint32
                                const float *weights, void *packed)
 {
     struct packing packing = packing_of(conv, row, rows, weights);
-    size_t side = is_narrow(conv) ? conv->in : LANES, unit = weight_bytes(conv->half);
+    size_t side = is_narrow(conv) ? conv->in : LANES, unit = weight_bytes(kind_of(conv));
     size_t block_bytes = window_size(conv) * side * PANEL * unit;
-    size_t panel_bytes = direct_depth(conv) * LANES * PANEL * unit;
+    size_t panel_bytes = direct_panel(conv, kind_of(conv)) * unit;
 
     for (size_t panel = row / PANEL; panel * PANEL < packing.end; panel++) {
         char *out = (char *)packed + panel * panel_bytes;
@@ -203,9 +204,9 @@ struct filters {
     float u[VGG_WINOGRAD_SIDE_MAX * VGG_WINOGRAD_SIDE_MAX][WINOGRAD_CHANNELS][PANEL];
 };
 
-/* G w G' of a group's filters w[3][3] of channel `c`; `lane` is the group's first in the panel. */
-TARGET static void transform_filters(const double g[VGG_WINOGRAD_SIDE_MAX][3], size_t n,
-                                     const eight *w, struct filters *filters, size_t c, size_t lane)
+/* u[n][n] = G w G' of a group's filters w[3][3]. */
+TARGET static inline void transform_filter(const double g[VGG_WINOGRAD_SIDE_MAX][3], size_t n,
+                                           const eight *w, eight_doubles *u)
 {
     eight_doubles rows[VGG_WINOGRAD_SIDE_MAX][3], x[3];
 
@@ -216,11 +217,20 @@ TARGET static void transform_filters(const double g[VGG_WINOGRAD_SIDE_MAX][3], s
             rows[i][column] = FILTER_DOT(g[i], x);
     }
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++) {
-            eight u = __builtin_convertvector(FILTER_DOT(g[j], rows[i]), eight);
+        for (size_t j = 0; j < n; j++)
+            u[i * n + j] = FILTER_DOT(g[j], rows[i]);
+}
 
-            memcpy(&filters->u[i * n + j][c][lane], &u, sizeof u);
-        }
+/* Filters w[3][3] of a group, of input channels [channel, channel + WINOGRAD_CHANNELS). */
+TARGET static void load_filters(const struct packing *packing, size_t channel, eight *w)
+{
+    size_t in = packing->conv->in;
+    size_t channels = in > channel ? vgg_min_size(in - channel, WINOGRAD_CHANNELS) : 0;
+
+    memset(w, 0, WINOGRAD_CHANNELS * FILTER * sizeof *w);
+    for (size_t term = 0; term < channels * FILTER; term += GROUP)
+        load_group(packing, in * FILTER, channel * FILTER + term,
+                   vgg_min_size(channels * FILTER - term, GROUP), w + term);
 }
 
 /* Input channels [channel, channel + WINOGRAD_CHANNELS) of the group. */
@@ -228,16 +238,19 @@ TARGET static void transform_group(const struct packing *packing, size_t tile,
                                    const double g[VGG_WINOGRAD_SIDE_MAX][3], size_t channel,
                                    struct filters *filters)
 {
-    enum { FILTER = 9 };
-    size_t in = packing->conv->in;
-    size_t channels = in > channel ? vgg_min_size(in - channel, WINOGRAD_CHANNELS) : 0;
-    eight w[WINOGRAD_CHANNELS * FILTER] = {{0}};
+    size_t points = (tile + 2) * (tile + 2);
+    eight w[WINOGRAD_CHANNELS * FILTER];
+    eight_doubles u[VGG_WINOGRAD_SIDE_MAX * VGG_WINOGRAD_SIDE_MAX];
 
-    for (size_t term = 0; term < channels * FILTER; term += GROUP)
-        load_group(packing, in * FILTER, channel * FILTER + term,
-                   vgg_min_size(channels * FILTER - term, GROUP), w + term);
-    for (size_t c = 0; c < WINOGRAD_CHANNELS; c++)
-        transform_filters(g, tile + 2, w + c * FILTER, filters, c, packing->first % PANEL);
+    load_filters(packing, channel, w);
+    for (size_t c = 0; c < WINOGRAD_CHANNELS; c++) {
+        transform_filter(g, tile + 2, w + c * FILTER, u);
+        for (size_t point = 0; point < points; point++) {
+            eight narrow = __builtin_convertvector(u[point], eight);
+
+            memcpy(&filters->u[point][c][packing->first % PANEL], &narrow, sizeof narrow);
+        }
+    }
 }
 
 /* Output channels [from, to) of one panel, counted from its first, of `channels` input channels. */

@@ -37,7 +37,7 @@ static bool is_window7(const struct vgg_conv *conv, struct vgg_shape in)
 
 static struct window7 window7_of(const struct vgg_conv *conv, struct vgg_shape in)
 {
-    struct window7 layer = {.direct = direct_of(conv, in)};
+    struct window7 layer = {.direct = direct_of(conv, in, kind_of(conv))};
 
     layer.tiles_y = vgg_ceil_div(layer.direct.out_map.h, WINDOW7_TILE);
     layer.tiles_x = vgg_ceil_div(layer.direct.out_map.w, WINDOW7_TILE);
@@ -104,7 +104,8 @@ TARGET ALWAYS_INLINE void window7_filter_row(const vec g[WINDOW7_SIDE], vec out[
 }
 
 /* The filters of one input channel for one vector of outputs; elements `stride` apart. */
-TARGET ALWAYS_INLINE void window7_filter(const void *g, size_t stride, const bool half, float *u)
+TARGET ALWAYS_INLINE void window7_filter(const void *g, size_t stride, const enum kind kind,
+                                         float *u)
 {
     vec columns[WINDOW7_SIDE][WINDOW7_IN]; /* [x][i]: column x transformed */
 
@@ -114,7 +115,7 @@ TARGET ALWAYS_INLINE void window7_filter(const void *g, size_t stride, const boo
 
         UNROLL for (size_t y = 0; y < WINDOW7_SIDE; y++)
         {
-            column[y] = load_weights(g, (y * WINDOW7_SIDE + x) * stride, half);
+            column[y] = load_weights(g, (y * WINDOW7_SIDE + x) * stride, kind);
         }
         window7_filter_row(column, columns[x]);
     }
@@ -136,31 +137,31 @@ TARGET ALWAYS_INLINE void window7_filter(const void *g, size_t stride, const boo
 
 TARGET static void window7_filter_float(const void *g, float *u)
 {
-    window7_filter(g, LANES * PANEL, false, u);
+    window7_filter(g, LANES * PANEL, FLOATS, u);
 }
 
 TARGET static void window7_filter_half(const void *g, float *u)
 {
-    window7_filter(g, LANES * PANEL, true, u);
+    window7_filter(g, LANES * PANEL, HALVES, u);
 }
 
 /* Bytes of the packed filters of one input channel and one panel. */
 static size_t window7_term_bytes(const struct direct *direct)
 {
-    return WINDOW7_SIDE * WINDOW7_SIDE * PANEL * weight_bytes(direct->conv->half);
+    return WINDOW7_SIDE * WINDOW7_SIDE * PANEL * weight_bytes(direct->kind);
 }
 
 /* Those of WINDOW7_TERMS channels, packed at `g`, into u. */
 TARGET static void window7_filters(const struct direct *direct, const char *g, float *u)
 {
-    const size_t term_bytes = window7_term_bytes(direct), unit = weight_bytes(direct->conv->half);
+    const size_t term_bytes = window7_term_bytes(direct), unit = weight_bytes(direct->kind);
 
     for (size_t term = 0; term < WINDOW7_TERMS; term++, g += term_bytes) {
         /* Of this block of channels; a filter's elements lie LANES terms apart. */
         const char *first = g - term % LANES * (term_bytes - PANEL * unit);
 
         for (size_t v = 0; v < PANEL_VECTORS; v++)
-            (direct->conv->half ? window7_filter_half : window7_filter_float)(
+            (direct->kind == HALVES ? window7_filter_half : window7_filter_float)(
                 first + v * LANES * unit, u + term * PANEL + v * LANES);
     }
 }
@@ -189,7 +190,7 @@ TARGET static void window7_input(void *context, size_t item, unsigned thread)
     }
 }
 
-OUTPUT_TILE(output_tile_2, 2, false)
+OUTPUT_TILE(output_tile_2, 2, false, NULL)
 
 /* One block of output channels of the tiles of the block under way. */
 TARGET static void window7_output(const struct window7 *layer, size_t block, const float *m)
@@ -209,7 +210,7 @@ TARGET static void window7_output(const struct window7 *layer, size_t block, con
             .columns = map->w - place.x,
         };
 
-        output_tile_2(from, stride, bias, floor, &to);
+        output_tile_2(from, stride, NULL, bias, floor, &to);
     }
 }
 

@@ -11,7 +11,6 @@
  */
 
 enum {
-    IN_MAX = VGG_WINOGRAD_TILE_MAX + 2,
     LOCAL_TILES_MIN = ROWS_MAX * 2,
     SHARED_TILES_MAX = ROWS_MAX * 16,
     RUNS = 8 /* of panels, for each of the threads that share a product */
@@ -121,117 +120,7 @@ static size_t winograd_scratch_bytes(const struct vgg_conv *conv, struct vgg_sha
     return winograd_scratch(&layer) * sizeof(float) * (is_winograd_shared(&layer) ? 1 : threads);
 }
 
-/* ---------------------------------------------------------------- input transform ------------ */
-
-/*
- * out = B' d: a product with the polynomial that vanishes at all points but one. For the pair of
- * points +-p the even and the odd part are shared.
- */
-TARGET ALWAYS_INLINE void input_pair(const vec even, const vec odd, const double p, vec *plus,
-                                     vec *minus)
-{
-    *plus = vec_fma(vec_set((float)p), odd, even);
-    *minus = vec_fnma(vec_set((float)p), odd, even);
-}
-
-TARGET ALWAYS_INLINE void input_row_4(const vec d[6], vec out[6])
-{
-    const double a2 = VGG_F4_A * VGG_F4_A, b2 = VGG_F4_B * VGG_F4_B;
-    const vec product = vec_set((float)(a2 * b2)), sum = vec_set((float)(a2 + b2));
-    const vec va2 = vec_set((float)a2), vb2 = vec_set((float)b2);
-
-    out[0] = vec_fma(product, d[0], vec_fnma(sum, d[2], d[4]));
-    input_pair(vec_fnma(vb2, d[2], d[4]), vec_fnma(vb2, d[1], d[3]), VGG_F4_A, &out[1], &out[2]);
-    input_pair(vec_fnma(va2, d[2], d[4]), vec_fnma(va2, d[1], d[3]), VGG_F4_B, &out[3], &out[4]);
-    out[5] = vec_fma(product, d[1], vec_fnma(sum, d[3], d[5]));
-}
-
-/* x4 - (q2 + r2) x2 + q2 r2 x0 */
-TARGET ALWAYS_INLINE vec quartic(const vec x0, const vec x2, const vec x4, const double q2,
-                                 const double r2)
-{
-    return vec_fma(vec_set((float)(q2 * r2)), x0, vec_fnma(vec_set((float)(q2 + r2)), x2, x4));
-}
-
-TARGET ALWAYS_INLINE void input_row_6(const vec d[8], vec out[8])
-{
-    const double a2 = VGG_F6_A * VGG_F6_A, b2 = VGG_F6_B * VGG_F6_B, c2 = VGG_F6_C * VGG_F6_C;
-    const vec p0 = vec_set((float)(a2 * b2 * c2)), p1 = vec_set((float)(a2 * b2 + (a2 + b2) * c2)),
-              p2 = vec_set((float)(a2 + b2 + c2));
-
-    out[0] = vec_fnma(p0, d[0], vec_fma(p1, d[2], vec_fnma(p2, d[4], d[6])));
-    input_pair(quartic(d[2], d[4], d[6], b2, c2), quartic(d[1], d[3], d[5], b2, c2), VGG_F6_A,
-               &out[1], &out[2]);
-    input_pair(quartic(d[2], d[4], d[6], a2, c2), quartic(d[1], d[3], d[5], a2, c2), VGG_F6_B,
-               &out[3], &out[4]);
-    input_pair(quartic(d[2], d[4], d[6], a2, b2), quartic(d[1], d[3], d[5], a2, b2), VGG_F6_C,
-               &out[5], &out[6]);
-    out[7] = vec_fnma(p0, d[1], vec_fma(p1, d[3], vec_fnma(p2, d[5], d[7])));
-}
-
-TARGET ALWAYS_INLINE void input_row(const size_t tile, const vec *d, vec *out)
-{
-    if (tile == 4)
-        input_row_4(d, out);
-    else
-        input_row_6(d, out);
-}
-
-/* One tile of one block of channels, its rows `row` floats apart; its products go v_stride apart.
- */
-TARGET ALWAYS_INLINE void input_tile(const size_t tile, const float *in, size_t row, float *v,
-                                     size_t stride)
-{
-    const size_t n = tile + 2;
-    vec columns[IN_MAX][IN_MAX]; /* [j][i]: column j transformed */
-
-    UNROLL for (size_t j = 0; j < n; j++)
-    {
-        vec d[IN_MAX];
-
-        UNROLL for (size_t i = 0; i < n; i++)
-        {
-            d[i] = vec_load(in + i * row + j * LANES);
-        }
-        input_row(tile, d, columns[j]);
-    }
-    UNROLL for (size_t i = 0; i < n; i++)
-    {
-        vec d[IN_MAX], out[IN_MAX];
-
-        UNROLL for (size_t j = 0; j < n; j++)
-        {
-            d[j] = columns[j][i];
-        }
-        input_row(tile, d, out);
-        UNROLL for (size_t j = 0; j < n; j++)
-        {
-            vec_store(v + (i * n + j) * stride, out[j]);
-        }
-    }
-}
-
-TARGET static void input_tile_4(const float *in, size_t row, float *v, size_t stride)
-{
-    input_tile(4, in, row, v, stride);
-}
-
-TARGET static void input_tile_6(const float *in, size_t row, float *v, size_t stride)
-{
-    input_tile(6, in, row, v, stride);
-}
-
-/* Where a tile of the layer lies. */
-struct place {
-    size_t n, y, x; /* of its first output pixel, before pooling */
-};
-
-static struct place place_of(size_t tile, size_t tiles_y, size_t tiles_x, size_t side)
-{
-    size_t row = tile / tiles_x;
-
-    return (struct place){row / tiles_y, row % tiles_y * side, tile % tiles_x * side};
-}
+/* ---------------------------------------------------------------- transforms ----------------- */
 
 /* Block `block` of channels of tiles [first, first + count) into v. */
 TARGET static void transform_input(const struct winograd *layer, size_t block, size_t first,
@@ -251,148 +140,21 @@ TARGET static void transform_input(const struct winograd *layer, size_t block, s
     }
 }
 
-/* ---------------------------------------------------------------- output transform ----------- */
-
-/* out = A' m: powers of the points. */
-TARGET ALWAYS_INLINE void output_row_4(const vec m[6], vec out[4])
+/* Where block `block` of output channels of a tile goes. */
+static struct window output_window(const struct winograd *layer, size_t block, size_t tile)
 {
-    const double a = VGG_F4_A, b = VGG_F4_B;
-    const vec sum_a = vec_add(m[1], m[2]), difference_a = vec_sub(m[1], m[2]);
-    const vec sum_b = vec_add(m[3], m[4]), difference_b = vec_sub(m[3], m[4]);
+    const struct vgg_blocked *map = &layer->out_map;
+    struct place place = place_of(tile, layer->tiles_y, layer->tiles_x, layer->tile);
+    size_t y = layer->conv->pool ? place.y / 2 : place.y;
+    size_t x = layer->conv->pool ? place.x / 2 : place.x;
 
-    out[0] = vec_add(m[0], vec_add(sum_a, sum_b));
-    out[1] = vec_fma(vec_set((float)a), difference_a, vec_mul(vec_set((float)b), difference_b));
-    out[2] = vec_fma(vec_set((float)(a * a)), sum_a, vec_mul(vec_set((float)(b * b)), sum_b));
-    out[3] = vec_fma(vec_set((float)(a * a * a)), difference_a,
-                     vec_fma(vec_set((float)(b * b * b)), difference_b, m[5]));
+    return (struct window){
+        .out = layer->out + vgg_blocked_at(map, place.n, block, y, x),
+        .row = map->wp * LANES,
+        .rows = y < map->h ? map->h - y : 0,
+        .columns = x < map->w ? map->w - x : 0,
+    };
 }
-
-/* pa x + pb y + pc z, of which pc z is given */
-TARGET ALWAYS_INLINE vec combine(const double pa, const vec x, const double pb, const vec y,
-                                 const vec rest)
-{
-    return vec_fma(vec_set((float)pa), x, vec_fma(vec_set((float)pb), y, rest));
-}
-
-TARGET ALWAYS_INLINE void output_row_6(const vec m[8], vec out[6])
-{
-    const double a = VGG_F6_A, b = VGG_F6_B, c = VGG_F6_C;
-    const double a2 = a * a, b2 = b * b, c2 = c * c;
-    const vec sum_a = vec_add(m[1], m[2]), difference_a = vec_sub(m[1], m[2]);
-    const vec sum_b = vec_add(m[3], m[4]), difference_b = vec_sub(m[3], m[4]);
-    const vec sum_c = vec_add(m[5], m[6]), difference_c = vec_sub(m[5], m[6]);
-
-    out[0] = vec_add(vec_add(m[0], sum_a), vec_add(sum_b, sum_c));
-    out[1] = combine(a, difference_a, b, difference_b, vec_mul(vec_set((float)c), difference_c));
-    out[2] = combine(a2, sum_a, b2, sum_b, vec_mul(vec_set((float)c2), sum_c));
-    out[3] = combine(a2 * a, difference_a, b2 * b, difference_b,
-                     vec_mul(vec_set((float)(c2 * c)), difference_c));
-    out[4] = combine(a2 * a2, sum_a, b2 * b2, sum_b, vec_mul(vec_set((float)(c2 * c2)), sum_c));
-    out[5] = combine(a2 * a2 * a, difference_a, b2 * b2 * b, difference_b,
-                     vec_fma(vec_set((float)(c2 * c2 * c)), difference_c, m[7]));
-}
-
-/* The first two powers of the points of output_row_6. */
-TARGET ALWAYS_INLINE void output_row_2(const vec m[8], vec out[2])
-{
-    vec sums = vec_add(vec_add(m[1], m[2]), vec_add(m[3], m[4]));
-
-    out[0] = vec_add(vec_add(m[0], sums), vec_add(m[5], m[6]));
-    out[1] = combine(VGG_F6_A, vec_sub(m[1], m[2]), VGG_F6_B, vec_sub(m[3], m[4]),
-                     vec_fma(vec_set((float)VGG_F6_C), vec_sub(m[5], m[6]), m[7]));
-}
-
-TARGET ALWAYS_INLINE void output_row(const size_t tile, const vec *m, vec *out)
-{
-    if (tile == 2)
-        output_row_2(m, out);
-    else if (tile == 4)
-        output_row_4(m, out);
-    else
-        output_row_6(m, out);
-}
-
-/* Where a tile of outputs goes, and how much of it lies within the map. */
-struct window {
-    float *out;
-    size_t row; /* floats */
-    size_t rows, columns;
-};
-
-/* Store side x side vectors, whole or the part that lies within the map. */
-TARGET ALWAYS_INLINE void store_tile(const vec *y, const size_t side, const struct window *to)
-{
-    if (to->rows >= side && to->columns >= side) {
-        UNROLL for (size_t i = 0; i < side * side; i++)
-        {
-            vec_store(to->out + i / side * to->row + i % side * LANES, y[i]);
-        }
-        return;
-    }
-    for (size_t i = 0; i < side && i < to->rows; i++)
-        for (size_t j = 0; j < side && j < to->columns; j++)
-            vec_store(to->out + i * to->row + j * LANES, y[i * side + j]);
-}
-
-/* One tile of one block of output channels: bias, ReLU, pool, store. */
-TARGET ALWAYS_INLINE void output_tile(const size_t tile, const bool pool, const float *m,
-                                      size_t stride, const vec bias, const vec floor,
-                                      const struct window *to)
-{
-    const size_t n = tile == 4 ? 6 : 8, half = tile / 2;
-    vec columns[IN_MAX][VGG_WINOGRAD_TILE_MAX]; /* [j][i]: column j transformed */
-    vec y[VGG_WINOGRAD_TILE_MAX * VGG_WINOGRAD_TILE_MAX];
-
-    UNROLL for (size_t j = 0; j < n; j++)
-    {
-        vec column[IN_MAX];
-
-        UNROLL for (size_t i = 0; i < n; i++)
-        {
-            column[i] = vec_load(m + (i * n + j) * stride);
-        }
-        output_row(tile, column, columns[j]);
-    }
-    UNROLL for (size_t i = 0; i < tile; i++)
-    {
-        vec row[IN_MAX];
-
-        UNROLL for (size_t j = 0; j < n; j++)
-        {
-            row[j] = columns[j][i];
-        }
-        output_row(tile, row, y + i * tile);
-        UNROLL for (size_t j = 0; j < tile; j++)
-        {
-            y[i * tile + j] = vec_max(floor, vec_add(y[i * tile + j], bias));
-        }
-    }
-    if (!pool) {
-        store_tile(y, tile, to);
-        return;
-    }
-    UNROLL for (size_t i = 0; i < half * half; i++)
-    {
-        const vec *corner = y + i / half * 2 * tile + i % half * 2;
-
-        y[i] = vec_max(vec_max(corner[0], corner[1]), vec_max(corner[tile], corner[tile + 1]));
-    }
-    store_tile(y, half, to);
-}
-
-typedef void output_tile_fn(const float *m, size_t stride, const vec bias, const vec floor,
-                            const struct window *to);
-
-#define OUTPUT_TILE(name, tile, pool)                                                              \
-    TARGET static void name(const float *m, size_t stride, const vec bias, const vec floor,        \
-                            const struct window *to)                                               \
-    {                                                                                              \
-        output_tile(tile, pool, m, stride, bias, floor, to);                                       \
-    }
-OUTPUT_TILE(output_tile_4, 4, false)
-OUTPUT_TILE(output_tile_4_pool, 4, true)
-OUTPUT_TILE(output_tile_6, 6, false)
-OUTPUT_TILE(output_tile_6_pool, 6, true)
 
 /* Block `block` of output channels of tiles [first, first + count). */
 TARGET static void transform_output(const struct winograd *layer, size_t block, size_t first,
@@ -400,24 +162,15 @@ TARGET static void transform_output(const struct winograd *layer, size_t block, 
 {
     static output_tile_fn *const functions[2][2] = {{output_tile_4, output_tile_4_pool},
                                                     {output_tile_6, output_tile_6_pool}};
-    const struct vgg_blocked *map = &layer->out_map;
-    bool pool = layer->conv->pool;
-    output_tile_fn *function = functions[layer->tile == 6][pool];
+    output_tile_fn *function = functions[layer->tile == 6][layer->conv->pool];
     size_t stride = m_stride(layer), panel = block / PANEL_VECTORS;
     const float *from = m + panel * layer->block * PANEL + block % PANEL_VECTORS * LANES;
     vec bias = load_bias(layer->conv, layer->bias, block), floor = relu_floor(layer->conv);
 
     for (size_t t = 0; t < count; t++) {
-        struct place place = place_of(first + t, layer->tiles_y, layer->tiles_x, layer->tile);
-        size_t y = pool ? place.y / 2 : place.y, x = pool ? place.x / 2 : place.x;
-        struct window to = {
-            .out = layer->out + vgg_blocked_at(map, place.n, block, y, x),
-            .row = map->wp * LANES,
-            .rows = y < map->h ? map->h - y : 0,
-            .columns = x < map->w ? map->w - x : 0,
-        };
+        const struct window to = output_window(layer, block, first + t);
 
-        function(from + t * PANEL, stride, bias, floor, &to);
+        function(from + t * PANEL, stride, NULL, bias, floor, &to);
     }
 }
 

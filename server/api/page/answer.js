@@ -97,7 +97,7 @@ function showFacts(answer) {
     ["Picture", `${image.format.toUpperCase()}, ${image.width} × ${image.height}`],
     ["Model", `${model.name}, ${model.version.replace("sha256:", "").slice(0, 12)}`],
     ...(typicality === undefined ? [] : [["Typicality", `${level(typicality)}, unknown below ${level(reject)}`]]),
-    ["Kernel", model.kernel],
+    ["Kernel", `${model.kernel}, ${model.precision}`],
     ["Request", answer.request_id],
   ].map(([name, value]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value }))));
 }

@@ -259,12 +259,12 @@ static void measuring(void **state)
     struct vgg_machine machine = {0};
 
     (void)state;
-    assert_int_equal(vgg_machine_measure(0, &machine, NULL), VGG_OK);
+    assert_int_equal(vgg_machine_measure(0, VGG_PRECISION_AUTO, &machine, NULL), VGG_OK);
     assert_int_equal(machine.threads, vgg_threads_default());
-    REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(1U << 16, &machine, &error));
-    REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(UINT32_MAX, &machine, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(1U << 16, VGG_PRECISION_F32, &machine, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(UINT32_MAX, VGG_PRECISION_F32, &machine, &error));
     setenv("VGG_KERNELS", "abacus", 1);
-    REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(1, &machine, &error));
+    REFUSED(VGG_BAD_ARGUMENT, vgg_machine_measure(1, VGG_PRECISION_F32, &machine, &error));
     unsetenv("VGG_KERNELS");
     assert_int_equal(vgg_bench_run(model, SIDE, SIDE, 1, 0, 1, &bench, NULL), VGG_OK);
     REFUSED(VGG_BAD_ARGUMENT, vgg_bench_run(model, CROP - 1, SIDE, 1, 1, 1, &bench, &error));

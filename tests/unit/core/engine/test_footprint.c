@@ -32,29 +32,32 @@ static int drop(void **state)
 }
 
 /* Loading is allowed just that much. */
-static void test_loading(void **state)
+static void check_loading(struct vgg_load_options load)
 {
-    struct vgg_load_options load = {.threads = 3};
     struct vgg_footprint footprint;
     struct vgg_model *model;
 
+    assert_int_equal(vgg_footprint_memory(bytes, size, &load, NULL, &footprint, NULL), VGG_OK);
+    load.memory_max = footprint.load - 1;
+    assert_int_equal(vgg_model_load_memory(bytes, size, "m", &load, &model, NULL), VGG_NO_MEMORY);
+    load.memory_max++;
+    assert_int_equal(vgg_model_load_memory(bytes, size, "m", &load, &model, NULL), VGG_OK);
+    assert_int_equal(vgg_model_get_info(model)->memory_bytes, footprint.held);
+    vgg_model_release(model);
+}
+
+static void test_loading(void **state)
+{
     (void)state;
-    for (int half = 0; half < 2; half++) {
-        load.fc_half = half != 0;
-        load.memory_max = 0;
-        assert_int_equal(vgg_footprint_memory(bytes, size, &load, NULL, &footprint, NULL), VGG_OK);
-        load.memory_max = footprint.load - 1;
-        assert_int_equal(vgg_model_load_memory(bytes, size, "m", &load, &model, NULL),
-                         VGG_NO_MEMORY);
-        load.memory_max++;
-        assert_int_equal(vgg_model_load_memory(bytes, size, "m", &load, &model, NULL), VGG_OK);
-        assert_int_equal(vgg_model_get_info(model)->memory_bytes, footprint.held);
-        vgg_model_release(model);
-    }
+    check_loading((struct vgg_load_options){.threads = 3});
+    check_loading((struct vgg_load_options){.threads = 3, .fc_half = true});
+    assert_int_equal(setenv("VGG_KERNELS", "portable-i8", 1), 0);
+    check_loading((struct vgg_load_options){.threads = 3, .precision = VGG_PRECISION_I8});
+    assert_int_equal(unsetenv("VGG_KERNELS"), 0);
 }
 
 /* An engine's arenas, of its own options or of the defaults. */
-static void test_serving(void **state)
+static void check_serving(const struct vgg_load_options *load)
 {
     const struct vgg_engine_options cases[] = {{.threads = 2, .view_pixels_max = 64 << 10},
                                                {.threads = 1}};
@@ -62,10 +65,9 @@ static void test_serving(void **state)
     struct vgg_engine *engine;
     struct vgg_model *model;
 
-    (void)state;
-    assert_int_equal(vgg_model_load_memory(bytes, size, "m", NULL, &model, NULL), VGG_OK);
+    assert_int_equal(vgg_model_load_memory(bytes, size, "m", load, &model, NULL), VGG_OK);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(vgg_footprint_memory(bytes, size, NULL, &cases[i], &footprint, NULL),
+        assert_int_equal(vgg_footprint_memory(bytes, size, load, &cases[i], &footprint, NULL),
                          VGG_OK);
         assert_int_equal(vgg_engine_create(&cases[i], &engine, NULL), VGG_OK);
         assert_int_equal(footprint.held, vgg_model_get_info(model)->memory_bytes +
@@ -74,6 +76,15 @@ static void test_serving(void **state)
         vgg_engine_destroy(engine);
     }
     vgg_model_release(model);
+}
+
+static void test_serving(void **state)
+{
+    (void)state;
+    check_serving(NULL);
+    assert_int_equal(setenv("VGG_KERNELS", "portable-i8", 1), 0);
+    check_serving(&(struct vgg_load_options){.precision = VGG_PRECISION_I8});
+    assert_int_equal(unsetenv("VGG_KERNELS"), 0);
 }
 
 /* Of the address space the portable kernels take a buffer of OpenBLAS, but only to compute. */
@@ -97,16 +108,21 @@ static void test_an_untrained_model(void **state)
 {
     const struct vgg_init_options init = {.width = 4, .fc = 8, .classes = 3, .crop = 32};
     const struct vgg_init_options bad = {.arch = "Z"};
+    const struct vgg_load_options i8 = {.precision = VGG_PRECISION_I8}, *loads[] = {NULL, &i8};
     struct vgg_footprint footprint;
     struct vgg_model *model;
 
     (void)state;
-    assert_int_equal(vgg_footprint_init(&init, NULL, &footprint, NULL), VGG_OK);
-    assert_int_equal(vgg_model_init(&init, NULL, &model, NULL), VGG_OK);
-    assert_int_equal(vgg_model_get_info(model)->memory_bytes, footprint.held);
-    assert_true(footprint.load >= footprint.held + vgg_model_get_info(model)->parameters * 4);
-    vgg_model_release(model);
-    assert_int_equal(vgg_footprint_init(&bad, NULL, &footprint, NULL), VGG_BAD_ARGUMENT);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(setenv("VGG_KERNELS", i == 0 ? "" : "portable-i8", 1), 0);
+        assert_int_equal(vgg_footprint_init(&init, loads[i], NULL, &footprint, NULL), VGG_OK);
+        assert_int_equal(vgg_model_init(&init, loads[i], &model, NULL), VGG_OK);
+        assert_int_equal(vgg_model_get_info(model)->memory_bytes, footprint.held);
+        assert_true(footprint.load >= footprint.held + vgg_model_get_info(model)->parameters * 4);
+        vgg_model_release(model);
+    }
+    assert_int_equal(unsetenv("VGG_KERNELS"), 0);
+    assert_int_equal(vgg_footprint_init(&bad, NULL, NULL, &footprint, NULL), VGG_BAD_ARGUMENT);
 }
 
 /* A file says why it is none, and is loaded from its beginning afterwards. */

@@ -37,7 +37,7 @@ static void check_read(const struct vgg_kernels *table)
 static void peaks_count(void **state)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t tables_n = vgg_kernels_runnable(tables);
+    size_t tables_n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     (void)state;
     for (size_t i = 0; i < tables_n; i++) {
@@ -51,7 +51,7 @@ static void peaks_count(void **state)
 static void measures_each_table(void **state)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t tables_n = vgg_kernels_runnable(tables);
+    size_t tables_n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     (void)state;
     for (size_t i = 0; i < tables_n; i++) {
@@ -60,7 +60,7 @@ static void measures_each_table(void **state)
         if (tables[i]->peak_fma == NULL)
             continue;
         setenv("VGG_KERNELS", tables[i]->name, 1);
-        assert_int_equal(vgg_machine_measure(2, &machine, NULL), VGG_OK);
+        assert_int_equal(vgg_machine_measure(2, VGG_PRECISION_F32, &machine, NULL), VGG_OK);
         unsetenv("VGG_KERNELS");
         assert_string_equal(machine.isa, tables[i]->name);
         assert_int_equal(machine.threads, 2);

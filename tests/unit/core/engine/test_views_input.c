@@ -80,7 +80,7 @@ static void check_same_bytes(const char *channels)
 static void the_same_bytes_as_from_pixels(void **state)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t n = vgg_kernels_runnable(tables);
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     (void)state;
     for (size_t i = 0; i < n; i++) {

@@ -194,6 +194,22 @@ static void another_base_has_others(void **state)
     vgg_model_release(options.model);
 }
 
+/* So does the same base in another precision, whatever its kernels are called. */
+static void another_precision_has_others(void **state)
+{
+    struct vgg_frozen_options options = usual(cache);
+    const char *precision = model->info.precision;
+    struct vgg_frozen frozen;
+
+    (void)state;
+    run(&frozen, &options);
+    vgg_frozen_fini(&frozen);
+    model->info.precision = "i8";
+    check_cached(&options, 0);
+    model->info.precision = precision;
+    check_cached(&options, PICTURES * VIEWS);
+}
+
 static void damage_everything(void)
 {
     char command[2048];
@@ -497,6 +513,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(same_bits, start, stop),
         cmocka_unit_test_setup_teardown(only_what_is_new_is_computed, start, stop),
         cmocka_unit_test_setup_teardown(another_base_has_others, start, stop),
+        cmocka_unit_test_setup_teardown(another_precision_has_others, start, stop),
         cmocka_unit_test_setup_teardown(damaged_entries_are_computed_again, start, stop),
         cmocka_unit_test_setup_teardown(unwritable_cache, start, stop),
         cmocka_unit_test_setup_teardown(stopped, start, stop),

@@ -77,14 +77,23 @@ static inline void map_read(const struct vgg_kernels *kernels, struct vgg_shape 
                                              c % kernels->lanes];
 }
 
+enum { TABLES_MAX = 2 * VGG_KERNELS_MAX + 1 };
+
+/* All tables that run here, of any precision. */
+static inline size_t tables_all(const struct vgg_kernels *tables[TABLES_MAX])
+{
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
+
+    return n + vgg_kernels_runnable(VGG_PRECISION_I8, tables + n);
+}
+
 /*
  * The tables that a test is to check, and how many: those that run here and the generic one; only
  * the one called `name`, unless that is NULL.
  */
-static inline size_t tables_asked(const char *name,
-                                  const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1])
+static inline size_t tables_asked(const char *name, const struct vgg_kernels *tables[TABLES_MAX])
 {
-    size_t runnable = vgg_kernels_runnable(tables), n = 0;
+    size_t runnable = tables_all(tables), n = 0;
 
     tables[runnable] = &vgg_kernels_generic;
     for (size_t i = 0; i <= runnable; i++)
@@ -173,10 +182,24 @@ static inline float *layer_run(struct vgg_team *team, const struct vgg_kernels *
     return out;
 }
 
-/* The same of one view by the oracle, malloc'ed. */
-static inline double *layer_expect(const struct vgg_conv *conv, struct vgg_shape in,
-                                   const float *view, const float *weights, const float *bias)
+/*
+ * Inputs of which Winograd's transforms are exact in floats, so that those of eight bits are
+ * rounded as the oracle's: few bits are left.
+ */
+static inline void layer_coarse(const struct vgg_kernels *kernels, const struct layer_case *layer,
+                                float *in, size_t n)
 {
+    if (strstr(kernels->algorithm(&layer->conv, layer->in), " i8") != NULL)
+        for (size_t i = 0; i < n; i++)
+            in[i] = rintf(in[i] * 32) / 32;
+}
+
+/* The same of one view by the oracle, in the table's precision, malloc'ed. */
+static inline double *layer_expect(const struct vgg_kernels *kernels, const struct vgg_conv *conv,
+                                   struct vgg_shape in, const float *view, const float *weights,
+                                   const float *bias)
+{
+    const char *algorithm = kernels->algorithm(conv, in);
     size_t h = in.h + 2 * conv->pad - conv->kernel + 1;
     size_t w = in.w + 2 * conv->pad - conv->kernel + 1;
     double *wide_in = layer_doubles(view, (size_t)in.c * in.h * in.w);
@@ -185,8 +208,12 @@ static inline double *layer_expect(const struct vgg_conv *conv, struct vgg_shape
     double *now = layer_block(conv->out * h * w, sizeof *now);
     double *next = layer_block(conv->out * h * w, sizeof *next), *swap;
 
-    oracle_conv(wide_in, in.c, in.h, in.w, wide_weights, wide_bias, conv->out, conv->kernel,
-                conv->pad, now);
+    if (strcmp(algorithm, "winograd f(4x4,3x3) i8") == 0)
+        oracle_winograd_eight(wide_in, in.c, in.h, in.w, wide_weights, wide_bias, conv->out, now);
+    else
+        (strcmp(algorithm, "direct i8") == 0 ? oracle_conv_eight : oracle_conv)(
+            wide_in, in.c, in.h, in.w, wide_weights, wide_bias, conv->out, conv->kernel, conv->pad,
+            now);
     if (conv->relu)
         oracle_relu(now, conv->out * h * w);
     if (conv->lrn) {

@@ -121,18 +121,22 @@ struct data {
 };
 
 /* Inputs of `views` views; weights of variance 1 / fan-in. */
-static struct data make(const struct layer_case *layer, uint32_t views, uint64_t seed)
+static struct data make(const struct vgg_kernels *kernels, const struct layer_case *layer,
+                        uint32_t views, uint64_t seed)
 {
     const struct vgg_conv *conv = &layer->conv;
     struct vgg_shape in = layer->in;
     size_t weights = layer_weights(conv);
+    struct data data;
 
     in.n = views;
-    return (struct data){
+    data = (struct data){
         layer_random(shape_floats(in), conv->lrn ? 100 : 1, seed),
         layer_random(weights, sqrt(3.0 * conv->out / (double)weights), seed + 1),
         layer_random(conv->out, 0.5, seed + 2),
     };
+    layer_coarse(kernels, layer, data.in, shape_floats(in));
+    return data;
 }
 
 static void data_free(struct data *data)
@@ -148,13 +152,14 @@ static void agrees_with_the_oracle(void **state)
 
     for (size_t i = next_case(0); i < CASES; i = next_case(i + 1)) {
         const struct vgg_conv *conv = &cases[i].conv;
-        struct data data = make(&cases[i], 1, i * 10);
+        struct data data = make(kernels, &cases[i], 1, i * 10);
         size_t n = shape_floats(vgg_conv_output(conv, cases[i].in));
         struct gate gate = layer_gate(kernels, conv, cases[i].in);
         bool intact = true;
         float *out =
             layer_run(teams[2], kernels, &cases[i], data.in, data.weights, data.bias, &intact);
-        double *expected = layer_expect(conv, cases[i].in, data.in, data.weights, data.bias);
+        double *expected =
+            layer_expect(kernels, conv, cases[i].in, data.in, data.weights, data.bias);
         double l2, largest;
 
         assert_true(n > 0);
@@ -177,7 +182,7 @@ static void threads_do_not_change_a_bit(void **state)
     const struct vgg_kernels *kernels = *state;
 
     for (size_t i = next_of(0, SIZE_MAX); i < CASES; i = next_of(i + 1, SIZE_MAX)) {
-        struct data data = make(&cases[i], 1, i * 10 + 5);
+        struct data data = make(kernels, &cases[i], 1, i * 10 + 5);
         size_t bytes = shape_floats(vgg_conv_output(&cases[i].conv, cases[i].in)) * sizeof(float);
         bool intact = true;
         float *alone =
@@ -205,7 +210,7 @@ static void neighbours_do_not_change_a_bit(void **state)
 
     for (size_t i = next_case(0); i < CASES; i = next_case(i + 1)) {
         struct layer_case batch = cases[i];
-        struct data data = make(&cases[i], VIEWS, i * 10 + 7);
+        struct data data = make(kernels, &cases[i], VIEWS, i * 10 + 7);
         size_t in_floats = shape_floats(cases[i].in);
         size_t out_floats = shape_floats(vgg_conv_output(&cases[i].conv, cases[i].in));
         bool intact = true;
@@ -232,9 +237,11 @@ static void half_weights(void **state)
 {
     const struct vgg_kernels *kernels = *state;
 
+    if (kernels->precision != VGG_PRECISION_F32)
+        skip();
     for (size_t i = next_case(0); i < CASES; i = next_case(i + 1)) {
         struct layer_case half = cases[i];
-        struct data data = make(&cases[i], 1, i * 10 + 9);
+        struct data data = make(kernels, &cases[i], 1, i * 10 + 9);
         struct vgg_shape shape = vgg_conv_output(&half.conv, half.in);
         size_t n = shape_floats(shape);
         bool intact = true;
@@ -247,7 +254,7 @@ static void half_weights(void **state)
             data.weights[j] = vgg_half_to_float(vgg_half_from_float(data.weights[j]));
         out = layer_run(teams[1], kernels, &half, data.in, data.weights, data.bias, &intact);
         again = layer_run(teams[3], kernels, &half, data.in, data.weights, data.bias, &intact);
-        expected = layer_expect(&half.conv, half.in, data.in, data.weights, data.bias);
+        expected = layer_expect(kernels, &half.conv, half.in, data.in, data.weights, data.bias);
         layer_errors(out, expected, n, &l2, &largest);
         if (!(l2 <= layer_gate(kernels, &half.conv, half.in).l2 &&
               largest <= layer_gate(kernels, &half.conv, half.in).max))
@@ -297,7 +304,7 @@ static void several_pools_at_once(void **state)
 {
     const struct vgg_kernels *kernels = *state;
 
-    struct data data = make(shared_case, 1, 3);
+    struct data data = make(kernels, shared_case, 1, 3);
     struct worker workers[3];
     bool intact = true;
     float *expected =
@@ -318,7 +325,7 @@ static void several_pools_at_once(void **state)
 /* test_conv [TABLE [MACS]]: only one table of kernels, only cases of at most so many MACs. */
 int main(int argc, char **argv)
 {
-    const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1];
+    const struct vgg_kernels *tables[TABLES_MAX];
     size_t tables_n = tables_asked(argc > 1 ? argv[1] : NULL, tables), run = 0;
     int failed = 0;
 

@@ -142,7 +142,7 @@ static void the_bits_of_input_and_conv(void **state)
 /* test_first [TABLE]: only one table of kernels. */
 int main(int argc, char **argv)
 {
-    const struct vgg_kernels *tables[VGG_KERNELS_MAX + 1];
+    const struct vgg_kernels *tables[TABLES_MAX];
     size_t tables_n = tables_asked(argc > 1 ? argv[1] : NULL, tables), run = 0;
     int failed = 0;
 

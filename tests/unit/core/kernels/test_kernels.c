@@ -46,7 +46,7 @@ static void shapes_after_a_convolution(void **state)
 static void the_table_is_complete(void **state)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t n = vgg_kernels_runnable(tables);
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     (void)state;
     for (size_t i = 0; i < n; i++) {
@@ -70,7 +70,7 @@ static void scores_are_read_in_order(void **state)
 {
     static const struct vgg_shape shapes[] = {{1, 1, 1, 1}, {3, 5, 2, 7}, {2, 33, 4, 1}};
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t n = vgg_kernels_runnable(tables);
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     (void)state;
     for (size_t i = 0; i < n * 3; i++) {
@@ -95,24 +95,56 @@ static void scores_are_read_in_order(void **state)
 static void the_environment_names_a_table(void **state)
 {
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t n = vgg_kernels_runnable(tables);
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
     struct vgg_error error = {0};
 
     (void)state;
     for (size_t i = 0; i < n; i++) {
         setenv("VGG_KERNELS", tables[i]->name, 1);
-        assert_ptr_equal(vgg_kernels_select(NULL), tables[i]);
+        assert_ptr_equal(vgg_kernels_select(VGG_PRECISION_F32, NULL), tables[i]);
     }
     setenv("VGG_KERNELS", "", 1);
-    assert_ptr_equal(vgg_kernels_select(NULL), tables[0]);
+    assert_ptr_equal(vgg_kernels_select(VGG_PRECISION_F32, NULL), tables[0]);
     unsetenv("VGG_KERNELS");
-    assert_ptr_equal(vgg_kernels_select(NULL), tables[0]);
+    assert_ptr_equal(vgg_kernels_select(VGG_PRECISION_F32, NULL), tables[0]);
 
     setenv("VGG_KERNELS", "mmx", 1);
-    assert_null(vgg_kernels_select(&error));
+    assert_null(vgg_kernels_select(VGG_PRECISION_F32, &error));
     assert_int_equal(error.status, VGG_BAD_ARGUMENT);
     assert_non_null(strstr(error.text, "VGG_KERNELS=mmx: this machine runs "));
     assert_non_null(strstr(error.text, "portable"));
+    unsetenv("VGG_KERNELS");
+}
+
+static void the_precision_chooses(void **state)
+{
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX], *i8, *best;
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_I8, tables);
+    struct vgg_error error = {0};
+
+    (void)state;
+    unsetenv("VGG_KERNELS");
+    assert_ptr_equal(tables[n - 1], &vgg_kernels_portable_i8);
+    i8 = n > 1 ? tables[0] : NULL;
+    best = vgg_kernels_select(VGG_PRECISION_F32, NULL);
+    assert_int_equal(best->precision, VGG_PRECISION_F32);
+    assert_ptr_equal(vgg_kernels_select(VGG_PRECISION_I8, &error), i8);
+    assert_ptr_equal(vgg_kernels_select(VGG_PRECISION_AUTO, NULL), i8 != NULL ? i8 : best);
+    assert_int_equal(error.status, i8 != NULL ? VGG_OK : VGG_BAD_ARGUMENT);
+
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(tables[i]->precision, VGG_PRECISION_I8);
+        setenv("VGG_KERNELS", tables[i]->name, 1);
+        assert_ptr_equal(vgg_kernels_select(VGG_PRECISION_I8, NULL), tables[i]);
+        assert_ptr_equal(vgg_kernels_select(VGG_PRECISION_AUTO, NULL), tables[i]);
+        error = (struct vgg_error){0};
+        assert_null(vgg_kernels_select(VGG_PRECISION_F32, &error));
+        assert_int_equal(error.status, VGG_BAD_ARGUMENT);
+        assert_non_null(strstr(error.text, "computes in i8, not in f32"));
+    }
+    setenv("VGG_KERNELS", "portable", 1);
+    assert_null(vgg_kernels_select(VGG_PRECISION_I8, NULL));
+    assert_ptr_equal(vgg_kernels_select(VGG_PRECISION_AUTO, NULL), &vgg_kernels_portable);
     unsetenv("VGG_KERNELS");
 }
 
@@ -123,6 +155,7 @@ int main(void)
         cmocka_unit_test(the_table_is_complete),
         cmocka_unit_test(scores_are_read_in_order),
         cmocka_unit_test(the_environment_names_a_table),
+        cmocka_unit_test(the_precision_chooses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

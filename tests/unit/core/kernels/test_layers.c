@@ -71,8 +71,8 @@ static struct layer_case case_of(size_t i, uint32_t rows, uint32_t columns)
 
 static void every_layer(void **state)
 {
-    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t tables_n = vgg_kernels_runnable(tables);
+    const struct vgg_kernels *tables[TABLES_MAX];
+    size_t tables_n = tables_all(tables);
 
     (void)state;
     for (size_t i = 0; i < LAYERS; i++) {
@@ -80,33 +80,33 @@ static void every_layer(void **state)
         size_t weights_n = layer_weights(&layer.conv);
         size_t n = shape_floats(vgg_conv_output(&layer.conv, layer.in));
         float *in, *weights, *bias;
-        double *expected;
 
         if (weights_n > weights_max)
             continue;
         in = layer_random(shape_floats(layer.in), layer.conv.lrn ? 100 : 1, i);
         weights = layer_random(weights_n, sqrt(3.0 * layer.conv.out / (double)weights_n), i + 50);
         bias = layer_random(layer.conv.out, 0.5, i + 100);
-        expected = layer_expect(&layer.conv, layer.in, in, weights, bias);
-
         for (size_t t = 0; t < tables_n; t++) {
             struct gate gate = layer_gate(tables[t], &layer.conv, layer.in);
             bool intact = true;
-            float *out = layer_run(team, tables[t], &layer, in, weights, bias, &intact);
-            double l2, largest;
+            double *expected, l2, largest;
+            float *out;
 
+            layer_coarse(tables[t], &layer, in, shape_floats(layer.in));
+            expected = layer_expect(tables[t], &layer.conv, layer.in, in, weights, bias);
+            out = layer_run(team, tables[t], &layer, in, weights, bias, &intact);
             layer_errors(out, expected, n, &l2, &largest);
-            print_message("%-12s %-9s %-20s relative L2 %.1e, max / rms %.1e\n", layers[i].name,
+            print_message("%-12s %-11s %-22s relative L2 %.1e, max / rms %.1e\n", layers[i].name,
                           tables[t]->name, tables[t]->algorithm(&layer.conv, layer.in), l2,
                           largest);
             assert_true(intact);
             assert_true(l2 <= gate.l2 && largest <= gate.max);
             free(out);
+            free(expected);
         }
         free(in);
         free(weights);
         free(bias);
-        free(expected);
     }
 }
 
@@ -144,8 +144,8 @@ static double time_layer(const struct vgg_kernels *kernels, const struct layer_c
 
 static void bench(void)
 {
-    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t tables_n = vgg_kernels_runnable(tables);
+    const struct vgg_kernels *tables[TABLES_MAX];
+    size_t tables_n = tables_all(tables);
 
     printf("%d threads, best of %d\n", THREADS, REPEATS);
     for (size_t i = 0; i < LAYERS; i++)
@@ -154,7 +154,7 @@ static void bench(void)
             struct vgg_shape out = vgg_conv_unpooled(&layer.conv, layer.in);
             double s = time_layer(tables[t], &layer);
 
-            printf("%-12s %-9s %-20s %9.3f ms %8.1f effective GFLOP/s\n", layers[i].name,
+            printf("%-12s %-11s %-22s %9.3f ms %8.1f effective GFLOP/s\n", layers[i].name,
                    tables[t]->name, tables[t]->algorithm(&layer.conv, layer.in), 1e3 * s,
                    2e-9 * (double)(layer_weights(&layer.conv) * out.h * out.w) / s);
         }

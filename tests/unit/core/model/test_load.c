@@ -17,12 +17,18 @@
 
 static struct vgg_load_options load_options = {.threads = 2};
 
-static enum vgg_status load_bytes(const void *bytes, size_t size, struct vgg_loaded *loaded,
-                                  struct vgg_error *error)
+static enum vgg_status load_for(const struct vgg_kernels *kernels, const void *bytes, size_t size,
+                                struct vgg_loaded *loaded, struct vgg_error *error)
 {
     struct vgg_source source = {.fd = -1, .bytes = bytes, .size = size};
 
-    return vgg_load(&source, &vgg_kernels_portable, 0, &load_options, loaded, error);
+    return vgg_load(&source, kernels, 0, &load_options, loaded, error);
+}
+
+static enum vgg_status load_bytes(const void *bytes, size_t size, struct vgg_loaded *loaded,
+                                  struct vgg_error *error)
+{
+    return load_for(&vgg_kernels_portable, bytes, size, loaded, error);
 }
 
 static void load_made(const struct maker *maker, struct vgg_loaded *loaded)
@@ -157,9 +163,10 @@ static void check_same(const struct vgg_net *a, const struct vgg_net *b)
 static void threads_do_not_change_a_bit(void **state)
 {
     static const char *const dtypes[] = {"F32", "F16", "BF16"};
-    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t tables_n = vgg_kernels_runnable(tables), step = 1;
+    const struct vgg_kernels *tables[2 * VGG_KERNELS_MAX];
+    size_t tables_n = vgg_kernels_runnable(VGG_PRECISION_F32, tables), step = 1;
 
+    tables_n += vgg_kernels_runnable(VGG_PRECISION_I8, tables + tables_n);
     (void)state;
 #ifdef __SANITIZE_THREAD__
     tables_n = 1;
@@ -183,7 +190,8 @@ static void threads_do_not_change_a_bit(void **state)
         source.bytes = bytes;
         source.size = size;
         for (unsigned t = 0; t < 4; t++) {
-            const struct vgg_load_options options = {.threads = 1 + t, .fc_half = i % 2 == 0};
+            const struct vgg_load_options options = {
+                .threads = 1 + t, .fc_half = i % 2 == 0 && kernels->precision == VGG_PRECISION_F32};
 
             assert_int_equal(vgg_load(&source, kernels, 0, &options, &loaded[t], NULL), VGG_OK);
             assert_string_equal(loaded[t].sha256, loaded[0].sha256);
@@ -210,7 +218,7 @@ static void check_bad(const unsigned char *bytes, size_t size, const char *text)
     if (strstr(error.text, text) == NULL)
         fail_msg("\"%s\" lacks \"%s\"", error.text, text);
     assert_int_equal(fault_outstanding(), before);
-    assert_int_equal(load_bytes(bytes, size, &loaded, NULL), VGG_BAD_MODEL);
+    assert_int_equal(load_for(&vgg_kernels_portable_i8, bytes, size, &loaded, NULL), VGG_BAD_MODEL);
 }
 
 static void check_bad_maker(const struct maker *maker, const char *text)

@@ -67,7 +67,8 @@ static void info_without_metadata(void **state)
     assert_memory_equal(info->mean, mean, sizeof mean);
     assert_memory_equal(info->std, std, sizeof std);
     assert_string_equal(info->channels, "RGB");
-    assert_string_equal(info->kernel, vgg_kernels_select(NULL)->name);
+    assert_string_equal(info->kernel, vgg_kernels_select(VGG_PRECISION_F32, NULL)->name);
+    assert_string_equal(info->precision, "f32");
     assert_string_equal(info->fc_weights, "f32");
     vgg_model_get_label(model, 4, &id, &label);
     assert_null(id);
@@ -78,6 +79,63 @@ static void info_without_metadata(void **state)
     assert_int_equal(info->parameters, parameters);
     vgg_model_release(model);
 }
+
+/* ---------------------------------------------------------------- precision ------------------ */
+
+/* Loaded so, it has these kernels; where there are none (NULL), the error says `text`. */
+static void check_precision(const struct vgg_load_options *options,
+                            const struct vgg_kernels *kernels, const char *text)
+{
+    struct vgg_model *model = NULL;
+    struct vgg_error error = {0};
+    struct maker maker;
+    unsigned char *bytes;
+    size_t size;
+    enum vgg_status status;
+
+    maker_make(&maker, &(struct maker_spec){.arch = "A"});
+    bytes = maker_bytes(&maker, &size);
+    status = vgg_model_load_memory(bytes, size, "m", options, &model, &error);
+    free(bytes);
+    maker_free(&maker);
+    if (kernels == NULL) {
+        assert_int_equal(status, VGG_BAD_ARGUMENT);
+        assert_non_null(strstr(error.text, text));
+        return;
+    }
+    assert_int_equal(status, VGG_OK);
+    assert_string_equal(vgg_model_get_info(model)->kernel, kernels->name);
+    assert_string_equal(vgg_model_get_info(model)->precision,
+                        vgg_precision_name(kernels->precision));
+    assert_string_equal(vgg_model_get_info(model)->fc_weights,
+                        options->fc_half ? "f16" : vgg_precision_name(kernels->precision));
+    vgg_model_release(model);
+}
+
+static void as_the_options_ask(void **state)
+{
+    const struct vgg_load_options f32 = {.fc_half = true}, i8 = {.precision = VGG_PRECISION_I8},
+                                  automatic = {.precision = VGG_PRECISION_AUTO};
+    const struct vgg_load_options halves[] = {{.precision = VGG_PRECISION_I8, .fc_half = true},
+                                              {.precision = VGG_PRECISION_AUTO, .fc_half = true}};
+
+    (void)state;
+    check_precision(&f32, vgg_kernels_select(VGG_PRECISION_F32, NULL), NULL);
+    check_precision(&i8, vgg_kernels_select(VGG_PRECISION_I8, NULL), "i8");
+    check_precision(&automatic, vgg_kernels_select(VGG_PRECISION_AUTO, NULL), NULL);
+    for (size_t i = 0; i < 2; i++)
+        check_precision(&halves[i], NULL, "f16");
+    setenv("VGG_KERNELS", "portable-i8", 1);
+    check_precision(&f32, NULL, "portable-i8");
+    check_precision(&i8, &vgg_kernels_portable_i8, NULL);
+    check_precision(&automatic, &vgg_kernels_portable_i8, NULL);
+    setenv("VGG_KERNELS", "portable", 1);
+    check_precision(&i8, NULL, "portable");
+    check_precision(&automatic, &vgg_kernels_portable, NULL);
+    unsetenv("VGG_KERNELS");
+}
+
+/* ---------------------------------------------------------------- more of it ----------------- */
 
 static void layers_as_they_are(void **state)
 {
@@ -415,6 +473,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(info_without_metadata),
+        cmocka_unit_test(as_the_options_ask),
         cmocka_unit_test(layers_as_they_are),
         cmocka_unit_test(version_follows_the_bytes),
         cmocka_unit_test(dtypes_and_batch_norm),

@@ -9,7 +9,7 @@ static size_t tables_n;
 
 static inline void tables_list(void)
 {
-    size_t runnable = vgg_kernels_runnable(tables);
+    size_t runnable = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     for (size_t i = 0; i < runnable; i++)
         if (tables[i]->gradients != NULL)

@@ -40,7 +40,7 @@ static void test_networks(void **state)
 {
     static const char *const archs[] = {"A", "A-LRN", "C", "E"};
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t n = vgg_kernels_runnable(tables);
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
 
     const struct vgg_network_options of_four = {.batch = 4}, of_twenty = {.batch = 20};
 

@@ -19,6 +19,7 @@ static void one_image(void **state)
     assert_string_equal(string(model, "arch"), "A");
     assert_string_equal(string(model, "version"), info->version);
     assert_string_equal(string(model, "kernel"), info->kernel);
+    assert_string_equal(string(model, "precision"), info->precision);
     assert_string_equal(string(image, "format"), "jpeg");
     assert_int_equal(integer(image, "width"), 80);
     assert_int_equal(integer(image, "height"), 64);
@@ -272,6 +273,7 @@ static void models(void **state)
     assert_int_equal(json_array_size(get(root, "scales")), 2);
     assert_true(json_is_false(get(root, "flip")));
     assert_string_equal(string(root, "kernel"), info->kernel);
+    assert_string_equal(string(root, "precision"), info->precision);
     assert_string_equal(string(root, "fc_weights"), info->fc_weights);
     preprocessing = get(root, "preprocessing");
     assert_string_equal(string(preprocessing, "channels"), "RGB");

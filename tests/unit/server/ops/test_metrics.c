@@ -13,7 +13,7 @@
 #include "server/exposition.h"
 
 static const struct vgg_model_info model = {
-    .name = "tiny", .arch = "D", .version = "sha256:00ff", .kernel = "portable"};
+    .name = "tiny", .arch = "D", .version = "sha256:00ff", .kernel = "portable", .precision = "i8"};
 
 static const struct http_counts counts;
 
@@ -131,7 +131,8 @@ static void gauges_show_what_they_are_given(void **state)
     assert_true(value("vgg_queue_depth", "") == 2);
     assert_true(value("vgg_queue_cost_seconds", "") == 0.25);
     assert_true(value("vgg_model_load_seconds", "") == 1.5);
-    assert_true(value("vgg_model_info", "name=\"tiny\",arch=\"D\",version=\"sha256:00ff\"") == 1);
+    assert_true(value("vgg_model_info", "name=\"tiny\",arch=\"D\",version=\"sha256:00ff\","
+                                        "precision=\"i8\"") == 1);
     assert_true(value("vgg_build_info",
                       "version=\"" VGG_VERSION "\",kernel=\"portable\",threads=\"4\"") == 1);
     metrics_destroy(metrics);
@@ -319,7 +320,8 @@ static void names_are_escaped(void **state)
     odd.name = "a\"b\\c\nd,e}f";
     expose_of(metrics, &odd);
     assert_true(value("vgg_model_info",
-                      "name=\"a\\\"b\\\\c\\nd,e}f\",arch=\"D\",version=\"sha256:00ff\"") == 1);
+                      "name=\"a\\\"b\\\\c\\nd,e}f\",arch=\"D\",version=\"sha256:00ff\","
+                      "precision=\"i8\"") == 1);
     metrics_destroy(metrics);
 }
 

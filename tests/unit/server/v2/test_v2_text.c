@@ -128,6 +128,7 @@ static void of_its_configuration(void **state)
                   (json_int_t[]){info->features});
     assert_string_equal(string(get(parameters, "version"), "string_value"), info->version);
     assert_string_equal(string(get(parameters, "kernel"), "string_value"), info->kernel);
+    assert_string_equal(string(get(parameters, "precision"), "string_value"), info->precision);
     json_decref(root);
 }
 
