@@ -45,10 +45,11 @@ static const char *text_of(struct text *text)
     return text->failed ? "(out of memory)" : text->bytes;
 }
 
+/* Nothing ends at once: reading files and fitting a layer take seconds that are in no prediction. */
 static void format_time(double seconds, char text[TIME_BYTES])
 {
     if (seconds < 100)
-        snprintf(text, TIME_BYTES, "%.0f second%s", ceil(seconds), ceil(seconds) > 1 ? "s" : "");
+        snprintf(text, TIME_BYTES, "%.0f seconds", fmax(5, ceil(seconds)));
     else if (seconds < 100 * 60)
         snprintf(text, TIME_BYTES, "%.0f minutes", ceil(seconds / 60));
     else if (seconds < 48 * 3600)
