@@ -42,10 +42,10 @@ static const struct option options[] = {
 const struct command_usage bench_usage = {
     .command = "vgg bench",
     .operands = "[OPTIONS]",
-    .summary =
-        "Time a network layer by layer. Effective GFLOP/s count the operations of a direct\n"
-        "convolution. The machine's peak, by multiply-adds of floats (FMA) for 8 bits too, and its\n"
-        "read bandwidth are measured in the same run.",
+    .summary = "Time a network layer by layer. Effective GFLOP/s count the operations of a direct\n"
+               "convolution. The machine's peak, by multiply-adds of floats (FMA) for 8 bits too, "
+               "and its\n"
+               "read bandwidth are measured in the same run.",
     .options = options,
     .options_n = sizeof options / sizeof *options,
 };
