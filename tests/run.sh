@@ -108,6 +108,11 @@ run() {
     report
 }
 
+# runs_here PRECISION [KERNELS]: on this machine?
+runs_here() {
+    VGG_KERNELS=${2:-} "$build/vgg" classify --precision "$1" tests/data/glass.jpg >/dev/null 2>&1
+}
+
 programs() {
     find "$build/tests/unit" "$build/tests/e2e" -type f -name 'test_*' ! -name '*.*' | sort |
         while read -r program; do
@@ -132,10 +137,10 @@ all)
     ;;
 posteriors)
     # Every table of kernels that this machine runs.
-    for kernels in avx512 avx2 neon portable; do
-        VGG_KERNELS=$kernels "$build/vgg" inspect >/dev/null 2>&1 || continue
-        run "posteriors against the oracle, $kernels" env VGG_KERNELS=$kernels \
-            "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
+    for kernels in avx512 avx2 neon portable avx512-vnni avx-vnni neon-dotprod portable-i8; do
+        runs_here auto $kernels || continue
+        run "posteriors against the oracle, $kernels" \
+            env VGG_KERNELS=$kernels VGG_PRECISION=auto "$python" tests/oracle/compare.py "$build/vgg" "$build/oracle"
     done
     exit 0
     ;;
@@ -158,9 +163,14 @@ checks)
     exit 0
     ;;
 long)
-    run "full-size network against the oracle" "$python" tests/oracle/compare.py --full \
-        "$build/vgg" "$build/oracle"
-    run "full-size network in service" "$python" tests/long/full_size.py "$build/vgg"
+    precisions=f32
+    runs_here i8 && precisions="f32 i8" || echo "SKIPPED: 8 bits in full size, no instructions for them"
+    for precision in $precisions; do
+        run "full-size network against the oracle, $precision" env VGG_PRECISION=$precision \
+            "$python" tests/oracle/compare.py --full "$build/vgg" "$build/oracle"
+        run "full-size network in service, $precision" env VGG_PRECISION=$precision \
+            "$python" tests/long/full_size.py "$build/vgg"
+    done
     run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
     run "dashboard, alert rules" "$python" tests/monitoring/check.py "$build/vgg"
     run "soak under wrk" sh tests/long/soak.sh "$build/vgg"
@@ -174,6 +184,7 @@ long)
 neon)
     run "NEON kernels, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_conv" neon 3000000
     run "NEON kernels of 8 bits, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_conv" neon-dotprod 3000000
+    run "NEON at the limits of 8 bits, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_eight"
     run "NEON first layer, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_first" neon
     run "answers on 64-bit ARM, emulated" "$python" tests/neon/check.py "$build/vgg" "$build/neon/vgg-bare"
     ;;

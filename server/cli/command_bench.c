@@ -42,9 +42,10 @@ static const struct option options[] = {
 const struct command_usage bench_usage = {
     .command = "vgg bench",
     .operands = "[OPTIONS]",
-    .summary =
-        "Time a network layer by layer. Effective GFLOP/s count the operations of a direct\n"
-        "convolution; the machine's FMA peak and read bandwidth are measured in the same run.",
+    .summary = "Time a network layer by layer. Effective GFLOP/s count the operations of a direct\n"
+               "convolution. The machine's peak, by multiply-adds of floats (FMA) for 8 bits too, "
+               "and its\n"
+               "read bandwidth are measured in the same run.",
     .options = options,
     .options_n = sizeof options / sizeof *options,
 };
@@ -100,17 +101,17 @@ static void compare(struct run *run, const struct vgg_machine *machine)
 
 static void print_run(const struct run *run, const struct vgg_machine *machine)
 {
-    printf("\n%s %s %" PRIu32 "x%" PRIu32 ", batch %" PRIu32 "\n%-9s %-20s %9s %14s %8s\n",
+    printf("\n%s %s %" PRIu32 "x%" PRIu32 ", batch %" PRIu32 "\n%-9s %-22s %9s %14s %11s\n",
            run->arch, run->precision, run->width, run->height, run->batch, "layer", "algorithm",
-           "ms", "eff. GFLOP/s", "of peak");
+           "ms", "eff. GFLOP/s", "of FMA peak");
     for (size_t i = 0; i < run->bench.layers_n; i++) {
         double gflops = run->bench.layers[i].gflop / run->bench.layers[i].ms * 1e3;
 
-        printf("%-9s %-20s %9.2f %14.1f %8.2f\n", run->bench.layers[i].name,
+        printf("%-9s %-22s %9.2f %14.1f %11.2f\n", run->bench.layers[i].name,
                run->bench.layers[i].algorithm, run->bench.layers[i].ms, gflops,
                gflops / machine->fma_gflops);
     }
-    printf("conv %.1f ms, %.2f of the FMA peak; fc %.1f ms, %.2f of the peak, %.2f of the read "
+    printf("conv %.1f ms, %.2f of the FMA peak; fc %.1f ms, %.2f of the FMA peak, %.2f of the read "
            "bandwidth; total %.1f ms\n",
            run->bench.conv_ms, run->conv_vs_peak, run->bench.fc_ms, run->fc_vs_peak,
            run->fc_vs_bandwidth, run->bench.total_ms);

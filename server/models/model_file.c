@@ -77,7 +77,7 @@ const char *model_remark(const struct vgg_load_options *options, const struct vg
         return "--fc-weights f16 is going to be dropped: --precision i8 takes less memory and time";
     if (options->precision == VGG_PRECISION_AUTO &&
         strcmp(vgg_model_get_info(model)->precision, "f32") == 0)
-        return "--precision auto: f32 serves, there are no 8-bit kernels for this CPU";
+        return "--precision auto: f32 serves, this CPU (or VGG_KERNELS) has no 8-bit kernels";
     return NULL;
 }
 

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Photographs under wrk at several numbers of connections, beside what the machine can do.
 
-    load.py VGG --model FILE [--query Q] [--connections LIST] [--seconds N] [--rounds N]
-            [--photos DIR] [--json]
+    load.py VGG --model FILE [--precision LIST] [--query Q] [--connections LIST] [--seconds N]
+            [--rounds N] [--photos DIR] [--json]
 
 The photographs are those of DIR, else of $VGG_SHARED/data/trashnet, else made here. Connections ask
 again as soon as they are answered, so the queue is as long as there are connections; the server
-gets limits that let it be. For each number of connections:
+gets limits that let it be. Of several precisions (`f32,i8`) each has a server of its own, which take
+turns. For each precision and number of connections:
 
     requests/s, p50, p95, p99   as wrk saw them
     errors                      answers other than 200, and connections that failed
@@ -55,11 +56,11 @@ def photographs(arguments, directory):
 
 
 class Server:
-    def __init__(self, vgg, model):
+    def __init__(self, vgg, model, precision):
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [vgg, "serve", "--model", model, "--listen", "127.0.0.1:0", "--admin-listen",
-             "127.0.0.1:0", "--max-queue", "30m", "--deadline", "30m"],
+            [vgg, "serve", "--model", model, "--precision", precision, "--listen", "127.0.0.1:0",
+             "--admin-listen", "127.0.0.1:0", "--max-queue", "30m", "--deadline", "30m"],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         ready = re.search(r"127\.0\.0\.1:(\d+)", self.process.stdout.readline())
         if not ready:
@@ -83,6 +84,16 @@ class Server:
         return (time.monotonic(), float(value["vgg_batch_views_sum"]),
                 float(value["vgg_batch_views_count"]))
 
+    def meet(self, arguments, photo):
+        """Its answer to a photograph, which tells what it is and which sizes `vgg bench` takes."""
+        status, body = self.request("POST", "/classify" + arguments.query, photo.read_bytes())
+        if status != 200:
+            sys.exit(f"load: {status} {body.decode()}")
+        answer = json.loads(body)
+        self.precision, self.kernels = answer["model"]["precision"], answer["model"]["kernel"]
+        self.bench = Bench(arguments, view_sizes(answer), self.precision)
+        return answer
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
@@ -99,9 +110,9 @@ def view_sizes(answer):
 class Bench:
     """`vgg bench` of the same views, by the number of them in a batch: the best of its runs."""
 
-    def __init__(self, arguments, sizes):
-        self.command = [arguments.vgg, "bench", "--json", "--model", arguments.model, "--sizes",
-                        ",".join(sizes), "--repeats", "3", "--batch"]
+    def __init__(self, arguments, sizes, precision):
+        self.command = [arguments.vgg, "bench", "--json", "--model", arguments.model, "--precision",
+                        precision, "--sizes", ",".join(sizes), "--repeats", "3", "--batch"]
         self.machine = {}
         self.total_ms = {}  # batch: one for each size
         self.gflop_per_view = 0  # the mean over the sizes, as direct convolution
@@ -122,21 +133,21 @@ class Bench:
 
 
 class Row:
-    """What came of one number of connections."""
+    """What came of one server and number of connections."""
 
-    def __init__(self, connections):
-        self.connections, self.views_per_s = connections, 0
+    def __init__(self, server, connections):
+        self.server, self.connections, self.views_per_s = server, connections, 0
 
-    def run(self, server, arguments, photos):
+    def run(self, arguments, photos):
         """Once more; the run that computed most views a second counts, errors always."""
         command = ["wrk", "-t", str(min(2, self.connections)), "-c", str(self.connections), "-d",
                    f"{arguments.seconds}s", "--timeout", "1800s", "-s", SCRIPT,
-                   f"http://127.0.0.1:{server.port}/classify{arguments.query}", "--", *photos]
+                   f"http://127.0.0.1:{self.server.port}/classify{arguments.query}", "--", *photos]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
             time.sleep(START * arguments.seconds)
-            before = server.views()
+            before = self.server.views()
             time.sleep((END - START) * arguments.seconds)
-            after = server.views()
+            after = self.server.views()
             text = wrk.communicate()[0]
         report = {name: float(value) for name, value in
                   re.findall(r"^(count_\w+|errors_\w+|requests/s|p\d+ ms) ([\d.]+)$", text, re.M)}
@@ -148,25 +159,31 @@ class Row:
             self.report, self.views_per_s = report, views / seconds
             self.batch = views / passes if passes else 1
 
-    def cells(self, arguments, bench):
-        return (self.connections, f"{self.report['count_ok'] / arguments.seconds:.2f}",
+    def cells(self, arguments):
+        bench = self.server.bench
+        return (self.server.precision, self.connections, f"{self.report['count_ok'] / arguments.seconds:.2f}",
                 *(f"{self.report[p + ' ms']:.0f}" for p in PERCENTILES), self.errors,
                 f"{self.batch:.1f}",
                 f"{self.views_per_s / bench.views_per_s(max(1, round(self.batch))):.2f}",
                 f"{self.views_per_s * bench.gflop_per_view / bench.machine['fma_gflops']:.2f}")
 
 
-TITLES = ("connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "views a pass",
+def batches(server, rows):
+    return {max(1, round(row.batch)) for row in rows if row.server is server}
+
+
+TITLES = ("precision", "connections", "requests/s", "p50 ms", "p95 ms", "p99 ms", "errors", "views a pass",
           "of bench", "of FMA peak")
 
 
 def print_row(cells):
-    widths = (11, 10, 8, 8, 8, 6, 12, 8, 11)
+    widths = (9, 11, 10, 8, 8, 8, 6, 12, 8, 11)
     print(" | ".join(str(cell).rjust(width) for cell, width in zip(cells, widths)), flush=True)
 
 
-def describe(answer, bench, photos):
-    print(f"model {answer['model']['name']}, {answer['model']['kernel']} kernels, "
+def describe(answer, servers, photos):
+    bench = servers[0].bench
+    print(f"model {answer['model']['name']}, {' and '.join(each.kernels for each in servers)} kernels, "
           f"{bench.machine['threads']} threads; {len(photos)} photographs at "
           f"{','.join(map(str, answer['scales']))}{' with mirrors' if answer['flip'] else ''}\n"
           f"this machine: {bench.machine['fma_gflops']:.0f} GFLOP/s by FMA "
@@ -177,6 +194,7 @@ def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("vgg")
     parser.add_argument("--model", required=True)
+    parser.add_argument("--precision", default="f32")
     parser.add_argument("--query", default="")
     parser.add_argument("--connections", default="1,4,16,64")
     parser.add_argument("--seconds", type=int, default=10)
@@ -185,32 +203,32 @@ def main():
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     arguments.query = arguments.query and "?" + arguments.query.lstrip("?")
-    server = Server(arguments.vgg, arguments.model)
-    rows = [Row(int(n)) for n in arguments.connections.split(",")]
+    servers = [Server(arguments.vgg, arguments.model, precision)
+               for precision in arguments.precision.split(",")]
+    rows = [Row(server, int(n)) for n in arguments.connections.split(",") for server in servers]
     with tempfile.TemporaryDirectory() as directory:
         photos = photographs(arguments, pathlib.Path(directory))
-        status, body = server.request("POST", "/classify" + arguments.query, photos[0].read_bytes())
-        if status != 200:
-            sys.exit(f"load: {status} {body.decode()}")
-        answer = json.loads(body)
-        bench = Bench(arguments, view_sizes(answer))
+        for server in servers:
+            answer = server.meet(arguments, photos[0])
         for _ in range(arguments.rounds):
             for row in rows:
-                row.run(server, arguments, photos)
-            for batch in {max(1, round(row.batch)) for row in rows}:
-                bench.run(batch)
-    ended_well = server.stop() == 0
-    for batch in {max(1, round(row.batch)) for row in rows} - set(bench.total_ms):
-        bench.run(batch)
+                row.run(arguments, photos)
+            for server in servers:
+                for batch in batches(server, rows):
+                    server.bench.run(batch)
+    ended_well = all([server.stop() == 0 for server in servers])
+    for server in servers:
+        for batch in batches(server, rows) - set(server.bench.total_ms):
+            server.bench.run(batch)
     if arguments.json:
         print(json.dumps({"model": answer["model"], "scales": answer["scales"],
                           "seconds": arguments.seconds, "rounds": arguments.rounds, "rows": [
-                              dict(zip(TITLES, row.cells(arguments, bench))) for row in rows]}))
+                              dict(zip(TITLES, row.cells(arguments))) for row in rows]}))
     else:
-        describe(answer, bench, photos)
+        describe(answer, servers, photos)
         print_row(TITLES)
         for row in rows:
-            print_row(row.cells(arguments, bench))
+            print_row(row.cells(arguments))
     return 0 if ended_well and not any(row.errors for row in rows) else 1
 
 

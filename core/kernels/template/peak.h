@@ -14,7 +14,10 @@ TARGET static double vec_sum(vec x)
     return sum;
 }
 
-/* Each multiply-add takes a lane's count one further. */
+/*
+ * Each multiply-add takes a lane's count one further. Chains begin with numbers of their own: of
+ * equal ones the compiler would compute one for all.
+ */
 TARGET static double peak_fma(size_t rounds)
 {
     static volatile const float unit = 1; /* not to be simplified away */
@@ -23,7 +26,7 @@ TARGET static double peak_fma(size_t rounds)
 
     UNROLL for (int c = 0; c < VGG_PEAK_CHAINS; c++)
     {
-        x[c] = vec_zero();
+        x[c] = vec_set((float)c);
     }
     for (size_t round = 0; round < rounds; round++)
         UNROLL for (int c = 0; c < VGG_PEAK_CHAINS; c++)
@@ -32,7 +35,7 @@ TARGET static double peak_fma(size_t rounds)
         }
     UNROLL for (int c = 0; c < VGG_PEAK_CHAINS; c++)
     {
-        sum += vec_sum(x[c]);
+        sum += vec_sum(x[c]) - (double)LANES * c;
     }
     return sum;
 }
