@@ -8,6 +8,7 @@
 #include "base/cholesky.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/vectors.h"
 #include "blas/gemm.h"
 #include "kernels/kernels.h"
 
@@ -154,16 +155,6 @@ struct fit_loop {
     float *weights, *biases;
 };
 
-/* A sum of x[i] * (y[i] or, where that is NULL, x[i]). */
-static double product(const double *x, const double *y, size_t n)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += x[i] * (y != NULL ? y[i] : x[i]);
-    return sum;
-}
-
 /*
  * Item: an output. With G = A'A + ridge = L L' and b = A'y, w is L'^-1 L^-1 b, so that b'w is
  * |L^-1 b|^2, and the squares of A w are that less ridge * |w|^2.
@@ -181,13 +172,13 @@ static void fit_output(void *context, size_t item, unsigned thread)
     if (all == 0)
         memset(w, 0, n * sizeof *w);
     vgg_cholesky_solve(gram->products, n, w);
-    gain = product(w, NULL, n);
+    gain = vgg_dot(w, w, n);
     vgg_cholesky_solve_transposed(gram->products, n, w);
-    given = gain - loop->ridge * product(w, NULL, n);
+    given = gain - loop->ridge * vgg_dot(w, w, n);
     scale = all > 0 ? sqrt(rows / fmax(given, HARDLY * all)) : 1;
     for (size_t i = 0; i < n; i++)
         loop->weights[item * n + i] = (float)(scale * w[i]);
-    loop->biases[item] = (float)(scale * (mean - product(w, gram->sums, n) / rows));
+    loop->biases[item] = (float)(scale * (mean - vgg_dot(w, gram->sums, n) / rows));
     gram->squares[item] = all > 0 ? 1 - (all - 2 * gain + given) / all : 1;
 }
 

@@ -11,6 +11,7 @@
 
 #include "answers.h"
 #include "precision.h"
+#include "reloads.h"
 #include "work.h"
 
 enum { CLIENTS = 6, ROUNDS = 8, KINDS = 3 };
@@ -116,10 +117,11 @@ static void check_crowd(const struct server *server)
         assert_int_equal(clients[i].wrong, 0);
 }
 
+/* The model is wide enough for some of its layers to be in eight bits. */
 static void start(struct server *server, const char *threads)
 {
     server_start_with(server,
-                      (const char *[]){"--model", model_narrow(), "--precision", precision,
+                      (const char *[]){"--model", model_other(), "--precision", precision,
                                        "--threads", threads, "--max-queue", "1000s", "--deadline",
                                        "1000s", "--max-cost", "1000", NULL},
                       environment);

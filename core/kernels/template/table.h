@@ -1,6 +1,10 @@
 /* Template: the tables of an instruction set, and which algorithm a layer takes. */
 
-enum { QUADS_CHANNELS_MIN = 48, QUADS_TERMS_MAX = (1U << 31) / (QUAD_STEPS * QUAD_STEPS) };
+enum {
+    QUADS_CHANNELS_MIN = 48,
+    /* With an offset of QUAD_STEPS + 1, which is the largest, sums stay within 32 bits on the way. */
+    QUADS_TERMS_MAX = (1U << 31) / ((QUAD_STEPS + 1) * QUAD_STEPS)
+};
 
 /* Winograd wants whole blocks of channels; LRN follows a first layer, which is direct. */
 static bool is_winograd(const struct vgg_conv *conv)

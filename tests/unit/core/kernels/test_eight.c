@@ -210,22 +210,31 @@ static void hard_cases(void **state)
         }
 }
 
-/* 512 channels by 16 x 16: nearly the most products that a sum may have. */
+/* Windows of 512 channels, and as many products as a sum may have: 2^31 / (127 * 128). */
 static void the_longest_sums(void **state)
 {
-    static const struct layer_case layer = {{512, 3, 16, .relu = false}, {1, 512, 16, 16}};
-    static const struct vgg_conv longer = {512, 3, 17, .relu = false};
+    enum { MOST = 132104 };
+    static const struct layer_case longest[] = {
+        {{512, 3, 16, .relu = false}, {1, 512, 16, 16}},
+        {{MOST, 2, 1, .relu = false}, {1, MOST, 1, 1}},
+    };
+    static const struct vgg_conv longer = {MOST + 1, 2, 1, .relu = false};
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
     size_t n = vgg_kernels_runnable(VGG_PRECISION_I8, tables);
-    struct numbers numbers = numbers_make(&layer);
 
     (void)state;
-    check(&numbers, 1e-6);
-    alike(&numbers);
-    check(&numbers, 1e-6);
-    numbers_free(&numbers);
+    for (size_t i = 0; i < COUNT_OF(longest); i++) {
+        struct numbers numbers = numbers_make(&longest[i]);
+
+        check(&numbers, 1e-6);
+        alike(&numbers);
+        check(&numbers, 1e-6);
+        scale(numbers.in, numbers.in_n, -1);
+        check(&numbers, 1e-6);
+        numbers_free(&numbers);
+    }
     for (size_t i = 0; i < n; i++)
-        assert_string_equal(tables[i]->algorithm(&longer, (struct vgg_shape){1, 512, 17, 17}),
+        assert_string_equal(tables[i]->algorithm(&longer, (struct vgg_shape){1, MOST + 1, 1, 1}),
                             "direct");
 }
 

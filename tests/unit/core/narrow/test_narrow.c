@@ -137,7 +137,7 @@ static bool is_enough(void *user)
 
 static const struct vgg_kernels *kernels(void)
 {
-    const struct vgg_kernels *best = vgg_kernels_select(NULL);
+    const struct vgg_kernels *best = vgg_kernels_select(VGG_PRECISION_F32, NULL);
 
     return best->lanes != 0 ? best : &vgg_kernels_generic;
 }

@@ -48,7 +48,7 @@ static void patches_are_the_maps(void **state)
 {
     const struct vgg_shape shape = {VIEWS, 3, H, W};
     const struct vgg_kernels *tables[VGG_KERNELS_MAX];
-    size_t n = vgg_kernels_runnable(tables);
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_F32, tables);
     static float floats[VIEWS][3][H][W], rows[H * W * 3 * 9];
     struct vgg_places places;
 
