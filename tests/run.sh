@@ -174,6 +174,7 @@ long)
 neon)
     run "NEON kernels, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_conv" neon 3000000
     run "NEON kernels of 8 bits, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_conv" neon-dotprod 3000000
+    run "NEON hard numbers in 8 bits, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_eight"
     run "NEON first layer, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_first" neon
     run "answers on 64-bit ARM, emulated" "$python" tests/neon/check.py "$build/vgg" "$build/neon/vgg-bare"
     ;;
