@@ -72,7 +72,7 @@ static const struct layer_case cases[] = {
     /* Threads share the weights (over 12 MiB of them), in one block of tiles and in several. */
     CONV3(512, 512, 14, 14), POOL3(512, 176, 44, 45),
     /* Sums of more than 512 channels are cut. */
-    CONV3(530, 20, 9, 9), FULL(1100, 40, 1, 3, 5), FULL(512, 64, 7, 8, 9), FULL(600, 500, 1, 12, 12),
+    CONV3(530, 20, 9, 9), FULL(1100, 40, 1, 3, 5), FULL(512, 64, 7, 8, 9), FULL(1040, 1010, 1, 11, 12),
     /* Winograd's small tiles, where there are many channels. */
     CONV3(264, 264, 5, 6), POOL3(300, 240, 7, 9), CONV3(272, 250, 1, 3),
     /* The first FC layer by Winograd: whole and cut tiles, several blocks of them. */
