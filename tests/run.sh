@@ -184,7 +184,8 @@ long)
 neon)
     run "NEON kernels, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_conv" neon 3000000
     run "NEON kernels of 8 bits, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_conv" neon-dotprod 3000000
-    run "NEON at the limits of 8 bits, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_eight"
+    run "NEON hard numbers in 8 bits, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_eight"
+    run "NEON without dot products, emulated" qemu-aarch64 -cpu cortex-a53 "$build/neon/tests/unit/core/kernels/test_kernels"
     run "NEON first layer, emulated" qemu-aarch64 "$build/neon/tests/unit/core/kernels/test_first" neon
     run "answers on 64-bit ARM, emulated" "$python" tests/neon/check.py "$build/vgg" "$build/neon/vgg-bare"
     ;;

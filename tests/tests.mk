@@ -72,7 +72,7 @@ cross := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-
 neon-check: $(BUILD)/vgg
 	$(Q)sh docker/deps.sh neon
 	$(Q)$(submake) $(cross) BUILD=$(BUILD)/neon $(patsubst %,$(BUILD)/neon/%,vgg-bare \
-	    $(addprefix tests/unit/core/kernels/test_,conv eight first))
+	    $(addprefix tests/unit/core/kernels/test_,conv eight first kernels))
 	$(Q)sh tests/run.sh $(BUILD) neon
 
 ## docker-check: build docker/Dockerfile with buildah, run the image as a container runs (root)

@@ -33,7 +33,7 @@ static inline size_t vgg_min_size(size_t a, size_t b)
 struct vgg_conv {
     uint32_t in, out; /* channels */
     uint32_t kernel;  /* side */
-    uint32_t pad;     /* zeros on each side */
+    uint32_t pad;     /* zeros on each side, 0 or 1: maps have no more around them */
     bool relu, lrn, pool;
     bool half; /* packed weights in half precision (IEEE binary16); each fits in one */
 };

@@ -30,6 +30,7 @@
  *
  * All functions are static: an instruction set is one object file whose table is all that shows.
  */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 

@@ -85,6 +85,7 @@ static struct direct direct_of(const struct vgg_conv *conv, struct vgg_shape in,
     };
     size_t most = positions_max(&layer);
 
+    assert(conv->pad <= VGG_FRAME);
     layer.positions = layer.out_map.n * layer.out_map.h * layer.out_map.w;
     layer.block = vgg_ceil_div(layer.positions, vgg_ceil_div(layer.positions, most));
     return layer;

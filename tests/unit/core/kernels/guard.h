@@ -1,7 +1,7 @@
 /*
  * Memory that tells when something outside of it is touched: inaccessible pages on both sides, the
- * block's end as close to one as its alignment allows, and a pattern in what is left over. The
- * block itself starts as NaNs, so that reading what was never written shows in the result.
+ * block's end as close to one as its alignment allows, and NaNs in what is left over. The block
+ * itself starts as NaNs too: reading what is beyond it or was never written shows in the result.
  */
 #ifndef VGG_TESTS_CORE_KERNELS_GUARD_H
 #define VGG_TESTS_CORE_KERNELS_GUARD_H
@@ -13,10 +13,10 @@
 
 #include "base/mem.h"
 
-enum { GUARD_BYTE = 0xA5 };
+enum { GUARD_BYTE = 0xFF }; /* four make a NaN */
 
 struct guard {
-    unsigned char *pages; /* inaccessible, pattern, block, pattern, inaccessible */
+    unsigned char *pages; /* inaccessible, NaNs, block, NaNs, inaccessible */
     size_t pages_bytes;
     unsigned char *block; /* aligned to VGG_ALIGN */
     size_t bytes;
@@ -35,7 +35,6 @@ static inline void guard_init(struct guard *guard, size_t bytes)
         abort();
     memset(guard->pages + page, GUARD_BYTE, inside);
     guard->block = guard->pages + page + inside - (bytes + VGG_ALIGN - 1) / VGG_ALIGN * VGG_ALIGN;
-    memset(guard->block, 0xFF, bytes);
 }
 
 /* Is everything around the block as it was? Frees it. */

@@ -77,6 +77,32 @@ static inline void map_read(const struct vgg_kernels *kernels, struct vgg_shape 
                                              c % kernels->lanes];
 }
 
+/*
+ * Is all of a map that is no pixel of a channel as the next layer wants it? The frame is of zeros;
+ * so are channels past the last, or what 0 times infinity makes.
+ */
+static inline bool map_is_framed(const struct vgg_kernels *kernels, struct vgg_shape shape,
+                                 const float *map)
+{
+    struct vgg_blocked blocked;
+    bool framed = true;
+
+    if (kernels->lanes == 0)
+        return true;
+    blocked = vgg_blocked_of(shape, kernels->lanes);
+    for (size_t i = 0; i < kernels->map_bytes(shape) / sizeof *map; i++) {
+        size_t pixel = i / blocked.lanes, block = pixel / (blocked.hp * blocked.wp);
+        size_t y = pixel / blocked.wp % blocked.hp - VGG_FRAME, x = pixel % blocked.wp - VGG_FRAME;
+        size_t c = block % blocked.blocks * blocked.lanes + i % blocked.lanes;
+
+        if (y >= shape.h || x >= shape.w)
+            framed = framed && map[i] == 0;
+        else if (c >= shape.c)
+            framed = framed && !(fabsf(map[i]) > 0);
+    }
+    return framed;
+}
+
 enum { TABLES_MAX = 2 * VGG_KERNELS_MAX + 1 };
 
 /* All tables that run here, of any precision. */
@@ -148,7 +174,7 @@ static inline size_t layer_weights(const struct vgg_conv *conv)
 /*
  * The layer by a table of kernels: out[vgg_conv_output], malloc'ed. Weights are packed in three
  * uneven pieces, out of order. *intact turns false where anything but out, packed weights and
- * scratch changed.
+ * scratch changed, or out has no frame.
  */
 static inline float *layer_run(struct vgg_team *team, const struct vgg_kernels *kernels,
                                const struct layer_case *layer, const float *in,
@@ -175,6 +201,7 @@ static inline float *layer_run(struct vgg_team *team, const struct vgg_kernels *
     kernels->conv(team, conv, packed.block, bias, input.block, layer->in, output.block,
                   scratch.block);
     *intact = *intact && memcmp(input.block, before, in_bytes) == 0;
+    *intact = *intact && map_is_framed(kernels, shape, (const float *)(const void *)output.block);
     map_read(kernels, shape, output.block, out);
     free(before);
     *intact = guard_fini(&packed) & guard_fini(&input) & guard_fini(&output) &

@@ -238,6 +238,32 @@ static void the_longest_sums(void **state)
                             "direct");
 }
 
+/* Layers of few channels, and what else the scheme is not for. */
+static void which_layers_take_what(void **state)
+{
+    static const struct {
+        struct vgg_conv conv;
+        const char *algorithm;
+    } choices[] = {
+        {{48, 64, 3, 1, .relu = true}, "winograd f(4x4,3x3) i8"},
+        {{47, 64, 3, 1, .relu = true}, "winograd f(6x6,3x3)"},
+        {{48, 64, 3, 1, .relu = true, .lrn = true}, "direct i8"},
+        {{48, 64, 3, 0, .relu = true}, "direct i8"},
+        {{48, 64, 1, 0, .relu = true}, "direct i8"},
+        {{47, 64, 1, 0, .relu = true}, "direct"},
+        {{48, 64, 1, 0, .half = true}, "direct f16"},
+    };
+    const struct vgg_kernels *tables[VGG_KERNELS_MAX];
+    size_t n = vgg_kernels_runnable(VGG_PRECISION_I8, tables);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        for (size_t l = 0; l < COUNT_OF(choices); l++)
+            assert_string_equal(tables[i]->algorithm(&choices[l].conv,
+                                                     (struct vgg_shape){1, 48, 9, 9}),
+                                choices[l].algorithm);
+}
+
 /* What is wrong is not lost. */
 static void nan_and_infinity_are_passed_on(void **state)
 {
@@ -309,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hard_cases),
         cmocka_unit_test(the_longest_sums),
+        cmocka_unit_test(which_layers_take_what),
         cmocka_unit_test(nan_and_infinity_are_passed_on),
         cmocka_unit_test(tables_agree_bit_for_bit),
         cmocka_unit_test(any_numbers),
