@@ -45,7 +45,8 @@ static const char *text_of(struct text *text)
     return text->failed ? "(out of memory)" : text->bytes;
 }
 
-/* Nothing ends at once: reading files and fitting a layer take seconds that are in no prediction. */
+/* Nothing ends at once: reading files and fitting a layer take seconds that are in no prediction.
+ */
 static void format_time(double seconds, char text[TIME_BYTES])
 {
     if (seconds < 100)

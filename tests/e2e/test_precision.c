@@ -17,9 +17,8 @@
 static void start(struct server *server, const char *model, const char *precision)
 {
     server_start_with(server,
-                      (const char *[]){"--model", model, "--precision", precision,
-                                       "--max-cost", "1000", "--max-queue", "1000s", "--deadline",
-                                       "1000s", NULL},
+                      (const char *[]){"--model", model, "--precision", precision, "--max-cost",
+                                       "1000", "--max-queue", "1000s", "--deadline", "1000s", NULL},
                       precision_environment(precision));
 }
 

@@ -2,7 +2,8 @@
 
 enum {
     QUADS_CHANNELS_MIN = 48,
-    /* With an offset of QUAD_STEPS + 1, which is the largest, sums stay within 32 bits on the way. */
+    /* With an offset of QUAD_STEPS + 1, which is the largest, sums stay within 32 bits on the way.
+     */
     QUADS_TERMS_MAX = (1U << 31) / ((QUAD_STEPS + 1) * QUAD_STEPS)
 };
 

@@ -233,7 +233,8 @@ static void neighbours_do_not_change_a_bit(void **state)
     }
 }
 
-/* Weights held in half precision, with floats: the oracle's are rounded alike, so the gates stay. */
+/* Weights held in half precision, with floats: the oracle's are rounded alike, so the gates stay.
+ */
 static void half_weights(void **state)
 {
     const struct vgg_kernels *kernels = *state;

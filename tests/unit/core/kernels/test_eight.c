@@ -259,9 +259,9 @@ static void which_layers_take_what(void **state)
     (void)state;
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < COUNT_OF(choices); l++)
-            assert_string_equal(tables[i]->algorithm(&choices[l].conv,
-                                                     (struct vgg_shape){1, 48, 9, 9}),
-                                choices[l].algorithm);
+            assert_string_equal(
+                tables[i]->algorithm(&choices[l].conv, (struct vgg_shape){1, 48, 9, 9}),
+                choices[l].algorithm);
 }
 
 /* What is wrong is not lost. */
