@@ -117,7 +117,7 @@ static void noise_is_not_explained(void **state)
     }
 }
 
-/* An output that never changes is a bias; one that inputs say nothing of is not blown up. */
+/* An output that never changes is a bias. */
 static void constant_outputs(void **state)
 {
     (void)state;
@@ -128,6 +128,24 @@ static void constant_outputs(void **state)
     for (size_t i = 0; i < INPUTS; i++)
         assert_true(weights[7][i] == 0);
     assert_near((double)biases[7], 12.3, 1e-5);
+}
+
+/* Of an output a millionth of which is explained the deviation is not made 1, but a tenth. */
+static void what_says_next_to_nothing_is_not_blown_up(void **state)
+{
+    static const float in[] = {1, -1, 1, -1}, other[] = {1, 1, -1, -1};
+    float out[4], weight, bias;
+    struct vgg_gram gram;
+
+    (void)state;
+    for (size_t r = 0; r < 4; r++)
+        out[r] = other[r] + 1e-3F * in[r];
+    assert_int_equal(vgg_gram_init(&gram, 1, 1, 1, NULL), VGG_OK);
+    vgg_gram_add(&gram, teams[1], 4, in, out);
+    vgg_gram_centre(&gram);
+    assert_near(vgg_gram_fit(&gram, teams[1], 1e-9, &weight, &bias), 1e-6, 1e-7);
+    vgg_gram_fini(&gram);
+    assert_near((double)weight, 0.1, 1e-3);
 }
 
 static void threads_change_no_bit(void **state)
@@ -223,9 +241,13 @@ static void the_next_layer_weighs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_linear_is_found), cmocka_unit_test(noise_is_not_explained),
-        cmocka_unit_test(constant_outputs),        cmocka_unit_test(threads_change_no_bit),
-        cmocka_unit_test(duplicates_are_left_out), cmocka_unit_test(what_explains_most_goes_first),
+        cmocka_unit_test(what_is_linear_is_found),
+        cmocka_unit_test(noise_is_not_explained),
+        cmocka_unit_test(constant_outputs),
+        cmocka_unit_test(what_says_next_to_nothing_is_not_blown_up),
+        cmocka_unit_test(threads_change_no_bit),
+        cmocka_unit_test(duplicates_are_left_out),
+        cmocka_unit_test(what_explains_most_goes_first),
         cmocka_unit_test(the_next_layer_weighs),
     };
 
