@@ -2,8 +2,7 @@
 
 enum {
     QUADS_CHANNELS_MIN = 48,
-    /* With an offset of QUAD_STEPS + 1, which is the largest, sums stay within 32 bits on the way.
-     */
+    /* Sums stay within 32 bits on the way, with DOT_OFFSET, which is at most QUAD_STEPS + 1. */
     QUADS_TERMS_MAX = (1U << 31) / ((QUAD_STEPS + 1) * QUAD_STEPS)
 };
 

@@ -46,26 +46,52 @@ static void describe_pictures(void)
     snprintf(std, sizeof std, "[%.17g, %.17g, %.17g]", d[0], d[1], d[2]);
 }
 
-/*
- * The second half of a layer's channels is the first once more, half as large. The preprocessing is
- * a narrow network's, so that both see the same beyond the edge.
- */
-static void duplicate(struct maker *maker)
+/* The preprocessing of a narrow network, so that both see the same beyond the edge. */
+static void see_alike(struct maker *maker)
 {
     describe_pictures();
     maker_meta(maker, "vgg.mean", mean);
     maker_meta(maker, "vgg.std", std);
+}
+
+static struct maker_tensor *tensor_of(struct maker *maker, size_t conv, const char *what)
+{
+    char name[MAKER_NAME_BYTES];
+
+    snprintf(name, sizeof name, "features.%u.%s", maker->convs[conv].feature, what);
+    return maker_find(maker, name);
+}
+
+/* The second half of a layer's channels is the first once more, half as large. */
+static void duplicate(struct maker *maker)
+{
+    see_alike(maker);
     for (size_t i = 0; i < maker->convs_n; i++)
         for (int bias = 0; bias < 2; bias++) {
-            char name[MAKER_NAME_BYTES];
-            struct maker_tensor *tensor;
+            struct maker_tensor *tensor = tensor_of(maker, i, bias != 0 ? "bias" : "weight");
 
-            snprintf(name, sizeof name, "features.%u.%s", maker->convs[i].feature,
-                     bias != 0 ? "bias" : "weight");
-            tensor = maker_find(maker, name);
             for (size_t j = 0; j < tensor->values_n / 2; j++)
                 tensor->values[tensor->values_n / 2 + j] = tensor->values[j] / 2;
         }
+}
+
+/* Every other channel is large, and the next layer does not look at it. */
+static void shout_in_vain(struct maker *maker)
+{
+    see_alike(maker);
+    for (size_t i = 0; i < maker->convs_n; i++) {
+        struct maker_tensor *weight = tensor_of(maker, i, "weight");
+        struct maker_tensor *bias = tensor_of(maker, i, "bias");
+        size_t in = weight->shape[1], taps = weight->values_n / weight->shape[0] / in;
+
+        for (size_t j = 0; j < weight->values_n; j++) {
+            bool loud = j / taps / in % 2 == 0, unheard = i != 0 && j / taps % in % 2 == 0;
+
+            weight->values[j] *= unheard ? 0 : loud ? 8 : 1;
+        }
+        for (size_t j = 0; j < bias->values_n; j += 2)
+            bias->values[j] *= 8;
+    }
 }
 
 /* The same function of pictures, whose inputs come in another order. */
@@ -307,6 +333,23 @@ static void copies_are_not_missed(void **state)
     }
 }
 
+/* Nor of one half of whose channels, the larger ones, nothing depends. */
+static void what_nobody_looks_at_is_not_missed(void **state)
+{
+    const struct maker_spec spec = {.width = 2, .seed = 2};
+    struct vgg_weights base;
+    struct network network;
+
+    (void)state;
+    put_base(&spec, shout_in_vain, &base);
+    fitted(&network, &base, 1, 1);
+    for (size_t i = 0; i < network.told.last.layers; i++)
+        if (!(network.told.explained[i] > 0.999))
+            fail_msg("%g of layer %zu", network.told.explained[i], i);
+    release(&network);
+    vgg_weights_fini(&base);
+}
+
 static void more_channels_explain_more(void **state)
 {
     const struct maker_spec spec = {.width = 4, .seed = 2};
@@ -448,6 +491,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(copies_are_not_missed, start, stop),
+        cmocka_unit_test_setup_teardown(what_nobody_looks_at_is_not_missed, start, stop),
         cmocka_unit_test_setup_teardown(more_channels_explain_more, start, stop),
         cmocka_unit_test_setup_teardown(threads_change_no_bit, start, stop),
         cmocka_unit_test_setup_teardown(crops_are_the_bases_too, start, stop),
