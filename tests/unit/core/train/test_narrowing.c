@@ -104,6 +104,7 @@ static void the_file(void **state)
     assert_string_equal(vgg_header_get(&file.header, "vgg.name"), "A-2");
     assert_non_null(vgg_header_get(&file.header, "vgg.base.sha256"));
     assert_non_null(strstr(vgg_header_get(&file.header, "vgg.training"), "narrowed-from=4 base="));
+    assert_non_null(strstr(vgg_header_get(&file.header, "vgg.training"), " rate=0.003 "));
     file_free(&file);
     assert_int_equal(vgg_model_load(output, NULL, &model, NULL), VGG_OK);
     info = vgg_model_get_info(model);
@@ -155,6 +156,7 @@ static void what_else_was_asked_for(void **state)
     file_read(&file, output);
     assert_int_equal(find_tensor(&file, "classifier.0.weight")->shape[0], 9);
     assert_int_equal(find_tensor(&file, "classifier.0.weight")->shape[1], 4 * 16);
+    assert_non_null(strstr(vgg_header_get(&file.header, "vgg.training"), " rate=0.01 "));
     file_free(&file);
 }
 
