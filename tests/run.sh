@@ -166,9 +166,9 @@ long)
     precisions=f32
     runs_here i8 && precisions="f32 i8" || echo "SKIPPED: 8 bits in full size, no instructions for them"
     for precision in $precisions; do
-        run "full-size network against the oracle, $precision" env VGG_PRECISION=$precision \
+        run "full-size network against the oracle, $precision" env VGG_PRECISION="$precision" \
             "$python" tests/oracle/compare.py --full "$build/vgg" "$build/oracle"
-        run "full-size network in service, $precision" env VGG_PRECISION=$precision \
+        run "full-size network in service, $precision" env VGG_PRECISION="$precision" \
             "$python" tests/long/full_size.py "$build/vgg"
     done
     run "parameter counts of the paper" sh tests/long/parameters.sh "$build/vgg"
